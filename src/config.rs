@@ -1,0 +1,3 @@
+//! The configuration file, parsed once into types that cannot hold nonsense.
+
+pub mod identity;

@@ -1,0 +1,1 @@
+//! The `[identity.NAME]` tables: where a session comes from and how it is kept fresh.

@@ -1,0 +1,1 @@
+//! Builds the rooms bottom up, runs them side by side, drains them together.

@@ -1,0 +1,16 @@
+//! The wire: sockets, callers, and handlers of four lines.
+
+/// Generated from `proto/presignd/v1`.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the proto holds the words"
+)]
+pub mod proto {
+    tonic::include_proto!("presignd.v1");
+
+    /// The compiled proto, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presignd.bin"));
+}

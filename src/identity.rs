@@ -1,0 +1,1 @@
+//! A session for each name, renewed ahead of its end.

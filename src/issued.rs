@@ -1,0 +1,105 @@
+//! The record of an issued URL: all that is needed to sign the same request again and to say what ends it, and never
+//! the URL or its signature (PRODUCT.md section 3, promise 4).
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::access::Caller;
+use crate::s3::Region;
+use crate::s3::form::Signable;
+use crate::s3::operation::Operation;
+use crate::session::lifetime::LimitedBy;
+use crate::session::{IdentityName, RecordId, Session};
+use crate::time::{Timestamp, Ttl};
+
+/// Recognises a URL without keeping it: the first half of the SHA-256 of its signature, as the lower-case hexadecimal
+/// text that stands in the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl Fingerprint {
+    /// Of the 64 hexadecimal characters of a signature.
+    pub fn of(signature: &str) -> Self {
+        let digest = Sha256::digest(signature.as_bytes());
+        Self(std::array::from_fn(|i| digest[i]))
+    }
+}
+
+/// One issued URL or form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedUrl {
+    /// Given before signing, so that a tag in the URL can carry it.
+    pub id: RecordId,
+    /// The session that signed.
+    pub session: RecordId,
+    /// What was signed, less SSE-C keys.
+    pub what: Signable,
+    /// The region in the credential scope.
+    pub region: Region,
+    /// The host that was signed, with its port when that is not the scheme's own.
+    pub host: String,
+    /// `X-Amz-Date`.
+    pub signed_at: Timestamp,
+    /// `X-Amz-Expires`, or the length of a form's policy.
+    pub ttl: Ttl,
+    /// What set the end.
+    pub limited_by: LimitedBy,
+    /// Whether the URL carries `x-presignd-id`.
+    pub tagged: bool,
+    /// Finds the URL again.
+    pub fingerprint: Fingerprint,
+    /// Who asked.
+    pub caller: Caller,
+    /// For whom, in the caller's words.
+    pub on_behalf_of: String,
+    /// The caller's labels, sorted by name.
+    pub labels: Vec<(String, String)>,
+    /// The record that this one follows.
+    pub replaces: Option<RecordId>,
+}
+
+impl IssuedUrl {
+    /// The hard end: nothing lengthens it. The claim never passes the session's end, so this is all there is to it.
+    pub fn usable_until(&self) -> Timestamp {
+        self.signed_at + self.ttl
+    }
+}
+
+/// A record with its session, as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The URL.
+    pub url: IssuedUrl,
+    /// The session that signed it.
+    pub session: Arc<Session>,
+}
+
+/// Which records are meant; every field that is set must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The source.
+    pub identity: Option<IdentityName>,
+    /// One session.
+    pub session: Option<RecordId>,
+    /// One access key.
+    pub access_key_id: Option<String>,
+    /// A bucket, as callers named it.
+    pub bucket: Option<String>,
+    /// The beginning of the key.
+    pub key_prefix: Option<String>,
+    /// Any of these; empty for all.
+    pub operations: Vec<Operation>,
+    /// The caller's uid.
+    pub uid: Option<u32>,
+    /// For whom, exactly.
+    pub on_behalf_of: Option<String>,
+    /// All of these.
+    pub labels: Vec<(String, String)>,
+    /// Signed at or after.
+    pub signed_from: Option<Timestamp>,
+    /// Signed before.
+    pub signed_before: Option<Timestamp>,
+    /// Hard end after.
+    pub usable_after: Option<Timestamp>,
+}

@@ -1,0 +1,1 @@
+//! The one way a URL leaves the house.

@@ -1,0 +1,1 @@
+//! Where a bucket is: asked of S3 once, remembered.

@@ -1,0 +1,1 @@
+//! What was issued, durable before a URL is seen.

@@ -1,0 +1,1 @@
+//! The SigV4 signature of an S3 request.

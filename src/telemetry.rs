@@ -1,0 +1,1 @@
+//! The log subscriber, and every metric, declared once.
