@@ -1,5 +1,7 @@
 //! The wire: sockets, callers, and handlers of four lines.
 
+pub mod authority;
+
 /// Generated from `proto/presignd/v1`.
 #[allow(
     missing_docs,
