@@ -108,10 +108,10 @@ fn presign(key: &Key, url: &str, region: &str) -> String {
         .time(SystemTime::now())
         .settings(settings)
         .build()
-        .unwrap();
-    let request = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::UnsignedPayload).unwrap();
-    let (instructions, _) = sign(request, &parameters.into()).unwrap().into_parts();
-    let mut request = hyper::Request::builder().uri(url).body(()).unwrap();
+        .expect("all parameters are given");
+    let request = SignableRequest::new("GET", url, std::iter::empty(), SignableBody::UnsignedPayload).expect("a URL");
+    let (instructions, _) = sign(request, &parameters.into()).expect("a request that can be signed").into_parts();
+    let mut request = hyper::Request::builder().uri(url).body(()).expect("a URL");
     instructions.apply_to_request_http1x(&mut request);
     request.uri().to_string()
 }

@@ -80,7 +80,7 @@ impl Sts {
     }
 
     /// How calls that issue a session go from now on.
-    pub fn from_now_on(&self, turn: Turn) {
+    pub fn stay(&self, turn: Turn) {
         self.mood().standing = turn;
     }
 
