@@ -1,1 +1,174 @@
-//! The log subscriber, and every metric, declared once.
+//! Every metric, declared once, and the log subscriber.
+//!
+//! Labels come from closed sets: the configuration's identities, the code's operations, reasons and outcomes. Never from
+//! buckets, keys, callers or URLs. docs/metrics.md lists the families, and a test compares the two.
+
+mod families;
+mod log;
+
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
+
+use crate::access::Dimension;
+use crate::s3::operation::Operation;
+use crate::session::IdentityName;
+
+pub use log::{SubscribeError, check_filter, subscribe};
+
+/// All metrics of the daemon, in a registry of their own. Handed to the rooms in an `Arc`.
+pub struct Metrics {
+    registry: Registry,
+    /// URLs and forms signed and recorded, by `identity` and `operation`.
+    pub urls_issued: IntCounterVec,
+    /// Asks that ended without a URL, by `reason` (docs/errors.md).
+    pub refused: IntCounterVec,
+    /// Asks that no grant allowed, by the `dimension` that came closest.
+    pub denied: IntCounterVec,
+    /// End of the session that signs, by `identity`, in seconds since the epoch; 0 with no session, and for a
+    /// long-term key, which has no end.
+    pub session_expiry_timestamp_seconds: IntGaugeVec,
+    /// 1 while the `identity` can sign, else 0.
+    pub identity_ready: IntGaugeVec,
+    /// Renewals, by `identity` and `outcome` ([`OUTCOMES`]).
+    pub renewals: IntCounterVec,
+    /// Calls to STS, by `operation` ([`STS_OPERATIONS`]) and `outcome` ([`OUTCOMES`]).
+    pub sts_calls: IntCounterVec,
+    /// AWS's clock minus the local one, in seconds.
+    pub clock_offset_seconds: Gauge,
+    /// Look-ups of a bucket's region, by `outcome` ([`LOOKUP_OUTCOMES`]).
+    pub region_lookups: IntCounterVec,
+    /// Time from a group's arrival at the writer to its fsync, in seconds.
+    pub registry_append_seconds: Histogram,
+    /// Groups that wait for the writer.
+    pub registry_queue_depth: IntGauge,
+    /// Rows of one commit.
+    pub registry_rows_per_group: Histogram,
+    /// Operations of the registry that failed, by `operation` ([`REGISTRY_OPERATIONS`]).
+    pub registry_errors: IntCounterVec,
+    /// Records removed at the end of their retention.
+    pub registry_forgotten: IntCounter,
+    /// gRPC calls begun, by `grpc_service` and `grpc_method`.
+    pub grpc_started: IntCounterVec,
+    /// gRPC calls ended, by `grpc_service`, `grpc_method` and `grpc_code` ([`GRPC_CODES`]).
+    pub grpc_handled: IntCounterVec,
+    /// Time from a call's beginning to its end, in seconds, by `grpc_service` and `grpc_method`.
+    pub grpc_handling_seconds: HistogramVec,
+}
+
+impl Metrics {
+    /// Declares every family. What has no labels, or labels whose values the code knows, starts at zero.
+    ///
+    /// # Errors
+    /// When a declaration is malformed or stands twice; a test makes sure that none does.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let metrics = Self::declare(Registry::new())?;
+        for dimension in Dimension::ALL {
+            metrics.denied.with_label_values(&[dimension.as_str()]).inc_by(0);
+        }
+        for (operation, outcome) in pairs(STS_OPERATIONS, OUTCOMES) {
+            metrics.sts_calls.with_label_values(&[operation, outcome]).inc_by(0);
+        }
+        for outcome in LOOKUP_OUTCOMES {
+            metrics.region_lookups.with_label_values(&[outcome]).inc_by(0);
+        }
+        for operation in REGISTRY_OPERATIONS {
+            metrics.registry_errors.with_label_values(&[operation]).inc_by(0);
+        }
+        Ok(metrics)
+    }
+
+    /// Starts the series of an identity at zero, so that the first event is an increase. Once for each configured name.
+    pub fn identity_starts_at_zero(&self, identity: &IdentityName) {
+        let name = identity.as_str();
+        for operation in Operation::ALL {
+            self.urls_issued.with_label_values(&[name, operation.as_str()]).inc_by(0);
+        }
+        for outcome in OUTCOMES {
+            self.renewals.with_label_values(&[name, outcome]).inc_by(0);
+        }
+        self.session_expiry_timestamp_seconds.with_label_values(&[name]).add(0);
+        self.identity_ready.with_label_values(&[name]).add(0);
+    }
+
+    /// Starts the series of every reason at zero. The reasons are those of `error::Error::REASONS`.
+    pub fn reasons_start_at_zero(&self, reasons: &[&str]) {
+        for reason in reasons {
+            self.refused.with_label_values(&[reason]).inc_by(0);
+        }
+    }
+
+    /// Starts the series of a gRPC method at zero, with every code.
+    pub fn method_starts_at_zero(&self, service: &str, method: &str) {
+        self.grpc_started.with_label_values(&[service, method]).inc_by(0);
+        let _ = self.grpc_handling_seconds.with_label_values(&[service, method]);
+        for code in GRPC_CODES {
+            self.grpc_handled.with_label_values(&[service, method, code]).inc_by(0);
+        }
+    }
+
+    /// Counts a URL or form that was signed and recorded.
+    pub fn issued(&self, identity: &IdentityName, operation: Operation) {
+        self.urls_issued.with_label_values(&[identity.as_str(), operation.as_str()]).inc();
+    }
+
+    /// Counts an ask that ended without a URL.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts a denial.
+    pub fn denied(&self, dimension: Dimension) {
+        self.denied.with_label_values(&[dimension.as_str()]).inc();
+    }
+
+    /// The text format of Prometheus, version 0.0.4.
+    pub fn encode(&self) -> String {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+fn pairs<'a>(ones: &'a [&'a str], others: &'a [&'a str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    ones.iter().flat_map(move |one| others.iter().map(move |other| (*one, *other)))
+}
+
+/// How a renewal or a call to STS ended.
+pub const OUTCOMES: &[&str] = &["ok", "failed"];
+
+/// How a region was found: remembered, asked of S3, or not.
+pub const LOOKUP_OUTCOMES: &[&str] = &["remembered", "found", "failed"];
+
+/// STS's operations that presignd calls, by their API names.
+pub const STS_OPERATIONS: &[&str] =
+    &["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetFederationToken", "GetSessionToken"];
+
+/// What the registry does.
+pub const REGISTRY_OPERATIONS: &[&str] = &["append", "enrol", "read", "retention", "checkpoint"];
+
+/// gRPC's status codes, as the usual metrics write them.
+pub const GRPC_CODES: &[&str] = &[
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+#[cfg(test)]
+mod tests;

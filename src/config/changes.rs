@@ -1,0 +1,33 @@
+//! What a reload changes.
+
+use super::Config;
+
+impl Config {
+    /// The keys whose values differ in `new`, in the order of docs/configuration.md. Grants are named as one.
+    pub fn changes(&self, new: &Self) -> Vec<String> {
+        let mut keys = self.changes_for_restart(new);
+        let mut add = |differs: bool, key: &str| keys.extend(differs.then(|| key.to_owned()));
+        add(self.sockets.admin_uids != new.sockets.admin_uids, "sockets.admin_uids");
+        add(self.sockets.admin_gids != new.sockets.admin_gids, "sockets.admin_gids");
+        add(self.default_identity != new.default_identity, "default_identity");
+        add(self.grants != new.grants, "grant");
+        keys
+    }
+
+    /// Those of [`Config::changes`] that wait for a restart: what is opened once, at the start.
+    pub fn changes_for_restart(&self, new: &Self) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut add = |differs: bool, key: &str| keys.extend(differs.then(|| key.to_owned()));
+        add(self.sockets.sign != new.sockets.sign, "sockets.sign");
+        add(self.sockets.admin != new.sockets.admin, "sockets.admin");
+        add(self.sockets.sign_mode != new.sockets.sign_mode, "sockets.sign_mode");
+        add(self.sockets.admin_mode != new.sockets.admin_mode, "sockets.admin_mode");
+        add(self.http != new.http, "http.listen");
+        add(self.registry.path != new.registry.path, "registry.path");
+        add(self.registry.retention != new.registry.retention, "registry.retention");
+        add(self.registry.queue_calls != new.registry.queue_calls, "registry.queue_calls");
+        add(self.log != new.log, "log");
+        add(self.limits != new.limits, "limits");
+        keys
+    }
+}

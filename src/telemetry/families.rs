@@ -1,0 +1,125 @@
+//! The declarations: name, help and labels of every family. Names carry their prefix; units stand last.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+use super::Metrics;
+
+impl Metrics {
+    pub(super) fn declare(registry: Registry) -> Result<Self, Error> {
+        let r = &registry;
+        let build = Opts::new("presignd_build_info", "Always 1; the label is the version.");
+        add(r, IntGauge::with_opts(build.const_label("version", env!("CARGO_PKG_VERSION")))?)?.set(1);
+        Ok(Self {
+            urls_issued: counters(
+                r,
+                "presignd_urls_issued_total",
+                "URLs and forms signed and recorded.",
+                &["identity", "operation"],
+            )?,
+            refused: counters(r, "presignd_refused_total", "Asks that ended without a URL.", &["reason"])?,
+            denied: counters(
+                r,
+                "presignd_denied_total",
+                "Asks that no grant allowed, by the dimension that came closest.",
+                &["dimension"],
+            )?,
+            session_expiry_timestamp_seconds: gauges(
+                r,
+                "presignd_session_expiry_timestamp_seconds",
+                "End of the session that signs; 0 with no session or a key without an end.",
+                &["identity"],
+            )?,
+            identity_ready: gauges(
+                r,
+                "presignd_identity_ready",
+                "1 while the identity has a live session to sign with.",
+                &["identity"],
+            )?,
+            renewals: counters(
+                r,
+                "presignd_renewals_total",
+                "Attempts to get the next session.",
+                &["identity", "outcome"],
+            )?,
+            sts_calls: counters(r, "presignd_sts_calls_total", "Calls to STS.", &["operation", "outcome"])?,
+            clock_offset_seconds: add(
+                r,
+                Gauge::new("presignd_clock_offset_seconds", "AWS's clock minus the local one; 0 until evidence.")?,
+            )?,
+            region_lookups: counters(
+                r,
+                "presignd_region_lookups_total",
+                "Times that a bucket's region was needed and not given.",
+                &["outcome"],
+            )?,
+            registry_append_seconds: histogram(
+                r,
+                "presignd_registry_append_seconds",
+                "Time from a group's arrival to its fsync.",
+                SECONDS,
+            )?,
+            registry_queue_depth: add(
+                r,
+                IntGauge::new("presignd_registry_queue_depth", "Groups that wait for the writer.")?,
+            )?,
+            registry_rows_per_group: histogram(
+                r,
+                "presignd_registry_rows_per_group",
+                "Rows that were made durable by one commit.",
+                ROWS,
+            )?,
+            registry_errors: counters(
+                r,
+                "presignd_registry_errors_total",
+                "Operations of the registry that failed.",
+                &["operation"],
+            )?,
+            registry_forgotten: add(
+                r,
+                IntCounter::new("presignd_registry_forgotten_total", "Records removed at the end of their retention.")?,
+            )?,
+            grpc_started: counters(r, "grpc_server_started_total", "Calls begun.", &["grpc_service", "grpc_method"])?,
+            grpc_handled: counters(
+                r,
+                "grpc_server_handled_total",
+                "Calls ended, whatever their code.",
+                &["grpc_service", "grpc_method", "grpc_code"],
+            )?,
+            grpc_handling_seconds: add(
+                r,
+                HistogramVec::new(
+                    HistogramOpts::new("grpc_server_handling_seconds", "Time from a call's beginning to its end.")
+                        .buckets(SECONDS.to_vec()),
+                    &["grpc_service", "grpc_method"],
+                )?,
+            )?,
+            registry,
+        })
+    }
+}
+
+fn add<C: Collector + Clone + 'static>(registry: &Registry, family: C) -> Result<C, Error> {
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+    add(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+    add(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, Error> {
+    add(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
+}
+
+/// From a signature alone (well under a millisecond) to a call that waited for STS.
+const SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+const ROWS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
