@@ -1,1 +1,110 @@
-//! The other end of the socket.
+//! The other end of the socket: arguments in; text, tables or JSON out. Decides nothing about signing: it asks the
+//! daemon. stdout holds the answer only, stderr what a person should know.
+
+pub mod batch;
+pub mod connect;
+pub mod exit;
+pub mod find;
+pub mod flags;
+pub mod health;
+pub mod identities;
+pub mod json;
+pub mod length;
+pub mod line;
+pub mod out;
+pub mod post;
+pub mod presign;
+pub mod refusal;
+pub mod say;
+pub mod urls;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use connect::{Globals, Places};
+use exit::{Exit, Failure};
+
+/// Signs S3 URLs, says how long each one lives, and records every one it issues.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "presignd", version, disable_help_subcommand = true, after_help = CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    #[expect(missing_docs, reason = "a doc comment here would become help text")]
+    pub verb: Verb,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become help text")]
+    pub globals: Globals,
+}
+
+/// The verbs.
+#[derive(Debug, Clone, Subcommand)]
+#[expect(missing_docs, reason = "each verb's own type says what it does")]
+pub enum Verb {
+    Serve(Serve),
+    Health(health::Health),
+    Presign(presign::Presign),
+    Post(post::Post),
+    Identities(identities::Identities),
+    Urls(urls::Urls),
+    Find(find::Find),
+    Explain(find::Explain),
+}
+
+/// Run the daemon.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Serve {
+    /// The configuration; left out, the default credential chain is served to you alone
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// The exit code, when there is nothing left to do: help was asked for (0), or the arguments make no sense (252).
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        // Fails only where the reader has gone.
+        let _ = error.print();
+        match error.kind() {
+            clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => Exit::Fine,
+            _ => Exit::Usage,
+        }
+    })
+}
+
+/// Runs every verb but `serve`, which is the daemon's.
+pub async fn run(cli: Cli, places: &Places) -> Exit {
+    let work = async {
+        match &cli.verb {
+            Verb::Serve(_) => Err(Failure::new(Exit::Other, "serve is not the command line's to run")),
+            Verb::Health(verb) => verb.run(&cli.globals, places).await,
+            Verb::Presign(verb) => verb.run(&cli.globals, places).await,
+            Verb::Post(verb) => verb.run(&cli.globals, places).await,
+            Verb::Identities(verb) => verb.run(&cli.globals, places).await,
+            Verb::Urls(verb) => verb.run(&cli.globals, places).await,
+            Verb::Find(verb) => verb.run(&cli.globals, places).await,
+            Verb::Explain(verb) => verb.run(&cli.globals, places).await,
+        }
+    };
+    tokio::select! {
+        done = work => done.map_or_else(Failure::report, |()| Exit::Fine),
+        Ok(()) = tokio::signal::ctrl_c() => Exit::Interrupted,
+    }
+}
+
+const CODES: &str = "Exit codes: 0 fine; 3 no URL can live that long; 130 interrupted; 252 usage; \
+253 environment or configuration (no daemon, no file); 254 the service refused; 255 other.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,128 @@
+//! `presignd find` and `presignd explain`: what a presigned URL is, and which record stands behind it.
+
+use std::io::Read;
+
+use super::connect::{Globals, Places};
+use super::exit::Failure;
+use super::out::{self, Format, Sheet};
+use super::{json, say, urls};
+use crate::grpc::proto::{ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, found_url};
+
+/// Find the records behind a leaked URL or a line of an S3 access log.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Find {
+    /// The URL or the line; "-" reads it from stdin, which keeps it out of the process list
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+}
+
+/// Take a presigned URL apart: what signed it, when it ends, what is wrong with it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Explain {
+    /// The URL; "-" reads it from stdin, which keeps it out of the process list
+    #[arg(value_name = "URL")]
+    pub url: String,
+}
+
+impl Find {
+    /// Asks and prints.
+    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+        let text = argument_or_stdin(&self.text)?;
+        let daemon = globals.connect(places).await?;
+        let answer = daemon.registry().find_url(daemon.ask(FindUrlRequest { text })).await?.into_inner();
+        match globals.output.unwrap_or(Format::Table) {
+            Format::Json => out::json(json::found(&answer))?,
+            Format::Text => {
+                let found: Vec<_> = answer.found.iter().filter_map(|one| one.url.clone()).collect();
+                urls::rows(&found).print(Format::Text)?;
+            }
+            Format::Table => {
+                for one in &answer.found {
+                    let kind = found_url::Match::try_from(one.r#match).unwrap_or_default();
+                    out::line(match kind {
+                        found_url::Match::Signature => "found by its signature:",
+                        _ => "found by credential, date and request; the text carries no signature to compare:",
+                    })?;
+                    urls::card(&one.url.clone().unwrap_or_default()).print(Format::Table)?;
+                    out::line("")?;
+                }
+            }
+        }
+        if !answer.explanation.is_empty() && globals.output != Some(Format::Json) {
+            super::exit::warn(&answer.explanation);
+        }
+        Ok(())
+    }
+}
+
+impl Explain {
+    /// Asks and prints.
+    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+        let url = argument_or_stdin(&self.url)?;
+        let daemon = globals.connect(places).await?;
+        let answer = daemon.registry().explain_url(daemon.ask(ExplainUrlRequest { url })).await?.into_inner();
+        match globals.output.unwrap_or(Format::Table) {
+            Format::Json => out::json(json::explanation(&answer))?,
+            format => print(&answer, format)?,
+        }
+        Ok(())
+    }
+}
+
+fn print(answer: &ExplainUrlResponse, format: Format) -> std::io::Result<()> {
+    let token = if answer.has_session_token { ", with a session token" } else { "" };
+    let mut pairs = vec![
+        ("state".to_owned(), answer.state.clone()),
+        ("ends at".to_owned(), say::time(answer.ends_at.as_ref())),
+        ("signed at".to_owned(), say::time(answer.signed_at.as_ref())),
+        ("expires in".to_owned(), say::length(answer.expires_in.as_ref())),
+        ("credential".to_owned(), format!("{}{token}", answer.credential)),
+        ("access key".to_owned(), answer.access_key_id.clone()),
+        ("algorithm".to_owned(), answer.algorithm.clone()),
+        ("host".to_owned(), answer.host.clone()),
+        ("bucket".to_owned(), answer.bucket.clone()),
+        ("key".to_owned(), answer.key.clone()),
+        ("region".to_owned(), answer.region.clone()),
+        ("service".to_owned(), answer.service.clone()),
+        ("signed headers".to_owned(), answer.signed_headers.join(", ")),
+    ];
+    let mut query: Vec<_> = answer.query.iter().map(|(name, value)| (format!("query {name}"), value.clone())).collect();
+    query.sort();
+    pairs.extend(query);
+    Sheet::card(pairs).print(format)?;
+    let gap = || if format == Format::Table { out::line("") } else { Ok(()) };
+    if !answer.findings.is_empty() {
+        gap()?;
+        let mut sheet = Sheet::new(&["SEVERITY", "REASON", "FINDING"]);
+        for one in &answer.findings {
+            sheet.row(vec![json::severity(one.severity), one.reason.clone(), one.message.clone()]);
+        }
+        sheet.print(format)?;
+    }
+    if let Some(url) = &answer.url {
+        gap()?;
+        if format == Format::Table {
+            out::line("issued by this daemon:")?;
+        }
+        urls::card(url).print(format)?;
+    }
+    Ok(())
+}
+
+/// The argument, or for "-" all of stdin, without the blanks around it.
+fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
+    if argument != "-" {
+        return Ok(argument.trim().to_owned());
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::surroundings(format!("cannot read stdin: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::usage("what stdin gave is not UTF-8"))?;
+    if text.trim().len() as u64 > LONGEST {
+        return Err(Failure::usage("what stdin gave is longer than 16 KiB; give one URL or one line"));
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// What the service takes.
+const LONGEST: u64 = 16 << 10;

@@ -1,0 +1,189 @@
+//! The wire's messages as JSON. Field names are those of the proto; instants are RFC 3339, lengths whole seconds, enums
+//! their names in lower case; what is absent is null. Stable: `out::VERSION` counts the breaks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+
+use super::say;
+use crate::grpc::proto;
+
+/// A map, sorted by name, so that the same answer is the same text.
+pub fn sorted(map: &HashMap<String, String>) -> Value {
+    json!(map.iter().collect::<BTreeMap<_, _>>())
+}
+
+fn time(at: &Option<prost_types::Timestamp>) -> Value {
+    at.as_ref().map_or(Value::Null, |at| say::time(Some(at)).into())
+}
+
+fn length(length: &Option<prost_types::Duration>) -> Value {
+    length.as_ref().map_or(Value::Null, |length| length.seconds.into())
+}
+
+fn optional(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { text.into() }
+}
+
+/// An answer to `Presign`.
+pub fn presigned(signed: &proto::PresignResponse) -> Value {
+    json!({
+        "url": signed.url,
+        "method": signed.method,
+        "headers": sorted(&signed.headers),
+        "id": signed.id,
+        "usable_until": time(&signed.usable_until),
+        "limited_by": say::limited_by(signed.limited_by),
+        "signed_at": time(&signed.signed_at),
+        "expires_in": length(&signed.expires_in),
+        "session": signed.session.as_ref().map(reference),
+        "cautions": signed.cautions.iter().map(|one| say::caution(*one)).collect::<Vec<_>>(),
+        "replaces": optional(&signed.replaces),
+    })
+}
+
+/// An answer to `PresignPost`.
+pub fn form(signed: &proto::PresignPostResponse) -> Value {
+    json!({
+        "url": signed.url,
+        "fields": sorted(&signed.fields),
+        "id": signed.id,
+        "usable_until": time(&signed.usable_until),
+        "limited_by": say::limited_by(signed.limited_by),
+        "signed_at": time(&signed.signed_at),
+        "session": signed.session.as_ref().map(reference),
+        "replaces": optional(&signed.replaces),
+    })
+}
+
+fn reference(session: &proto::SessionReference) -> Value {
+    json!({
+        "id": session.id,
+        "identity": session.identity,
+        "generation": session.generation,
+        "access_key_id": session.access_key_id,
+        "expires_at": time(&session.expires_at),
+    })
+}
+
+/// An identity with its sessions.
+pub fn identity(one: &proto::Identity) -> Value {
+    json!({
+        "name": one.name,
+        "source": one.source,
+        "state": say::state(one.state),
+        "sessions": one.sessions.iter().map(session).collect::<Vec<_>>(),
+        "longest_now": length(&one.longest_now),
+        "longest_now_limited_by": optional(&say::limited_by(one.longest_now_limited_by)),
+        "longest_fresh": length(&one.longest_fresh),
+        "longest_fresh_limited_by": optional(&say::limited_by(one.longest_fresh_limited_by)),
+        "next_renewal_at": time(&one.next_renewal_at),
+        "failures": one.failures,
+        "last_failure": optional(&one.last_failure),
+        "headroom": length(&one.headroom),
+    })
+}
+
+fn session(one: &proto::Session) -> Value {
+    json!({
+        "reference": one.reference.as_ref().map(reference),
+        "kind": say::kind(one.kind),
+        "account": one.account,
+        "principal_arn": one.principal_arn,
+        "principal_unique_id": one.principal_unique_id,
+        "session_name": one.session_name,
+        "issued_not_before": time(&one.issued_not_before),
+        "issued_not_after": time(&one.issued_not_after),
+        "parent_access_key_id": optional(&one.parent_access_key_id),
+        "signing": one.signing,
+        "outstanding_urls": one.outstanding_urls,
+        "last_url_ends_at": time(&one.last_url_ends_at),
+    })
+}
+
+/// A record of the registry.
+pub fn record(url: &proto::UrlRecord) -> Value {
+    let request = url.request.as_ref().map(|request| {
+        json!({
+            "operation": optional(say::operation(request.operation)),
+            "method": request.method,
+            "bucket": request.bucket,
+            "key": request.key,
+            "query": sorted(&request.query),
+            "headers": sorted(&request.headers),
+            "addressing": request.addressing.as_ref().map(addressing),
+            "region": request.region,
+        })
+    });
+    let caller = url.caller.as_ref().map(|caller| {
+        let pid = (caller.pid != 0).then_some(caller.pid);
+        json!({"uid": caller.uid, "gid": caller.gid, "pid": pid, "executable": optional(&caller.executable)})
+    });
+    json!({
+        "id": url.id,
+        "session": url.session.as_ref().map(reference),
+        "request": request,
+        "signed_at": time(&url.signed_at),
+        "expires_in": length(&url.expires_in),
+        "usable_until": time(&url.usable_until),
+        "limited_by": say::limited_by(url.limited_by),
+        "caller": caller,
+        "on_behalf_of": url.on_behalf_of,
+        "labels": sorted(&url.labels),
+        "replaces": optional(&url.replaces),
+        "post_policy": optional(&url.post_policy),
+        "host": url.host,
+        "tagged": url.tagged,
+    })
+}
+
+fn addressing(one: &proto::Addressing) -> Value {
+    let style = proto::addressing::Style::try_from(one.style).unwrap_or_default();
+    json!({
+        "style": optional(&say::name(style.as_str_name(), "STYLE")),
+        "dual_stack": one.dual_stack,
+        "fips": one.fips,
+        "accelerate": one.accelerate,
+    })
+}
+
+/// An answer to `FindUrl`.
+pub fn found(answer: &proto::FindUrlResponse) -> Value {
+    let found = answer.found.iter().map(|one| {
+        let kind = proto::found_url::Match::try_from(one.r#match).unwrap_or_default();
+        json!({"match": say::name(kind.as_str_name(), "MATCH"), "url": one.url.as_ref().map(record)})
+    });
+    json!({"found": found.collect::<Vec<_>>(), "explanation": answer.explanation})
+}
+
+/// An answer to `ExplainUrl`.
+pub fn explanation(answer: &proto::ExplainUrlResponse) -> Value {
+    let findings = answer
+        .findings
+        .iter()
+        .map(|one| json!({"severity": severity(one.severity), "reason": one.reason, "message": one.message}));
+    json!({
+        "algorithm": answer.algorithm,
+        "access_key_id": answer.access_key_id,
+        "credential": answer.credential,
+        "has_session_token": answer.has_session_token,
+        "region": answer.region,
+        "service": answer.service,
+        "host": answer.host,
+        "bucket": answer.bucket,
+        "key": answer.key,
+        "signed_at": time(&answer.signed_at),
+        "expires_in": length(&answer.expires_in),
+        "ends_at": time(&answer.ends_at),
+        "state": answer.state,
+        "signed_headers": answer.signed_headers,
+        "query": sorted(&answer.query),
+        "findings": findings.collect::<Vec<_>>(),
+        "url": answer.url.as_ref().map(record),
+    })
+}
+
+/// `note`, `warning` or `error`.
+pub fn severity(value: i32) -> String {
+    say::name(proto::finding::Severity::try_from(value).unwrap_or_default().as_str_name(), "SEVERITY")
+}

@@ -1,0 +1,240 @@
+//! `presignd urls`: the record of what was issued, newest first, page by page.
+
+use serde_json::{Value, json};
+
+use super::connect::{Daemon, Globals, Places};
+use super::exit::{Failure, warn};
+use super::identities::dash;
+use super::out::{self, Format, Sheet};
+use super::{flags, json, say};
+use crate::grpc::proto::{GetUrlRequest, ListUrlsRequest, UrlFilter, UrlRecord};
+use crate::time::Timestamp;
+
+/// List issued URLs, newest first; your own, or with --admin everybody's.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Urls {
+    /// Show this record only
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Signed by this identity
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub identity: String,
+    /// Signed by this session
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub session: String,
+    /// Signed with this access key
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub access_key_id: String,
+    /// For this bucket
+    #[arg(long, value_name = "BUCKET", default_value = "", hide_default_value = true)]
+    pub bucket: String,
+    /// For keys that begin so
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub key_prefix: String,
+    /// For this operation; may be repeated, any of them matches
+    #[arg(long = "operation", value_name = "NAME", value_parser = super::presign::operation)]
+    pub operations: Vec<i32>,
+    /// Asked for by this user id
+    #[arg(long, value_name = "UID")]
+    pub uid: Option<u32>,
+    /// Asked for on behalf of exactly this text
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub on_behalf_of: String,
+    /// With this label; may be repeated, all of them must match
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::pair)]
+    pub labels: Vec<(String, String)>,
+    /// Signed at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub signed_from: Option<prost_types::Timestamp>,
+    /// Signed before this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub signed_before: Option<prost_types::Timestamp>,
+    /// Usable after this time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "outstanding")]
+    pub usable_after: Option<prost_types::Timestamp>,
+    /// Only URLs that have not ended
+    #[arg(long)]
+    pub outstanding: bool,
+    /// At most so many records; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub limit: u64,
+}
+
+impl Urls {
+    fn filter(&self) -> Result<UrlFilter, Failure> {
+        Ok(UrlFilter {
+            identity: self.identity.clone(),
+            session_id: self.session.clone(),
+            access_key_id: self.access_key_id.clone(),
+            bucket: self.bucket.clone(),
+            key_prefix: self.key_prefix.clone(),
+            operations: self.operations.clone(),
+            uid: self.uid,
+            on_behalf_of: self.on_behalf_of.clone(),
+            labels: flags::map("--label", &self.labels)?,
+            signed_from: self.signed_from,
+            signed_before: self.signed_before,
+            usable_after: if self.outstanding { Some(now()) } else { self.usable_after },
+        })
+    }
+
+    /// Asks and prints.
+    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+        let filter = self.filter()?;
+        if self.id.is_some() && filter != (UrlFilter { usable_after: filter.usable_after, ..Default::default() }) {
+            return Err(Failure::usage("a record is named by its id alone; leave the filters out"));
+        }
+        let format = globals.output.unwrap_or(Format::Table);
+        let daemon = globals.connect(places).await?;
+        let Some(id) = &self.id else {
+            return self.list(filter, format, &daemon).await;
+        };
+        let url = daemon.registry().get_url(daemon.ask(GetUrlRequest { id: id.clone() })).await?.into_inner().url;
+        let url = url.unwrap_or_default();
+        match format {
+            Format::Json => out::json(json!({"url": json::record(&url)}))?,
+            format => card(&url).print(format)?,
+        }
+        Ok(())
+    }
+
+    async fn list(&self, filter: UrlFilter, format: Format, daemon: &Daemon) -> Result<(), Failure> {
+        let mut pages = Pages { filter, token: String::new(), left: self.limit, bounded: self.limit > 0, done: false };
+        let mut printed = 0;
+        if format == Format::Json {
+            out::line(&format!("{{\"version\":{},\"urls\":[", out::VERSION))?;
+        }
+        while let Some(page) = pages.next(daemon).await? {
+            match format {
+                Format::Json => {
+                    for url in &page {
+                        // The comma comes first, since the last record is known too late.
+                        let comma = if printed == 0 { "" } else { "," };
+                        out::line(&format!("{comma}{}", json::record(url)))?;
+                        printed += 1;
+                    }
+                }
+                format => rows(&page).print(format)?,
+            }
+        }
+        let more = !pages.token.is_empty();
+        if format == Format::Json {
+            out::line(&format!("],\"more\":{}}}", Value::from(more)))?;
+        } else if more {
+            warn(&format!("more than {} records match; --limit 0 lists all", self.limit));
+        }
+        Ok(())
+    }
+}
+
+/// Follows pages until the service or the user has had enough.
+struct Pages {
+    filter: UrlFilter,
+    token: String,
+    left: u64,
+    bounded: bool,
+    done: bool,
+}
+
+impl Pages {
+    async fn next(&mut self, daemon: &Daemon) -> Result<Option<Vec<UrlRecord>>, Failure> {
+        if self.done {
+            return Ok(None);
+        }
+        let size = if self.bounded { self.left.min(PAGE) } else { PAGE };
+        let ask = daemon.ask(ListUrlsRequest {
+            filter: Some(self.filter.clone()),
+            page_size: i32::try_from(size).unwrap_or(i32::MAX),
+            page_token: std::mem::take(&mut self.token),
+        });
+        let page = daemon.registry().list_urls(ask).await?.into_inner();
+        self.token = page.next_page_token;
+        self.left = self.left.saturating_sub(page.urls.len() as u64);
+        self.done = self.token.is_empty() || (self.bounded && self.left == 0);
+        Ok(Some(page.urls))
+    }
+}
+
+/// One line for each record.
+pub fn rows(urls: &[UrlRecord]) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        "ID",
+        "SIGNED AT",
+        "USABLE UNTIL",
+        "OPERATION",
+        "BUCKET",
+        "KEY",
+        "IDENTITY",
+        "GENERATION",
+        "UID",
+        "ON BEHALF OF",
+    ]);
+    for url in urls {
+        let request = url.request.clone().unwrap_or_default();
+        let session = url.session.clone().unwrap_or_default();
+        sheet.row(vec![
+            url.id.clone(),
+            say::time(url.signed_at.as_ref()),
+            say::time(url.usable_until.as_ref()),
+            dash(say::operation(request.operation).to_owned()),
+            request.bucket,
+            dash(request.key),
+            dash(session.identity),
+            session.generation.to_string(),
+            url.caller.as_ref().map_or("-".to_owned(), |caller| caller.uid.to_string()),
+            dash(url.on_behalf_of.clone()),
+        ]);
+    }
+    sheet
+}
+
+/// One record, a line for each of its fields.
+pub fn card(url: &UrlRecord) -> Sheet {
+    let request = url.request.clone().unwrap_or_default();
+    let session = url.session.clone().unwrap_or_default();
+    let mut pairs = vec![
+        ("id".to_owned(), url.id.clone()),
+        ("operation".to_owned(), say::operation(request.operation).to_owned()),
+        ("method".to_owned(), request.method),
+        ("bucket".to_owned(), request.bucket),
+        ("key".to_owned(), request.key),
+        ("host".to_owned(), url.host.clone()),
+        ("region".to_owned(), request.region),
+        ("signed at".to_owned(), say::time(url.signed_at.as_ref())),
+        ("expires in".to_owned(), say::length(url.expires_in.as_ref())),
+        ("usable until".to_owned(), say::time(url.usable_until.as_ref())),
+        ("limited by".to_owned(), say::limited_by(url.limited_by)),
+        ("identity".to_owned(), session.identity),
+        ("generation".to_owned(), session.generation.to_string()),
+        ("access key".to_owned(), session.access_key_id),
+        ("session ends".to_owned(), say::time(session.expires_at.as_ref())),
+        ("on behalf of".to_owned(), url.on_behalf_of.clone()),
+        ("replaces".to_owned(), url.replaces.clone()),
+        ("post policy".to_owned(), url.post_policy.clone()),
+    ];
+    if let Some(caller) = &url.caller {
+        pairs.push((
+            "caller".to_owned(),
+            format!("uid {} gid {} {}", caller.uid, caller.gid, caller.executable).trim_end().to_owned(),
+        ));
+    }
+    for (kind, map) in [("query", &request.query), ("header", &request.headers), ("label", &url.labels)] {
+        let mut named: Vec<_> = map.iter().map(|(name, value)| (format!("{kind} {name}"), value.clone())).collect();
+        named.sort();
+        pairs.extend(named);
+    }
+    Sheet::card(pairs)
+}
+
+fn time(text: &str) -> Result<prost_types::Timestamp, String> {
+    let at = Timestamp::parse_rfc3339(text).map_err(|_| "must be a time such as 2026-11-22T23:59:59Z".to_owned())?;
+    Ok(prost_types::Timestamp { seconds: at.unix(), nanos: 0 })
+}
+
+#[expect(clippy::disallowed_methods, reason = "until the clock room has a clock to ask")]
+fn now() -> prost_types::Timestamp {
+    std::time::SystemTime::now().into()
+}
+
+/// Records in one call; the most that the service gives.
+const PAGE: u64 = 1000;
