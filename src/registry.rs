@@ -1,1 +1,303 @@
-//! What was issued, durable before a URL is seen.
+//! What was issued, durable: sessions, the URLs below them, and the request ids of the last minutes.
+//!
+//! A record is on disk before [`Registry::append`] answers. Never holds a URL, a signature, a session token or a
+//! secret, and never decides: desks do.
+
+mod error;
+mod sqlite;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::issued::{Filter, Fingerprint, IssuedUrl, Record};
+use crate::session::{Facts, IdentityName, InstanceId, RecordId, Session};
+use crate::time::Timestamp;
+
+pub use error::{Error, OpenError, StoreError};
+pub use sqlite::{MAX_PROBLEMS, Report, backup, export, verify};
+
+/// A handle on the registry; cheap to clone. One registry belongs to one daemon at a time.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    clock: Clock,
+    instance: InstanceId,
+    retention: Duration,
+    /// The last URL number that was given out. Numbers that never became a record are gaps, and harmless.
+    last_url: AtomicU64,
+}
+
+/// A closed set: every backend passes the same suite (`tests/registry.rs`).
+enum Store {
+    Sqlite(sqlite::Sqlite),
+}
+
+/// Where the registry is and how it behaves; built by the daemon from the configuration.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The SQLite file. Its directory is made when missing; `-wal`, `-shm` and `.lock` files stand beside it.
+    pub path: PathBuf,
+    /// How long a record is kept after its hard end; never less than [`REQUEST_LIFE`].
+    pub retention: Duration,
+    /// Calls that may wait for the writer; one more gets [`Error::Full`].
+    pub queue_calls: usize,
+    /// Whether an answer waits for the disk. Only tests turn it off, to see that they notice.
+    pub durable: bool,
+}
+
+impl Options {
+    /// The defaults, for a file.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), retention: DEFAULT_RETENTION, queue_calls: DEFAULT_QUEUE_CALLS, durable: true }
+    }
+}
+
+/// One record to be written.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The record; its id comes from [`Registry::next_url_id`].
+    pub url: IssuedUrl,
+    /// The caller's request id, if it gave one.
+    pub request: Option<RequestId>,
+}
+
+/// A request id as its caller gave it; the uid is that of the record's caller.
+#[derive(Debug, Clone)]
+pub struct RequestId {
+    /// The caller's text.
+    pub id: String,
+    /// Of all that was asked: tells a repeated call from another call under the same id.
+    pub asked_sha256: [u8; 32],
+    /// The record that now holds the id and gives it up to this one, because its URL cannot be signed again.
+    pub supersedes: Option<RecordId>,
+}
+
+/// What became of one [`Append`].
+#[derive(Debug, Clone)]
+pub enum Appended {
+    /// It is on disk.
+    Recorded,
+    /// Another record holds the request id: nothing was written for this item.
+    Already(Box<Remembered>),
+}
+
+/// The record behind a request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// What was issued.
+    pub record: Record,
+    /// What was asked.
+    pub asked_sha256: [u8; 32],
+}
+
+/// A session with what hangs below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The session.
+    pub session: Arc<Session>,
+    /// When it was written down.
+    pub enrolled_at: Timestamp,
+    /// URLs whose hard end lies ahead.
+    pub outstanding: u64,
+    /// The last hard end of any URL it signed; `None` when it signed none.
+    pub last_url_ends_at: Option<Timestamp>,
+}
+
+impl Registry {
+    /// Opens the registry, and creates it where there is none.
+    ///
+    /// # Errors
+    /// Names the path and what is wrong with it; a file that is not a registry, is damaged, or comes from a newer
+    /// version is never touched.
+    pub async fn open(options: Options, clock: Clock) -> Result<Self, OpenError> {
+        let retention = options.retention.max(REQUEST_LIFE);
+        let now = clock.now();
+        let (store, start) = sqlite::Sqlite::open(options, now).await?;
+        let (store, instance) = (Store::Sqlite(store), start.instance);
+        Ok(Self(Arc::new(Inner { store, clock, instance, retention, last_url: AtomicU64::new(start.last_url) })))
+    }
+
+    /// Names this registry.
+    pub fn instance(&self) -> InstanceId {
+        self.0.instance
+    }
+
+    /// A number for a URL that is about to be signed; from memory, never given twice.
+    pub fn next_url_id(&self) -> RecordId {
+        let number = self.0.last_url.fetch_add(1, Ordering::Relaxed) + 1;
+        RecordId { instance: self.0.instance, number }
+    }
+
+    /// Writes a session down, durably. The same access key of the same identity again is the same session; facts that
+    /// were unknown are filled in.
+    ///
+    /// # Errors
+    /// When the registry cannot take it: the session must not sign then.
+    pub async fn enrol(&self, identity: &IdentityName, facts: Facts) -> Result<Arc<Session>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.enrol(identity.clone(), facts, self.0.clock.now()).await
+    }
+
+    /// Writes records, all or none, and answers when they are on disk; one outcome for each, in order.
+    ///
+    /// # Errors
+    /// Nothing was written. At most [`MAX_ROWS`] records come in one call.
+    pub async fn append(&self, records: Vec<Append>) -> Result<Vec<Appended>, Error> {
+        for record in &records {
+            self.ours(record.url.id)?;
+            self.ours(record.url.session)?;
+        }
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        if records.len() > MAX_ROWS {
+            return Err(Error::TooLarge);
+        }
+        let Store::Sqlite(store) = &self.0.store;
+        store.append(records, self.0.clock.now()).await
+    }
+
+    /// The record that a request id of the last [`REQUEST_LIFE`] led to.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn remembered(&self, uid: u32, request_id: &str) -> Result<Option<Remembered>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.remembered(uid, request_id.to_owned(), self.0.clock.now()).await
+    }
+
+    /// One record; `None` when there is none, or no longer, or when the id is another registry's.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn url(&self, id: RecordId) -> Result<Option<Record>, Error> {
+        if id.instance != self.0.instance {
+            return Ok(None);
+        }
+        let Store::Sqlite(store) = &self.0.store;
+        store.url(id.number).await
+    }
+
+    /// Records that match, newest first: at most `page_size` (held to 1 to [`MAX_PAGE`]) of those before `after`, the
+    /// last id of the page before. Fewer than asked means that there are no more.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn list(&self, filter: Filter, page_size: usize, after: Option<RecordId>) -> Result<Vec<Record>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.list(filter, page_size.clamp(1, MAX_PAGE), after.map(|id| id.number)).await
+    }
+
+    /// Records signed with that access key in that second, newest first; at most [`MAX_PAGE`].
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn find(&self, access_key_id: &str, signed_at: Timestamp) -> Result<Vec<Record>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.find(access_key_id.to_owned(), signed_at, None).await
+    }
+
+    /// The record of one signature, however many were made in that second.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn find_signature(
+        &self,
+        access_key_id: &str,
+        signed_at: Timestamp,
+        fingerprint: Fingerprint,
+    ) -> Result<Vec<Record>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.find(access_key_id.to_owned(), signed_at, Some(fingerprint)).await
+    }
+
+    /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_PAGE`].
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn sessions(&self, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.sessions(identity.cloned(), self.0.clock.now()).await
+    }
+
+    /// One small step of retention: forgets records that ended longer ago than the retention, at most
+    /// [`FORGET_ROWS`], and what has become useless with them. Tells how many records.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    pub async fn forget_ended(&self) -> Result<u64, Error> {
+        let now = self.0.clock.now();
+        let Store::Sqlite(store) = &self.0.store;
+        store.forget(now - self.0.retention, now).await
+    }
+
+    /// Retention, until told to stop; also tries a write now and then while the last one failed, so that readiness
+    /// comes back by itself.
+    pub async fn keep(self, stop: CancellationToken) {
+        loop {
+            let pause = match self.forget_ended().await {
+                Ok(rows) if rows >= FORGET_ROWS as u64 => PAUSE_BETWEEN_STEPS,
+                Ok(_) => PAUSE_BETWEEN_ROUNDS,
+                Err(Error::Closed) => return stop.cancelled().await,
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "could not forget what has ended");
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Writes what is queued, empties the write-ahead log, and lets go of the file. Later calls get [`Error::Closed`].
+    pub async fn close(&self) {
+        let Store::Sqlite(store) = &self.0.store;
+        store.close().await;
+    }
+
+    /// Whether the last write worked; part of readiness.
+    pub fn is_writable(&self) -> bool {
+        let Store::Sqlite(store) = &self.0.store;
+        store.is_writable()
+    }
+
+    fn ours(&self, id: RecordId) -> Result<(), Error> {
+        if id.instance == self.0.instance { Ok(()) } else { Err(Error::Unknown(id)) }
+    }
+}
+
+/// The path with `suffix` after its file name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// How long a request id is remembered.
+pub const REQUEST_LIFE: Duration = Duration::from_secs(600);
+/// Request ids remembered for one uid.
+pub const MAX_REQUEST_IDS: u64 = 100_000;
+/// Records in one call, and rows in one group of calls.
+pub const MAX_ROWS: usize = 1024;
+/// Records or sessions in one answer.
+pub const MAX_PAGE: usize = 1000;
+/// Records that one step of retention forgets.
+pub const FORGET_ROWS: usize = 100;
+/// How long an ended record is kept, unless the configuration says otherwise: 30 days.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+/// Calls that may wait for the writer, unless the configuration says otherwise.
+pub const DEFAULT_QUEUE_CALLS: usize = 1024;
+
+const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(10);
+const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);

@@ -4,12 +4,20 @@
 -- One row: which registry this is, and since when.
 CREATE TABLE registry (
   instance TEXT NOT NULL,           -- eight characters, in every id
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  kept_at INTEGER NOT NULL,         -- the last step of retention
+  last_forgotten INTEGER NOT NULL DEFAULT 0 -- no URL number up to here is given again
 ) STRICT;
+
+-- Generations go on counting when the sessions of an identity are long forgotten.
+CREATE TABLE identities (
+  name TEXT PRIMARY KEY,
+  generations INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Credentials for a while. URLs hang below them: what ends a session ends its URLs.
 CREATE TABLE sessions (
-  number INTEGER PRIMARY KEY,       -- "<instance>-<number>" is its id
+  number INTEGER PRIMARY KEY AUTOINCREMENT, -- "<instance>-<number>" is its id; never given twice
   identity TEXT NOT NULL,
   generation INTEGER NOT NULL,      -- counts per identity
   access_key_id TEXT NOT NULL,
@@ -31,6 +39,9 @@ CREATE TABLE sessions (
   enrolled_at INTEGER NOT NULL,
   last_url_ends_at INTEGER,         -- the last hard end below this session; kept by the writer
   urls_issued INTEGER NOT NULL DEFAULT 0,
+  urls_forgotten INTEGER NOT NULL DEFAULT 0, -- of those issued; the others are rows
+  first_url INTEGER,                -- all its URLs lie between these two numbers
+  last_url INTEGER,
   UNIQUE (identity, generation)
 ) STRICT;
 CREATE INDEX sessions_by_key ON sessions (access_key_id);
@@ -77,7 +88,7 @@ CREATE TABLE urls (
 ) STRICT;
 -- Both grow at their right edge or in few places: no index here is in random order, so a write touches few pages
 -- whatever the number of rows. A leaked URL is found by its key id (sessions_by_key) and date, then by fingerprint.
-CREATE INDEX urls_by_session ON urls (session, signed_at);
+CREATE INDEX urls_by_session ON urls (session, signed_at, usable_until);
 CREATE INDEX urls_by_end ON urls (usable_until);
 
 -- Request ids of the last ten minutes: small, so its random order stays in the cache.

@@ -1,0 +1,142 @@
+//! How the registry can fail. Messages name paths and ids, never what a record holds.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::session::RecordId;
+
+/// Why a call failed. Nothing of it was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// As many calls wait for the writer as may; the caller should come back later.
+    #[error("the registry's queue is full")]
+    Full,
+    /// The registry is closed or closing.
+    #[error("the registry is closed")]
+    Closed,
+    /// The caller's uid has used up its request ids of the last ten minutes.
+    #[error("too many request ids in ten minutes; at most 100,000 are remembered for one uid")]
+    TooManyRequestIds,
+    /// More records in one call than a group may hold.
+    #[error("too many records in one call; at most 1,024 are written together")]
+    TooLarge,
+    /// The call names a session or URL that this registry does not have.
+    #[error("{0} is not in this registry")]
+    Unknown(RecordId),
+    /// A row is not what this program writes.
+    #[error("the record {id} cannot be read: {problem}")]
+    BadRow {
+        /// The URL's or session's id.
+        id: String,
+        /// Which column, and what is wrong with it.
+        problem: String,
+    },
+    /// The store failed: the disk is full, say.
+    #[error("the registry's store failed")]
+    Store(#[source] StoreError),
+}
+
+/// What the store said.
+#[derive(Clone)]
+pub struct StoreError(Arc<rusqlite::Error>);
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, out)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Why the registry could not be opened, copied or checked. The file was left as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file or directory could not be made, opened or renamed.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("{path} is in use by another presignd; one registry belongs to one daemon")]
+    InUse {
+        /// The registry.
+        path: PathBuf,
+    },
+    /// There is no such file.
+    #[error("there is no registry at {path}")]
+    Missing {
+        /// The registry.
+        path: PathBuf,
+    },
+    /// A backup never writes over a file.
+    #[error("{path} exists already")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file itself is gone but its write-ahead log is there: opening would lose what the log holds.
+    #[error("{path} is missing but its write-ahead log is there; restore the file, or move the log away")]
+    LogWithoutFile {
+        /// The registry.
+        path: PathBuf,
+    },
+    /// A file, but not a registry.
+    #[error("{path} is not a presignd registry; it was left as it is")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A registry of a newer version.
+    #[error("{path} has schema version {found}, and this presignd knows versions up to {known}; use a newer presignd")]
+    Newer {
+        /// The registry.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// SQLite cannot read the file: it is damaged, or its disk is.
+    #[error("{path} cannot be read; it may be damaged (restore a backup)")]
+    Damaged {
+        /// The registry.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: StoreError,
+    },
+    /// A row is not what this program writes.
+    #[error("{path} holds a row that this presignd cannot read")]
+    Row {
+        /// The registry.
+        path: PathBuf,
+        /// Which row.
+        #[source]
+        source: Error,
+    },
+}

@@ -1,0 +1,169 @@
+//! The registry in one SQLite file: a thread that writes, a few connections that read, one fsync for each group.
+//!
+//! Told the time by the handle above; never asks for it.
+
+mod append;
+mod backup;
+mod checkpoint;
+mod columns;
+mod enrol;
+mod export;
+mod file;
+mod filter;
+mod forget;
+mod read;
+mod readers;
+mod rows;
+mod state;
+mod verify;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use self::readers::Readers;
+use self::writer::{Answer, Call, Setup};
+use super::{Append, Appended, Error, OpenError, Options, Remembered, SessionRow};
+use crate::issued::{Filter, Fingerprint, Record};
+use crate::session::{Facts, IdentityName, InstanceId, Session};
+use crate::time::Timestamp;
+
+pub use backup::backup;
+pub use export::export;
+pub use verify::{MAX_PROBLEMS, Report, verify};
+
+/// The store's side of the handle.
+pub(super) struct Sqlite {
+    instance: InstanceId,
+    queue: mpsc::Sender<Call>,
+    readers: Readers,
+    writable: Arc<AtomicBool>,
+}
+
+/// What the handle must know of a registry that was just opened.
+pub(super) struct Start {
+    pub(super) instance: InstanceId,
+    /// The last URL number ever given to a record.
+    pub(super) last_url: u64,
+}
+
+impl Sqlite {
+    pub(super) async fn open(options: Options, now: Timestamp) -> Result<(Self, Start), OpenError> {
+        let path = options.path.clone();
+        let opened = tokio::task::spawn_blocking(move || open(options, now)).await;
+        opened.unwrap_or_else(|died| Err(file::io("open", &path)(std::io::Error::other(died))))
+    }
+
+    pub(super) async fn append(&self, records: Vec<Append>, now: Timestamp) -> Result<Vec<Appended>, Error> {
+        let items = records.into_iter().map(Into::into).collect();
+        self.call(|answer| Call::Append { items, now, answer }).await
+    }
+
+    pub(super) async fn enrol(
+        &self,
+        identity: IdentityName,
+        facts: Facts,
+        now: Timestamp,
+    ) -> Result<Arc<Session>, Error> {
+        self.call(|answer| Call::Enrol { identity, facts: Box::new(facts), now, answer }).await
+    }
+
+    pub(super) async fn forget(&self, before: Timestamp, now: Timestamp) -> Result<u64, Error> {
+        self.call(|answer| Call::Forget { before, now, answer }).await
+    }
+
+    pub(super) async fn remembered(
+        &self,
+        uid: u32,
+        request_id: String,
+        now: Timestamp,
+    ) -> Result<Option<Remembered>, Error> {
+        let instance = self.instance;
+        self.readers.read(move |connection| read::remembered(connection, instance, uid, &request_id, now)).await
+    }
+
+    pub(super) async fn url(&self, number: u64) -> Result<Option<Record>, Error> {
+        let instance = self.instance;
+        let read = move |connection: &Connection| {
+            let view = connection.unchecked_transaction()?;
+            rows::Reader::new(&view, instance).one(number.cast_signed())
+        };
+        self.readers.read(read).await
+    }
+
+    pub(super) async fn list(
+        &self,
+        filter: Filter,
+        page_size: usize,
+        before: Option<u64>,
+    ) -> Result<Vec<Record>, Error> {
+        let instance = self.instance;
+        self.readers.read(move |connection| read::list(connection, instance, &filter, page_size, before)).await
+    }
+
+    pub(super) async fn find(
+        &self,
+        access_key_id: String,
+        signed_at: Timestamp,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Vec<Record>, Error> {
+        let instance = self.instance;
+        let read = move |connection: &Connection| {
+            let view = connection.unchecked_transaction()?;
+            read::find(&view, instance, &access_key_id, signed_at, fingerprint)
+        };
+        self.readers.read(read).await
+    }
+
+    pub(super) async fn sessions(
+        &self,
+        identity: Option<IdentityName>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionRow>, Error> {
+        let instance = self.instance;
+        self.readers.read(move |connection| read::sessions(connection, instance, identity.as_ref(), now)).await
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        let (answer, closed) = oneshot::channel();
+        // This call alone waits for a place; an error says that the thread has ended already.
+        if self.queue.send(Call::Close { answer }).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed) && !self.queue.is_closed()
+    }
+
+    async fn call<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, Error> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.try_send(call(answer)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::Full,
+            mpsc::error::TrySendError::Closed(_) => Error::Closed,
+        })?;
+        outcome.await.unwrap_or(Err(Error::Closed))
+    }
+}
+
+fn open(options: Options, now: Timestamp) -> Result<(Sqlite, Start), OpenError> {
+    let Options { path, queue_calls, durable, .. } = options;
+    let lock = file::lock(&path)?;
+    let connection = file::open_to_write(&path, durable, now)?;
+    let instance = file::instance(&connection, &path)?;
+    let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
+    let last_url =
+        connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
+    let (sender, queue) = mpsc::channel(queue_calls.max(1));
+    let writable = Arc::new(AtomicBool::new(true));
+    let readers = Readers::new(path.clone());
+    let flag = writable.clone();
+    let setup = Setup { connection, path: path.clone(), durable, instance, queue, writable: flag, lock };
+    let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
+    thread.map_err(file::io("start a thread for", &path))?;
+    Ok((Sqlite { instance, queue: sender, readers, writable }, Start { instance, last_url }))
+}

@@ -1,0 +1,176 @@
+//! The file: made whole or not at all, checked before it is touched, brought to the present schema.
+//!
+//! A file that is not a registry is never written to, and a missing one is made under another name first, so that no
+//! half-made or emptied file ever passes for a new registry.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::registry::{OpenError, beside};
+use crate::session::InstanceId;
+use crate::time::Timestamp;
+
+/// The schema, step by step; `user_version` counts them. Never edited once released, only added to.
+const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql")];
+
+/// The newest schema version that this program knows.
+pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
+
+/// `psgn`, in SQLite's header.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"psgn");
+
+/// How long a connection waits for another's lock. Only people at the `sqlite3` shell and checkpoints hold one.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// Takes the lock beside the file; it is held as long as the answer lives.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(directory).map_err(io("make the directory", directory))?;
+    }
+    let lock_path = beside(path, ".lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
+    let file = file.map_err(io("write", &lock_path))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(errno) => Err(io("lock", &lock_path)(errno.into())),
+    }
+}
+
+/// The writer's connection to the registry at `path`, which is made when missing and migrated when old. The caller
+/// holds the lock.
+pub(super) fn open_to_write(path: &Path, durable: bool, now: Timestamp) -> Result<Connection, OpenError> {
+    if !path.try_exists().map_err(io("read", path))? {
+        create(path, now)?;
+    }
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let version = check(&connection, path)?;
+    let damaged = damaged(path);
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(&damaged)?;
+    if mode != "wal" {
+        let problem = std::io::Error::other("its file system cannot hold a write-ahead log");
+        return Err(io("write", path)(problem));
+    }
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    // Checkpoints are for another thread: one in the middle of a commit would stall every caller.
+    let settings =
+        format!("PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -32768;");
+    connection.execute_batch(&settings).map_err(&damaged)?;
+    if version < SCHEMA {
+        migrate(&mut connection, version).map_err(&damaged)?;
+    }
+    Ok(connection)
+}
+
+/// A connection that cannot write, to a registry of the present schema.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
+    if !path.try_exists().map_err(io("read", path))? {
+        return Err(OpenError::Missing { path: path.to_owned() });
+    }
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    check(&connection, path)?;
+    Ok(connection)
+}
+
+/// A connection for checkpoints.
+pub(super) fn open_to_checkpoint(path: &Path, durable: bool) -> Result<Connection, OpenError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    connection.execute_batch(&format!("PRAGMA synchronous = {synchronous};")).map_err(damaged(path))?;
+    Ok(connection)
+}
+
+/// The name that the registry was given when it was made.
+pub(super) fn instance(connection: &Connection, path: &Path) -> Result<InstanceId, OpenError> {
+    let name: String =
+        connection.query_row("SELECT instance FROM registry", [], |row| row.get(0)).map_err(damaged(path))?;
+    InstanceId::parse(&name).ok_or_else(|| OpenError::Foreign { path: path.to_owned() })
+}
+
+fn create(path: &Path, now: Timestamp) -> Result<(), OpenError> {
+    if beside(path, "-wal").try_exists().map_err(io("read", path))? {
+        return Err(OpenError::LogWithoutFile { path: path.to_owned() });
+    }
+    let new = beside(path, ".new");
+    for leftover in [new.clone(), beside(&new, "-journal"), beside(&new, "-wal"), beside(&new, "-shm")] {
+        match std::fs::remove_file(&leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &leftover)(error)),
+            _ => {}
+        }
+    }
+    // SQLite gives the files beside it the same mode.
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new).map_err(io("write", &new))?;
+    let mut connection = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let fill = |connection: &mut Connection| {
+        migrate(connection, 0)?;
+        let instance = InstanceId::from_random(fastrand::u64(..));
+        let values = (instance.as_str(), now.unix());
+        connection.execute("INSERT INTO registry (instance, created_at, kept_at) VALUES (?1, ?2, ?2)", values)?;
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+    };
+    fill(&mut connection).map_err(damaged(&new))?;
+    connection.close().map_err(|(_, error)| damaged(&new)(error))?;
+    File::open(&new).and_then(|file| file.sync_all()).map_err(io("write", &new))?;
+    std::fs::rename(&new, path).map_err(io("write", path))?;
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("write", directory))
+}
+
+/// All steps from `version` on, in one transaction.
+fn migrate(connection: &mut Connection, version: u32) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for step in &MIGRATIONS[version as usize..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
+    transaction.commit()
+}
+
+/// The schema version of a registry.
+fn check(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
+    let damaged = damaged(path);
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(&damaged)?;
+    if application != APPLICATION_ID {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&damaged)?;
+    if found > SCHEMA {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
+    }
+    Ok(found)
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
+    let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
+    connection.busy_timeout(BUSY).map_err(damaged(path))?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;").map_err(damaged(path))?;
+    Ok(connection)
+}
+
+fn cannot_open(path: &Path, error: rusqlite::Error) -> OpenError {
+    // SQLite says no more than "unable to open"; the system says why.
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(source) => io("open", path)(source),
+        Ok(_) => damaged(path)(error),
+    }
+}
+
+/// Sorts what SQLite says while a file is opened.
+pub(super) fn damaged(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign { path: path.to_owned() },
+        _ => OpenError::Damaged { path: path.to_owned(), source: error.into() },
+    }
+}
+
+pub(super) fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> OpenError {
+    move |source| OpenError::Io { doing, path: path.to_owned(), source }
+}

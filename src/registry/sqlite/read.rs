@@ -1,0 +1,121 @@
+//! Questions to the registry, each on a read-only connection.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::filter;
+use super::rows::{self, DICTIONARIES, RECORD, Reader, SESSION};
+use crate::issued::{Filter, Fingerprint, Record};
+use crate::registry::{Error, MAX_PAGE, REQUEST_LIFE, Remembered, SessionRow};
+use crate::session::{IdentityName, InstanceId};
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// A page of what matches, newest first, of numbers below `before`.
+pub(super) fn list(
+    connection: &Connection,
+    instance: InstanceId,
+    filter: &Filter,
+    page_size: usize,
+    before: Option<u64>,
+) -> Result<Vec<Record>, Error> {
+    // One view of the file for all of it.
+    let connection = &*connection.unchecked_transaction()?;
+    let Some(sessions) = filter::sessions(filter, instance) else { return Ok(Vec::new()) };
+    let sql =
+        format!("SELECT json_group_array(number), min(first_url), max(last_url) FROM sessions WHERE {}", sessions.sql);
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (numbers, first, last): (String, Option<i64>, Option<i64>) =
+        connection.query_row(&sql, params_from_iter(sessions.values), row)?;
+    let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
+    let last = before.map_or(last, |before| last.min(i64::try_from(before).unwrap_or(i64::MAX) - 1));
+    let by_index = filter::is_narrowed(filter) && few(connection, filter, &numbers)?;
+    let conditions = filter::whole(filter, &numbers);
+    let mut values = vec![Value::Integer(first), Value::Integer(last)];
+    let sql = filter::page(&conditions, by_index);
+    values.extend(conditions.values);
+    values.push(Value::Integer(i64::try_from(page_size).unwrap_or(i64::MAX)));
+    Reader::new(connection, instance).records(&sql, params_from_iter(values))
+}
+
+/// Whether the index leaves so few rows that all of them may be gathered for one page.
+fn few(connection: &Connection, filter: &Filter, sessions: &str) -> Result<bool, Error> {
+    let conditions = filter::by_index(filter, sessions);
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM urls u INDEXED BY urls_by_session WHERE {} LIMIT ?)",
+        conditions.sql
+    );
+    let mut values = conditions.values;
+    values.push(Value::Integer(GATHERED + 1));
+    let rows: i64 = connection.query_row(&sql, params_from_iter(values), |row| row.get(0))?;
+    Ok(rows <= GATHERED)
+}
+
+/// What was signed with that key in that second.
+pub(super) fn find(
+    connection: &Connection,
+    instance: InstanceId,
+    access_key_id: &str,
+    signed_at: Timestamp,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Vec<Record>, Error> {
+    let sql = format!(
+        "SELECT {RECORD} FROM urls u INDEXED BY urls_by_session {DICTIONARIES} \
+         WHERE u.session IN (SELECT number FROM sessions WHERE access_key_id = ?1) AND u.signed_at = ?2 \
+         AND (?3 IS NULL OR u.fingerprint = ?3) ORDER BY u.number DESC LIMIT ?4"
+    );
+    let values =
+        params![access_key_id, signed_at.unix(), fingerprint.map(|fingerprint| fingerprint.0), MAX_PAGE as i64];
+    Reader::new(connection, instance).records(&sql, values)
+}
+
+/// The record behind a request id.
+pub(super) fn remembered(
+    connection: &Connection,
+    instance: InstanceId,
+    uid: u32,
+    request_id: &str,
+    now: Timestamp,
+) -> Result<Option<Remembered>, Error> {
+    let connection = &*connection.unchecked_transaction()?;
+    let sql = "SELECT asked_sha256, url FROM requests WHERE uid = ?1 AND request_id = ?2 AND at > ?3";
+    let values = params![uid, request_id, (now - REQUEST_LIFE).unix()];
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let found: Option<([u8; 32], i64)> = connection.query_row(sql, values, row).optional()?;
+    let Some((asked_sha256, url)) = found else { return Ok(None) };
+    let record = Reader::new(connection, instance).one(url)?;
+    Ok(record.map(|record| Remembered { record, asked_sha256 }))
+}
+
+/// Sessions with life or outstanding URLs, newest first.
+pub(super) fn sessions(
+    connection: &Connection,
+    instance: InstanceId,
+    identity: Option<&IdentityName>,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, Error> {
+    // URLs live seven days at most, so older ones need not be counted.
+    let sql = format!(
+        "SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, \
+         CASE WHEN s.last_url_ends_at > ?1 THEN (SELECT count(*) FROM urls u INDEXED BY urls_by_session \
+           WHERE u.session = s.number AND u.signed_at >= ?1 - 604800 AND u.usable_until > ?1) ELSE 0 END \
+         FROM sessions s \
+         WHERE (s.expires_at IS NULL OR s.expires_at > ?1 OR s.last_url_ends_at > ?1) AND (?2 IS NULL OR s.identity = ?2) \
+         ORDER BY s.number DESC LIMIT ?3"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params![now.unix(), identity.map(IdentityName::as_str), MAX_PAGE as i64])?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        sessions.push(SessionRow {
+            session: Arc::new(rows::session(row, instance)?),
+            enrolled_at: Timestamp::from_unix(row.get(19)?),
+            last_url_ends_at: row.get::<_, Option<i64>>(20)?.map(Timestamp::from_unix),
+            outstanding: row.get::<_, i64>(21)?.cast_unsigned(),
+        });
+    }
+    Ok(sessions)
+}
+
+/// Rows that one page may gather and sort rather than walk.
+const GATHERED: i64 = 20_000;

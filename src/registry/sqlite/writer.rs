@@ -1,0 +1,198 @@
+//! The one thread that writes: takes whole calls from a bounded queue, as many as wait, commits them together, and
+//! answers when the commit is on disk. Sets no timer: a call that comes alone does not wait for company.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+use tracing::error;
+
+use super::append::{self, Item};
+use super::checkpoint::Checkpoints;
+use super::state::{State, Statements};
+use super::{enrol, forget};
+use crate::registry::{Appended, Error, FORGET_ROWS, MAX_ROWS};
+use crate::session::{Facts, IdentityName, InstanceId, Session};
+use crate::time::Timestamp;
+
+/// What the thread is asked to do, and where the answer goes.
+pub(super) enum Call {
+    Append { items: Vec<Item>, now: Timestamp, answer: Answer<Vec<Appended>> },
+    Enrol { identity: IdentityName, facts: Box<Facts>, now: Timestamp, answer: Answer<Arc<Session>> },
+    Forget { before: Timestamp, now: Timestamp, answer: Answer<u64> },
+    Close { answer: Answer<()> },
+}
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+impl Call {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Append { items, .. } => items.len(),
+            Self::Enrol { .. } => 1,
+            Self::Forget { .. } => FORGET_ROWS,
+            Self::Close { .. } => 0,
+        }
+    }
+}
+
+/// A call that was carried out, but is not yet on disk.
+enum Done {
+    Append(Answer<Vec<Appended>>, Result<Vec<Appended>, Error>),
+    Enrol(Answer<Arc<Session>>, Result<Arc<Session>, Error>),
+    Forget(Answer<u64>, Result<u64, Error>),
+}
+
+impl Done {
+    /// Answers; with `lost`, the commit's failure, whatever the outcome was. Nobody may listen any more: then the
+    /// record stays, and no URL has left the house.
+    fn answer(self, lost: Option<&Error>) {
+        fn send<T>(answer: Answer<T>, outcome: Result<T, Error>, lost: Option<&Error>) {
+            let _ = answer.send(lost.map_or(outcome, |error| Err(error.clone())));
+        }
+        match self {
+            Self::Append(answer, outcome) => send(answer, outcome, lost),
+            Self::Enrol(answer, outcome) => send(answer, outcome, lost),
+            Self::Forget(answer, outcome) => send(answer, outcome, lost),
+        }
+    }
+}
+
+/// What the thread is given.
+pub(super) struct Setup {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) durable: bool,
+    pub(super) instance: InstanceId,
+    pub(super) queue: mpsc::Receiver<Call>,
+    pub(super) writable: Arc<AtomicBool>,
+    /// Held until the thread ends.
+    pub(super) lock: std::fs::File,
+}
+
+/// The thread's body: until `Close`, or until every handle is gone.
+pub(super) fn run(setup: Setup) {
+    let Setup { connection, path, durable, instance, queue, writable, lock } = setup;
+    let closing = match Statements::prepare(&connection) {
+        Ok(statements) => {
+            let state = State::new(&connection, instance, statements);
+            let checkpoints = Checkpoints::start(&path, durable);
+            Writer { state, queue, checkpoints, writable, held: None, closing: Vec::new() }.run()
+        }
+        Err(problem) => {
+            error!(error = &problem as &dyn std::error::Error, "the registry's writer could not start");
+            Vec::new()
+        }
+    };
+    drop(connection);
+    drop(lock);
+    for answer in closing {
+        let _ = answer.send(Ok(()));
+    }
+}
+
+struct Writer<'c> {
+    state: State<'c>,
+    queue: mpsc::Receiver<Call>,
+    checkpoints: Checkpoints,
+    writable: Arc<AtomicBool>,
+    /// A call that did not fit into the group before.
+    held: Option<Call>,
+    closing: Vec<Answer<()>>,
+}
+
+impl Writer<'_> {
+    fn run(mut self) -> Vec<Answer<()>> {
+        while let Some(first) = self.held.take().or_else(|| self.queue.blocking_recv()) {
+            let group = self.gather(first);
+            if !group.is_empty() {
+                self.write(group);
+            }
+            self.checkpoints.after_group(self.state.connection);
+            if !self.closing.is_empty() {
+                // Whoever had a place in the queue before this is still served.
+                self.queue.close();
+            }
+        }
+        self.checkpoints.finish(self.state.connection);
+        self.closing
+    }
+
+    /// As many calls as wait and fit.
+    fn gather(&mut self, first: Call) -> Vec<Call> {
+        let mut rows = first.rows();
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(call) = next.take() {
+            match call {
+                Call::Close { answer } => self.closing.push(answer),
+                call => group.push(call),
+            }
+            let Ok(call) = self.queue.try_recv() else { break };
+            rows += call.rows();
+            if rows > MAX_ROWS {
+                self.held = Some(call);
+            } else {
+                next = Some(call);
+            }
+        }
+        group
+    }
+
+    /// One transaction, one sync. A call that fails is undone alone.
+    fn write(&mut self, group: Vec<Call>) {
+        let mut lost = self.state.begin().err();
+        let mut done = Vec::with_capacity(group.len());
+        for call in group {
+            done.push(self.carry_out(call, &mut lost));
+        }
+        if lost.is_none() {
+            lost = self.state.commit().err();
+        }
+        if let Some(error) = &lost {
+            self.state.abandon();
+            error!(error = error as &dyn std::error::Error, calls = done.len(), "the registry could not write");
+        }
+        self.writable.store(lost.is_none(), Ordering::Relaxed);
+        for call in done {
+            call.answer(lost.as_ref());
+        }
+    }
+
+    fn carry_out(&mut self, call: Call, lost: &mut Option<Error>) -> Done {
+        let state = &mut self.state;
+        match call {
+            Call::Append { items, now, answer } => {
+                Done::Append(answer, alone(state, lost, |state| append::append(state, items, now)))
+            }
+            Call::Enrol { identity, facts, now, answer } => {
+                Done::Enrol(answer, alone(state, lost, |state| enrol::enrol(state, &identity, *facts, now)))
+            }
+            Call::Forget { before, now, answer } => {
+                Done::Forget(answer, alone(state, lost, |state| forget::forget(state, before, now)))
+            }
+            Call::Close { .. } => unreachable!("gather keeps these apart"),
+        }
+    }
+}
+
+/// Carries out one call so that its failure leaves no trace in the group; `lost` is set when the failure took the
+/// whole transaction along, as a full disk does.
+fn alone<T>(
+    state: &mut State<'_>,
+    lost: &mut Option<Error>,
+    call: impl FnOnce(&mut State<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if let Some(error) = lost {
+        return Err(error.clone());
+    }
+    let outcome = state.mark().and_then(|()| call(state)).and_then(|value| state.unmark().map(|()| value));
+    if let Err(error) = &outcome
+        && let Err(worse) = state.undo()
+    {
+        *lost = Some(if state.connection.is_autocommit() { error.clone() } else { worse });
+    }
+    outcome
+}
