@@ -17,6 +17,7 @@ use tracing::warn;
 use crate::clock::Clock;
 use crate::issued::{Filter, Fingerprint, IssuedUrl, Record};
 use crate::session::{Facts, IdentityName, InstanceId, RecordId, Session};
+use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
 pub use error::{Error, OpenError, StoreError};
@@ -57,6 +58,13 @@ impl Options {
     /// The defaults, for a file.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), retention: DEFAULT_RETENTION, queue_calls: DEFAULT_QUEUE_CALLS, durable: true }
+    }
+}
+
+impl From<&crate::config::Registry> for Options {
+    fn from(config: &crate::config::Registry) -> Self {
+        let crate::config::Registry { path, retention, queue_calls } = config.clone();
+        Self { path, retention, queue_calls, durable: true }
     }
 }
 
@@ -117,10 +125,11 @@ impl Registry {
     /// # Errors
     /// Names the path and what is wrong with it; a file that is not a registry, is damaged, or comes from a newer
     /// version is never touched.
-    pub async fn open(options: Options, clock: Clock) -> Result<Self, OpenError> {
+    pub async fn open(options: impl Into<Options>, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
+        let options = options.into();
         let retention = options.retention.max(REQUEST_LIFE);
         let now = clock.now();
-        let (store, start) = sqlite::Sqlite::open(options, now).await?;
+        let (store, start) = sqlite::Sqlite::open(options, now, metrics).await?;
         let (store, instance) = (Store::Sqlite(store), start.instance);
         Ok(Self(Arc::new(Inner { store, clock, instance, retention, last_url: AtomicU64::new(start.last_url) })))
     }

@@ -11,6 +11,7 @@ use presignd::clock::Clock;
 use presignd::issued::{Filter, Record};
 use presignd::registry::{Appended, Error, MAX_PAGE, Options, Registry};
 use presignd::session::Session;
+use presignd::telemetry::Metrics;
 use presignd::time::Timestamp;
 use registry::made::{NOW, append, asks, facts, name, request, url};
 
@@ -30,7 +31,7 @@ impl Place {
     }
 
     async fn open(&self) -> Registry {
-        Registry::open(self.options(), self.clock.clone()).await.unwrap()
+        Registry::open(self.options(), self.clock.clone(), metrics()).await.unwrap()
     }
 
     async fn with_session(&self) -> (Registry, Arc<Session>) {
@@ -38,6 +39,10 @@ impl Place {
         let session = registry.enrol(&name("web"), facts("ASIAONE")).await.unwrap();
         (registry, session)
     }
+}
+
+fn metrics() -> Arc<Metrics> {
+    Arc::new(Metrics::new().unwrap())
 }
 
 /// Stamps the suite out for each backend.

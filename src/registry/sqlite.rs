@@ -29,6 +29,7 @@ use self::writer::{Answer, Call, Setup};
 use super::{Append, Appended, Error, OpenError, Options, Remembered, SessionRow};
 use crate::issued::{Filter, Fingerprint, Record};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
+use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
 pub use backup::backup;
@@ -41,6 +42,7 @@ pub(super) struct Sqlite {
     queue: mpsc::Sender<Call>,
     readers: Readers,
     writable: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
 }
 
 /// What the handle must know of a registry that was just opened.
@@ -51,9 +53,13 @@ pub(super) struct Start {
 }
 
 impl Sqlite {
-    pub(super) async fn open(options: Options, now: Timestamp) -> Result<(Self, Start), OpenError> {
+    pub(super) async fn open(
+        options: Options,
+        now: Timestamp,
+        metrics: Arc<Metrics>,
+    ) -> Result<(Self, Start), OpenError> {
         let path = options.path.clone();
-        let opened = tokio::task::spawn_blocking(move || open(options, now)).await;
+        let opened = tokio::task::spawn_blocking(move || open(options, now, metrics)).await;
         opened.unwrap_or_else(|died| Err(file::io("open", &path)(std::io::Error::other(died))))
     }
 
@@ -146,11 +152,16 @@ impl Sqlite {
             mpsc::error::TrySendError::Full(_) => Error::Full,
             mpsc::error::TrySendError::Closed(_) => Error::Closed,
         })?;
+        self.metrics.registry_queue_depth.set(depth(&self.queue));
         outcome.await.unwrap_or(Err(Error::Closed))
     }
 }
 
-fn open(options: Options, now: Timestamp) -> Result<(Sqlite, Start), OpenError> {
+fn depth(queue: &mpsc::Sender<Call>) -> i64 {
+    i64::try_from(queue.max_capacity() - queue.capacity()).unwrap_or(i64::MAX)
+}
+
+fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqlite, Start), OpenError> {
     let Options { path, queue_calls, durable, .. } = options;
     let lock = file::lock(&path)?;
     let connection = file::open_to_write(&path, durable, now)?;
@@ -160,10 +171,19 @@ fn open(options: Options, now: Timestamp) -> Result<(Sqlite, Start), OpenError> 
         connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
     let (sender, queue) = mpsc::channel(queue_calls.max(1));
     let writable = Arc::new(AtomicBool::new(true));
-    let readers = Readers::new(path.clone());
+    let readers = Readers::new(path.clone(), metrics.clone());
     let flag = writable.clone();
-    let setup = Setup { connection, path: path.clone(), durable, instance, queue, writable: flag, lock };
+    let setup = Setup {
+        connection,
+        path: path.clone(),
+        durable,
+        instance,
+        queue,
+        writable: flag,
+        metrics: metrics.clone(),
+        lock,
+    };
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
-    Ok((Sqlite { instance, queue: sender, readers, writable }, Start { instance, last_url }))
+    Ok((Sqlite { instance, queue: sender, readers, writable, metrics }, Start { instance, last_url }))
 }

@@ -13,6 +13,7 @@ use tracing::{error, warn};
 
 use super::file;
 use crate::registry::beside;
+use crate::telemetry::Metrics;
 
 /// The writer's side.
 pub(super) struct Checkpoints {
@@ -27,7 +28,7 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the thread. When it cannot run, the writer does all itself, at [`LONGEST`].
-    pub(super) fn start(path: &Path, durable: bool) -> Self {
+    pub(super) fn start(path: &Path, durable: bool, metrics: Arc<Metrics>) -> Self {
         let copied = Arc::new(AtomicBool::new(false));
         let (nudge, nudges) = sync_channel(1);
         let (path, flag) = (path.to_owned(), copied.clone());
@@ -39,6 +40,7 @@ impl Checkpoints {
             };
             for () in nudges {
                 if let Err(error) = checkpoint(&connection, "PASSIVE") {
+                    metrics.registry_errors.with_label_values(&["checkpoint"]).inc();
                     warn!(error = &error as &dyn std::error::Error, "a checkpoint failed; the log grows");
                 }
                 flag.store(true, Ordering::Release);

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::file;
 use crate::registry::{Error, OpenError, StoreError};
+use crate::telemetry::Metrics;
 
 /// The pool.
 pub(super) struct Readers {
@@ -16,12 +17,13 @@ pub(super) struct Readers {
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
     waiting: AtomicUsize,
+    metrics: Arc<Metrics>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, metrics: Arc<Metrics>) -> Self {
         let permits = Arc::new(Semaphore::new(READERS));
-        Self { path, permits, idle: Arc::default(), waiting: AtomicUsize::new(0) }
+        Self { path, permits, idle: Arc::default(), waiting: AtomicUsize::new(0), metrics }
     }
 
     /// Runs `read` with a connection.
@@ -44,7 +46,11 @@ impl Readers {
             drop(permit);
             outcome
         };
-        tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Closed))
+        let outcome = tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Closed));
+        if outcome.is_err() {
+            self.metrics.registry_errors.with_label_values(&["read"]).inc();
+        }
+        outcome
     }
 
     /// Waits for readers at work, then lets go of the file.

@@ -15,6 +15,7 @@ use super::state::{State, Statements};
 use super::{enrol, forget};
 use crate::registry::{Appended, Error, FORGET_ROWS, MAX_ROWS};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
+use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
 /// What the thread is asked to do, and where the answer goes.
@@ -48,15 +49,33 @@ enum Done {
 impl Done {
     /// Answers; with `lost`, the commit's failure, whatever the outcome was. Nobody may listen any more: then the
     /// record stays, and no URL has left the house.
-    fn answer(self, lost: Option<&Error>) {
-        fn send<T>(answer: Answer<T>, outcome: Result<T, Error>, lost: Option<&Error>) {
-            let _ = answer.send(lost.map_or(outcome, |error| Err(error.clone())));
-        }
+    fn answer(self, lost: Option<&Error>, metrics: &Metrics) {
+        let send = Send { lost, metrics };
         match self {
-            Self::Append(answer, outcome) => send(answer, outcome, lost),
-            Self::Enrol(answer, outcome) => send(answer, outcome, lost),
-            Self::Forget(answer, outcome) => send(answer, outcome, lost),
+            Self::Append(answer, outcome) => send.to(answer, outcome, "append"),
+            Self::Enrol(answer, outcome) => send.to(answer, outcome, "enrol"),
+            Self::Forget(answer, outcome) => {
+                if let (Ok(rows), None) = (&outcome, lost) {
+                    metrics.registry_forgotten.inc_by(*rows);
+                }
+                send.to(answer, outcome, "retention");
+            }
         }
+    }
+}
+
+struct Send<'a> {
+    lost: Option<&'a Error>,
+    metrics: &'a Metrics,
+}
+
+impl Send<'_> {
+    fn to<T>(&self, answer: Answer<T>, outcome: Result<T, Error>, operation: &str) {
+        let outcome = self.lost.map_or(outcome, |error| Err(error.clone()));
+        if outcome.is_err() {
+            self.metrics.registry_errors.with_label_values(&[operation]).inc();
+        }
+        let _ = answer.send(outcome);
     }
 }
 
@@ -68,18 +87,19 @@ pub(super) struct Setup {
     pub(super) instance: InstanceId,
     pub(super) queue: mpsc::Receiver<Call>,
     pub(super) writable: Arc<AtomicBool>,
+    pub(super) metrics: Arc<Metrics>,
     /// Held until the thread ends.
     pub(super) lock: std::fs::File,
 }
 
 /// The thread's body: until `Close`, or until every handle is gone.
 pub(super) fn run(setup: Setup) {
-    let Setup { connection, path, durable, instance, queue, writable, lock } = setup;
+    let Setup { connection, path, durable, instance, queue, writable, metrics, lock } = setup;
     let closing = match Statements::prepare(&connection) {
         Ok(statements) => {
             let state = State::new(&connection, instance, statements);
-            let checkpoints = Checkpoints::start(&path, durable);
-            Writer { state, queue, checkpoints, writable, held: None, closing: Vec::new() }.run()
+            let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
+            Writer { state, queue, checkpoints, writable, metrics, held: None, closing: Vec::new() }.run()
         }
         Err(problem) => {
             error!(error = &problem as &dyn std::error::Error, "the registry's writer could not start");
@@ -98,6 +118,7 @@ struct Writer<'c> {
     queue: mpsc::Receiver<Call>,
     checkpoints: Checkpoints,
     writable: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
     /// A call that did not fit into the group before.
     held: Option<Call>,
     closing: Vec<Answer<()>>,
@@ -143,6 +164,8 @@ impl Writer<'_> {
 
     /// One transaction, one sync. A call that fails is undone alone.
     fn write(&mut self, group: Vec<Call>) {
+        let timer = self.metrics.registry_append_seconds.start_timer();
+        let rows: usize = group.iter().filter(|call| !matches!(call, Call::Forget { .. })).map(Call::rows).sum();
         let mut lost = self.state.begin().err();
         let mut done = Vec::with_capacity(group.len());
         for call in group {
@@ -156,8 +179,11 @@ impl Writer<'_> {
             error!(error = error as &dyn std::error::Error, calls = done.len(), "the registry could not write");
         }
         self.writable.store(lost.is_none(), Ordering::Relaxed);
+        timer.observe_duration();
+        self.metrics.registry_rows_per_group.observe(rows as f64);
+        self.metrics.registry_queue_depth.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
         for call in done {
-            call.answer(lost.as_ref());
+            call.answer(lost.as_ref(), &self.metrics);
         }
     }
 
