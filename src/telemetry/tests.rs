@@ -1,3 +1,5 @@
+//! The table of metrics in docs/ is what the code exports, and nothing secret is a label.
+
 use std::collections::BTreeSet;
 
 use super::*;
