@@ -1,6 +1,10 @@
 //! The wire: sockets, callers, and handlers of four lines.
 
+mod accept;
 pub mod authority;
+mod convert;
+pub mod peer;
+pub mod socket;
 
 /// Generated from `proto/presignd/v1`.
 #[allow(

@@ -1,0 +1,128 @@
+//! Who is at the other end of a connection, as the kernel says it, and the connection itself.
+//!
+//! Never believes what a caller says of itself.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::transport::server::Connected;
+
+use super::authority::Filtered;
+use crate::access::Caller;
+
+/// The socket a call came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// For those who sign: their own records, the identities of their grants.
+    Sign,
+    /// For operators: everything.
+    Admin,
+}
+
+/// What every call knows of its connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The process that asked, resolved once, when it connected.
+    pub caller: Arc<Caller>,
+    /// Where it came in.
+    pub door: Door,
+}
+
+/// An accepted connection: filtered on the way in, and counted until it ends.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Filtered<UnixStream>,
+    peer: Peer,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// # Errors
+    /// When the kernel does not name the peer.
+    pub fn new(stream: UnixStream, door: Door, place: OwnedSemaphorePermit) -> io::Result<Self> {
+        let caller = Arc::new(caller(&stream)?);
+        Ok(Self { stream: Filtered::new(stream), peer: Peer { caller, door }, _place: place })
+    }
+
+    /// Who it is.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+/// The executable is read here because `/proc` can tell it only while the process lives and before its number is used
+/// again. It is for the record and for people: no grant depends on it.
+fn caller(stream: &UnixStream) -> io::Result<Caller> {
+    let credentials = stream.peer_cred()?;
+    // 0 is what a peer outside of our process namespace looks like.
+    let pid = credentials.pid().filter(|pid| *pid > 0);
+    let executable = pid.and_then(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok());
+    let executable = executable.and_then(|path| path.into_os_string().into_string().ok());
+    let printable = |path: &String| path.len() <= MAX_EXECUTABLE_BYTES && !path.chars().any(char::is_control);
+    Ok(Caller { uid: credentials.uid(), gid: credentials.gid(), pid, executable: executable.filter(printable) })
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(context, out)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+/// Longer paths are left out of the record rather than cut.
+const MAX_EXECUTABLE_BYTES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_names_the_caller() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let caller = caller(&ours).unwrap();
+        assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(caller.pid, Some(std::process::id().cast_signed()));
+        assert_eq!(
+            caller.executable,
+            std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok())
+        );
+    }
+}

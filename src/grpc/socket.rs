@@ -1,0 +1,272 @@
+//! A Unix socket of the daemon: bound so that no living one is stolen and no other file is harmed, seen by others only
+//! once its mode is set, and removed when the daemon stops.
+//!
+//! Never decides who may call; `grpc::peer` says who does, and `access` what that allows.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use tokio::net::UnixListener;
+
+/// A listening socket. Dropping it removes its file, if this process made it and it is still the same file.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    file: Option<Bound>,
+}
+
+/// What was made in the file system, and the lock that says that it is in use.
+#[derive(Debug)]
+struct Bound {
+    path: PathBuf,
+    identity: (u64, u64),
+    /// Held for as long as the socket listens. The file stays: removing a lock file is a race of its own.
+    _lock: File,
+}
+
+impl Socket {
+    /// Binds `path` with permissions `mode`, making its directory where there is none. The directory is open to those
+    /// classes of users to whom `mode` opens the socket.
+    ///
+    /// The order makes it safe: the lock first, so that one process at a time goes on; then whatever lies at `path` is
+    /// looked at; then the socket is made beside it, given its mode, and only then renamed to `path`.
+    ///
+    /// # Errors
+    /// When a living socket or a file of another kind is at `path`, and when the file system refuses. Needs a runtime.
+    pub fn bind(path: &Path, mode: u32) -> Result<Self, BindError> {
+        let failed = |doing: &'static str| move |source| BindError::Io { path: path.to_owned(), doing, source };
+        let fresh = beside(path, ".new");
+        if fresh.as_os_str().len() > MAX_PATH_BYTES {
+            return Err(BindError::TooLong { path: path.to_owned() });
+        }
+        make_directory(path, mode).map_err(failed("make the directory of"))?;
+        let lock = lock(path)?;
+        clear(path)?;
+
+        // A process that died here has left this name, and the lock says that nobody lives who uses it.
+        remove_if_there(&fresh).map_err(failed("clear the way for"))?;
+        let listener = net::UnixListener::bind(&fresh).map_err(failed("bind"))?;
+        let made = (|| {
+            fs::set_permissions(&fresh, Permissions::from_mode(mode & 0o777))?;
+            listener.set_nonblocking(true)?;
+            let metadata = fs::symlink_metadata(&fresh)?;
+            fs::rename(&fresh, path)?;
+            Ok((UnixListener::from_std(listener)?, (metadata.dev(), metadata.ino())))
+        })();
+        let (listener, identity) = made.map_err(failed("set up"))?;
+        Ok(Self { listener, file: Some(Bound { path: path.to_owned(), identity, _lock: lock }) })
+    }
+
+    /// Takes over a socket that somebody else bound, such as systemd. Its file is theirs.
+    ///
+    /// # Errors
+    /// When it cannot be made non-blocking. Needs a runtime.
+    pub fn from_listener(listener: net::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener: UnixListener::from_std(listener)?, file: None })
+    }
+
+    pub(super) fn listener(&self) -> &UnixListener {
+        &self.listener
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let same = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.identity;
+        if fs::symlink_metadata(&self.path).is_ok_and(same) {
+            // Nothing is lost when it cannot be removed: the next start finds it dead.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A socket could not be bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another process listens there.
+    #[error("{path} is in use: another presignd, or another program, listens there")]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Something lies there that is no socket, and is left alone.
+    #[error("{path} exists and is no socket; presignd does not remove it")]
+    NotASocket {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The kernel's bound on socket names.
+    #[error("{path} is too long for a socket: {MAX_SOCKET_PATH_BYTES} bytes are the most")]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
+    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) else {
+        return Ok(());
+    };
+    if let Some(above) = directory.parent() {
+        DirBuilder::new().recursive(true).mode(0o755).create(above)?;
+    }
+    let wanted = directory_mode(mode);
+    match DirBuilder::new().mode(wanted).create(directory) {
+        // The umask may have taken bits away.
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(wanted)),
+        // Somebody was faster; then its mode is theirs to choose.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whoever may write to the socket must be able to reach it: 0666 lies in 0755, 0660 in 0750, 0600 in 0700.
+fn directory_mode(mode: u32) -> u32 {
+    [(0o020, 0o050), (0o002, 0o005)]
+        .iter()
+        .fold(0o700, |all, (may, reach)| if mode & may == 0 { all } else { all | reach })
+}
+
+fn lock(path: &Path) -> Result<File, BindError> {
+    let failed = |source| BindError::Io { path: path.to_owned(), doing: "lock", source };
+    // Its owner alone may open it, so nobody else can hold it and keep the daemon from starting.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    let file = options.open(beside(path, ".lock")).map_err(failed)?;
+    match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(BindError::InUse { path: path.to_owned() }),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// Makes sure that nothing at `path` is worth keeping: nothing at all, or a socket that nobody listens on. Leaves the
+/// dead socket where it is, since the rename will replace it.
+fn clear(path: &Path) -> Result<(), BindError> {
+    let failed = |source| BindError::Io { path: path.to_owned(), doing: "look at", source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(BindError::NotASocket { path: path.to_owned() });
+        }
+        Ok(_) => {}
+    }
+    match net::UnixStream::connect(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(()),
+        Ok(_) => Err(BindError::InUse { path: path.to_owned() }),
+        // A full backlog is a sign of life too; anything else is not known to be dead.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(BindError::InUse { path: path.to_owned() }),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// `sun_path` holds 108 bytes with its end.
+const MAX_PATH_BYTES: usize = 107;
+/// The same for the path that is asked for, which is bound with four characters more.
+const MAX_SOCKET_PATH_BYTES: usize = MAX_PATH_BYTES - ".new".len();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode_of(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn socket_and_directory_get_their_modes_and_the_file_goes_with_the_socket() {
+        let root = tempfile::tempdir().unwrap();
+        for (mode, directory_mode) in [(0o666, 0o755), (0o660, 0o750), (0o600, 0o700)] {
+            let path = root.path().join(format!("{mode:o}/deep/presignd.sock"));
+            let socket = Socket::bind(&path, mode).unwrap();
+            assert_eq!(mode_of(&path), mode);
+            assert_eq!(mode_of(path.parent().unwrap()), directory_mode);
+            net::UnixStream::connect(&path).unwrap();
+            drop(socket);
+            assert!(!path.exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dead_socket_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("s");
+        drop(net::UnixListener::bind(&path).unwrap());
+        drop(net::UnixListener::bind(beside(&path, ".new")).unwrap());
+        let _socket = Socket::bind(&path, 0o600).unwrap();
+        net::UnixStream::connect(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_living_socket_is_not_stolen() {
+        let root = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (root.path().join("ours"), root.path().join("theirs"));
+        let _socket = Socket::bind(&ours, 0o600).unwrap();
+        assert!(matches!(Socket::bind(&ours, 0o600), Err(BindError::InUse { .. })));
+        // One that does not know our lock.
+        let _listener = net::UnixListener::bind(&theirs).unwrap();
+        assert!(matches!(Socket::bind(&theirs, 0o600), Err(BindError::InUse { .. })));
+        net::UnixStream::connect(&ours).unwrap();
+        net::UnixStream::connect(&theirs).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, link) = (root.path().join("file"), root.path().join("link"));
+        fs::write(&file, "precious").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for path in [&file, &link] {
+            assert!(matches!(Socket::bind(path, 0o600), Err(BindError::NotASocket { .. })));
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"precious");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_took_our_place_is_not_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("s");
+        let socket = Socket::bind(&path, 0o600).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _other = net::UnixListener::bind(&path).unwrap();
+        drop(socket);
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_path_over_the_bound_of_the_kernel_is_named() {
+        let path = PathBuf::from(format!("/nowhere/{}", "x".repeat(MAX_SOCKET_PATH_BYTES)));
+        assert!(matches!(Socket::bind(&path, 0o600), Err(BindError::TooLong { .. })));
+    }
+}
