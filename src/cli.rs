@@ -2,6 +2,7 @@
 //! daemon. stdout holds the answer only, stderr what a person should know.
 
 pub mod batch;
+pub mod check;
 pub mod connect;
 pub mod exit;
 pub mod find;
@@ -15,16 +16,20 @@ pub mod out;
 pub mod post;
 pub mod presign;
 pub mod refusal;
+pub mod registry;
 pub mod say;
 pub mod urls;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use connect::{Globals, Places};
+use connect::Globals;
 use exit::{Exit, Failure};
+
+use crate::config::Surroundings;
 
 /// Signs S3 URLs, says how long each one lives, and records every one it issues.
 #[derive(Debug, Clone, Parser)]
@@ -43,6 +48,7 @@ pub struct Cli {
 #[expect(missing_docs, reason = "each verb's own type says what it does")]
 pub enum Verb {
     Serve(Serve),
+    Check(check::Check),
     Health(health::Health),
     Presign(presign::Presign),
     Post(post::Post),
@@ -50,6 +56,7 @@ pub enum Verb {
     Urls(urls::Urls),
     Find(find::Find),
     Explain(find::Explain),
+    Registry(registry::Registry),
 }
 
 /// Run the daemon.
@@ -58,6 +65,14 @@ pub struct Serve {
     /// The configuration; left out, the default credential chain is served to you alone
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// What the environment says, for `run` and for the daemon.
+pub fn surroundings(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Surroundings {
+    let named =
+        variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let named: HashMap<String, String> = named.collect();
+    Surroundings::read(rustix::process::geteuid().as_raw(), |name| named.get(name).cloned())
 }
 
 /// Reads the command line.
@@ -76,17 +91,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit>
 }
 
 /// Runs every verb but `serve`, which is the daemon's.
-pub async fn run(cli: Cli, places: &Places) -> Exit {
+pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
     let work = async {
         match &cli.verb {
             Verb::Serve(_) => Err(Failure::new(Exit::Other, "serve is not the command line's to run")),
-            Verb::Health(verb) => verb.run(&cli.globals, places).await,
-            Verb::Presign(verb) => verb.run(&cli.globals, places).await,
-            Verb::Post(verb) => verb.run(&cli.globals, places).await,
-            Verb::Identities(verb) => verb.run(&cli.globals, places).await,
-            Verb::Urls(verb) => verb.run(&cli.globals, places).await,
-            Verb::Find(verb) => verb.run(&cli.globals, places).await,
-            Verb::Explain(verb) => verb.run(&cli.globals, places).await,
+            Verb::Check(verb) => verb.run(&cli.globals, around).await,
+            Verb::Health(verb) => verb.run(&cli.globals, around).await,
+            Verb::Presign(verb) => verb.run(&cli.globals, around).await,
+            Verb::Post(verb) => verb.run(&cli.globals, around).await,
+            Verb::Identities(verb) => verb.run(&cli.globals, around).await,
+            Verb::Urls(verb) => verb.run(&cli.globals, around).await,
+            Verb::Find(verb) => verb.run(&cli.globals, around).await,
+            Verb::Explain(verb) => verb.run(&cli.globals, around).await,
+            Verb::Registry(verb) => verb.run(&cli.globals, around).await,
         }
     };
     tokio::select! {

@@ -6,22 +6,23 @@ use std::io::{BufRead, Read};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use super::connect::{Daemon, Globals, Places};
+use super::connect::{Daemon, Globals};
 use super::exit::{Exit, Failure};
 use super::out::{self, Format};
 use super::refusal::Refusal;
 use super::{json, line};
+use crate::config::Surroundings;
 use crate::grpc::proto::{PresignBatchRequest, PresignRequest, presign_result};
 
 /// Signs what stdin asks for, until it ends.
-pub async fn run(flags: PresignRequest, globals: &Globals, places: &Places) -> Result<(), Failure> {
+pub async fn run(flags: PresignRequest, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
     if globals.output.is_some_and(|format| format != Format::Json) {
         return Err(Failure::usage("many requests are answered as JSON, one line for each; leave --output out"));
     }
     if !flags.request_id.is_empty() {
         return Err(Failure::usage("--request-id names one request; in a batch each line has its own request_id"));
     }
-    let daemon = globals.connect(places).await?;
+    let daemon = globals.connect(around).await?;
     let (lines, mut coming) = mpsc::channel(QUEUE_LINES);
     // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the end of the program.
     std::thread::spawn(move || read_lines(std::io::stdin().lock(), &lines));

@@ -9,48 +9,30 @@ use tonic::transport::{Channel, Endpoint};
 use super::exit::{Failure, chain};
 use super::length::Length;
 use super::out::Format;
+use crate::config::Surroundings;
 use crate::grpc::proto::identities_client::IdentitiesClient;
 use crate::grpc::proto::registry_client::RegistryClient;
 use crate::grpc::proto::signer_client::SignerClient;
 
 /// What every verb takes.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Globals {
-    /// The daemon's signing socket
-    #[arg(long, global = true, env = "PRESIGND_SOCKET", value_name = "PATH", hide_env_values = true)]
+    /// The daemon's signing socket [env: PRESIGND_SOCKET]
+    #[arg(long, global = true, env = "PRESIGND_SOCKET", value_name = "PATH", hide_env = true)]
     pub socket: Option<PathBuf>,
-    /// The daemon's admin socket
-    #[arg(long, global = true, env = "PRESIGND_ADMIN_SOCKET", value_name = "PATH", hide_env_values = true)]
+    /// The daemon's admin socket [env: PRESIGND_ADMIN_SOCKET]
+    #[arg(long, global = true, env = "PRESIGND_ADMIN_SOCKET", value_name = "PATH", hide_env = true)]
     pub admin_socket: Option<PathBuf>,
     /// Ask on the admin socket, which shows the records of every caller
     #[arg(long, global = true)]
     pub admin: bool,
-    /// Form of the answer; each verb has a default that suits it
-    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    /// Form of the answer: text, table or json; each verb has a default that suits it
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub output: Option<Format>,
-    /// How long to wait for an answer
-    #[arg(long, global = true, value_name = "LENGTH", default_value = "60s")]
+    /// How long to wait for an answer [default: 60s]
+    #[arg(long, global = true, value_name = "LENGTH", default_value = "60s", hide_default_value = true)]
     pub timeout: Length,
-}
-
-/// Directories that the environment names, read once in `main`.
-#[derive(Debug, Clone, Default)]
-pub struct Places {
-    /// `$RUNTIME_DIRECTORY`, the first of them.
-    pub runtime_directory: Option<PathBuf>,
-    /// `$XDG_RUNTIME_DIR`.
-    pub xdg_runtime_dir: Option<PathBuf>,
-}
-
-impl Places {
-    /// Where a daemon may have put `socket`: the first that exists, or else the first. A person's own daemon comes
-    /// before the system's.
-    fn find(&self, socket: &str) -> PathBuf {
-        let own =
-            self.runtime_directory.clone().or_else(|| self.xdg_runtime_dir.as_ref().map(|at| at.join("presignd")));
-        let all: Vec<PathBuf> = own.into_iter().chain([PathBuf::from(SYSTEM)]).map(|at| at.join(socket)).collect();
-        all.iter().find(|path| path.exists()).unwrap_or(&all[0]).clone()
-    }
 }
 
 /// A connection to the daemon.
@@ -62,22 +44,22 @@ pub struct Daemon {
 
 impl Globals {
     /// The socket to ask on.
-    pub fn path(&self, places: &Places, admin: bool) -> PathBuf {
+    pub fn path(&self, around: &Surroundings, admin: bool) -> PathBuf {
         if admin {
-            self.admin_socket.clone().unwrap_or_else(|| places.find(ADMIN))
+            self.admin_socket.clone().unwrap_or_else(|| nearest(around, Surroundings::admin_socket))
         } else {
-            self.socket.clone().unwrap_or_else(|| places.find(SIGN))
+            self.socket.clone().unwrap_or_else(|| nearest(around, Surroundings::sign_socket))
         }
     }
 
     /// Connects to the signing socket, or to the admin socket with `--admin`.
-    pub async fn connect(&self, places: &Places) -> Result<Daemon, Failure> {
-        self.connect_to(&self.path(places, self.admin)).await
+    pub async fn connect(&self, around: &Surroundings) -> Result<Daemon, Failure> {
+        self.connect_to(&self.path(around, self.admin)).await
     }
 
     /// Connects to the admin socket, for what is served there only.
-    pub async fn connect_admin(&self, places: &Places) -> Result<Daemon, Failure> {
-        self.connect_to(&self.path(places, true)).await
+    pub async fn connect_admin(&self, around: &Surroundings) -> Result<Daemon, Failure> {
+        self.connect_to(&self.path(around, true)).await
     }
 
     async fn connect_to(&self, path: &Path) -> Result<Daemon, Failure> {
@@ -123,6 +105,13 @@ impl Daemon {
     }
 }
 
+/// Where a daemon may have put its socket: this user's own comes first; where there is none, the system's.
+fn nearest(around: &Surroundings, socket: fn(&Surroundings) -> PathBuf) -> PathBuf {
+    let own = socket(around);
+    let system = socket(&Surroundings::default());
+    if !own.exists() && system.exists() { system } else { own }
+}
+
 fn root(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
@@ -131,9 +120,6 @@ fn root(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
-const SIGN: &str = "sign/presignd.sock";
-const ADMIN: &str = "admin/admin.sock";
-const SYSTEM: &str = "/run/presignd";
 const CONNECT: Duration = Duration::from_secs(5);
 /// A thousand URLs with long session tokens and their headers.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -143,12 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sockets_lie_where_the_daemon_puts_them() {
+    fn a_user_without_a_daemon_is_told_of_the_place_of_their_own() {
         let dir = tempfile::tempdir().unwrap();
-        let own = Places { runtime_directory: None, xdg_runtime_dir: Some(dir.path().into()) };
-        assert_eq!(own.find(SIGN), dir.path().join("presignd/sign/presignd.sock"));
-        let unit = Places { runtime_directory: Some("/run/one".into()), ..own };
-        assert_eq!(unit.find(ADMIN), Path::new("/run/one/admin/admin.sock"));
-        assert_eq!(Places::default().find(SIGN), Path::new("/run/presignd/sign/presignd.sock"));
+        let own = Surroundings { xdg_runtime_dir: Some(dir.path().into()), ..Default::default() };
+        let missing = Path::new("/run/presignd/sign/presignd.sock").exists();
+        let path = nearest(&own, Surroundings::sign_socket);
+        assert!(missing || path == dir.path().join("presignd/sign/presignd.sock"), "{}", path.display());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(nearest(&own, Surroundings::sign_socket), path);
     }
 }

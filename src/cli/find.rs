@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use super::connect::{Globals, Places};
+use super::connect::Globals;
 use super::exit::Failure;
 use super::out::{self, Format, Sheet};
 use super::{json, say, urls};
+use crate::config::Surroundings;
 use crate::grpc::proto::{ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, found_url};
 
 /// Find the records behind a leaked URL or a line of an S3 access log.
@@ -26,9 +27,9 @@ pub struct Explain {
 
 impl Find {
     /// Asks and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let text = argument_or_stdin(&self.text)?;
-        let daemon = globals.connect(places).await?;
+        let daemon = globals.connect(around).await?;
         let answer = daemon.registry().find_url(daemon.ask(FindUrlRequest { text })).await?.into_inner();
         match globals.output.unwrap_or(Format::Table) {
             Format::Json => out::json(json::found(&answer))?,
@@ -57,9 +58,9 @@ impl Find {
 
 impl Explain {
     /// Asks and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let url = argument_or_stdin(&self.url)?;
-        let daemon = globals.connect(places).await?;
+        let daemon = globals.connect(around).await?;
         let answer = daemon.registry().explain_url(daemon.ask(ExplainUrlRequest { url })).await?.into_inner();
         match globals.output.unwrap_or(Format::Table) {
             Format::Json => out::json(json::explanation(&answer))?,

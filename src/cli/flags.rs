@@ -9,8 +9,8 @@ use crate::grpc::proto::{Addressing, addressing::Style};
 /// Who signs, for how long, and what is recorded of it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Signing {
-    /// The identity that signs; left out, the only one or the configured default
-    #[arg(long, visible_alias = "profile", value_name = "NAME", default_value = "", hide_default_value = true)]
+    /// The identity that signs; left out, the only one or the configured default [alias: --profile]
+    #[arg(long, alias = "profile", value_name = "NAME", default_value = "", hide_default_value = true)]
     pub identity: String,
     /// How long the URL should live: seconds, or a length such as 24h or 7d (at most 7 days) [default: 3600]
     #[arg(long, value_name = "LENGTH")]

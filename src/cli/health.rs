@@ -5,9 +5,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::connect::{Globals, Places};
+use super::connect::Globals;
 use super::exit::{Exit, Failure};
 use super::out::{self, Format};
+use crate::config::Surroundings;
 
 /// Ask whether the daemon can sign and record: exit code 0, or 253 (no daemon) or 254 (it cannot).
 #[derive(Debug, Clone, clap::Args)]
@@ -19,8 +20,8 @@ pub struct Health {
 
 impl Health {
     /// Asks and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
-        let daemon = globals.connect(places).await?;
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
+        let daemon = globals.connect(around).await?;
         let ask = daemon.ask(HealthCheckRequest { service: self.service.clone() });
         let answer = HealthClient::new(daemon.channel()).check(ask).await?.into_inner();
         let status = ServingStatus::try_from(answer.status).unwrap_or(ServingStatus::Unknown);

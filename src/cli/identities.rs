@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::connect::{Globals, Places};
+use super::connect::Globals;
 use super::exit::Failure;
 use super::out::{self, Format, Sheet};
 use super::{json, say};
+use crate::config::Surroundings;
 use crate::grpc::proto::{
     GetIdentityRequest, Identity, IdentityState, ListIdentitiesRequest, RenewIdentityRequest, Session,
 };
@@ -35,21 +36,21 @@ pub enum Act {
 
 impl Identities {
     /// Asks and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let format = globals.output.unwrap_or(Format::Table);
         let one = match (&self.act, &self.name) {
             (Some(Act::Renew { name }), _) => {
-                let daemon = globals.connect_admin(places).await?;
+                let daemon = globals.connect_admin(around).await?;
                 let ask = daemon.ask(RenewIdentityRequest { name: name.clone() });
                 daemon.identities().renew_identity(ask).await?.into_inner().identity
             }
             (None, Some(name)) => {
-                let daemon = globals.connect(places).await?;
+                let daemon = globals.connect(around).await?;
                 let ask = daemon.ask(GetIdentityRequest { name: name.clone() });
                 daemon.identities().get_identity(ask).await?.into_inner().identity
             }
             (None, None) => {
-                let daemon = globals.connect(places).await?;
+                let daemon = globals.connect(around).await?;
                 let ask = daemon.ask(ListIdentitiesRequest {});
                 let all = daemon.identities().list_identities(ask).await?.into_inner().identities;
                 return list(&all, format);

@@ -41,6 +41,11 @@ impl Sheet {
         Self { headings: Vec::new(), rows: rows.collect() }
     }
 
+    /// The same rows without headings, for what follows an earlier sheet.
+    pub fn bare(self) -> Self {
+        Self { headings: Vec::new(), ..self }
+    }
+
     /// Adds a row.
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);

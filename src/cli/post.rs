@@ -1,10 +1,11 @@
 //! `presignd post`: a form for uploads from a browser, as its action and its fields.
 
-use super::connect::{Globals, Places};
+use super::connect::Globals;
 use super::exit::{Failure, warn};
 use super::flags::{self, Place, Signing};
 use super::json;
 use super::out::{self, Format, Sheet};
+use crate::config::Surroundings;
 use crate::grpc::proto::{ContentLengthRange, LimitedBy, PresignPostRequest, presign_post_request::Target};
 
 /// Sign a POST policy and print the form's action and fields.
@@ -66,9 +67,9 @@ impl Post {
     }
 
     /// Signs and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let request = self.request()?;
-        let daemon = globals.connect(places).await?;
+        let daemon = globals.connect(around).await?;
         let signed = daemon.signer().presign_post(daemon.ask(request)).await?.into_inner();
         match globals.output.unwrap_or(Format::Text) {
             Format::Json => out::json(json::form(&signed))?,

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::connect::{Globals, Places};
+use super::connect::Globals;
 use super::exit::{Failure, warn};
 use super::flags::{self, Place, Signing};
 use super::out::{self, Format, Sheet};
 use super::{batch, json, say};
+use crate::config::Surroundings;
 use crate::grpc::proto::{LimitedBy, PresignRequest, PresignResponse, S3Request};
 
 /// Sign one request and print its URL, or many from stdin.
@@ -88,13 +89,13 @@ impl Presign {
     }
 
     /// Signs and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let request = self.request()?;
         if !matches!(self.target, Some(Target::Object(..))) {
-            return batch::run(request, globals, places).await;
+            return batch::run(request, globals, around).await;
         }
         let asked = request.expires_in.map_or(DEFAULT_SECONDS, |length| length.seconds);
-        let daemon = globals.connect(places).await?;
+        let daemon = globals.connect(around).await?;
         let signed = daemon.signer().presign(daemon.ask(request)).await?.into_inner();
         match globals.output.unwrap_or(Format::Text) {
             Format::Text => out::line(&signed.url)?,

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::connect::{Daemon, Globals, Places};
+use super::connect::{Daemon, Globals};
 use super::exit::{Failure, warn};
 use super::identities::dash;
 use super::out::{self, Format, Sheet};
 use super::{flags, json, say};
+use crate::clock::Clock;
+use crate::config::Surroundings;
 use crate::grpc::proto::{GetUrlRequest, ListUrlsRequest, UrlFilter, UrlRecord};
 use crate::time::Timestamp;
 
@@ -55,8 +57,8 @@ pub struct Urls {
     /// Only URLs that have not ended
     #[arg(long)]
     pub outstanding: bool,
-    /// At most so many records; 0 for all
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    /// At most so many records; 0 for all [default: 100]
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, hide_default_value = true)]
     pub limit: u64,
 }
 
@@ -74,18 +76,18 @@ impl Urls {
             labels: flags::map("--label", &self.labels)?,
             signed_from: self.signed_from,
             signed_before: self.signed_before,
-            usable_after: if self.outstanding { Some(now()) } else { self.usable_after },
+            usable_after: if self.outstanding { Some(wire(Clock::system().local_now())) } else { self.usable_after },
         })
     }
 
     /// Asks and prints.
-    pub async fn run(&self, globals: &Globals, places: &Places) -> Result<(), Failure> {
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let filter = self.filter()?;
         if self.id.is_some() && filter != (UrlFilter { usable_after: filter.usable_after, ..Default::default() }) {
             return Err(Failure::usage("a record is named by its id alone; leave the filters out"));
         }
         let format = globals.output.unwrap_or(Format::Table);
-        let daemon = globals.connect(places).await?;
+        let daemon = globals.connect(around).await?;
         let Some(id) = &self.id else {
             return self.list(filter, format, &daemon).await;
         };
@@ -107,15 +109,18 @@ impl Urls {
         while let Some(page) = pages.next(daemon).await? {
             match format {
                 Format::Json => {
-                    for url in &page {
+                    for (at, url) in page.iter().enumerate() {
                         // The comma comes first, since the last record is known too late.
-                        let comma = if printed == 0 { "" } else { "," };
+                        let comma = if printed + at == 0 { "" } else { "," };
                         out::line(&format!("{comma}{}", json::record(url)))?;
-                        printed += 1;
                     }
                 }
-                format => rows(&page).print(format)?,
+                // Page by page, since the registry may hold more than memory does: columns line up within a page.
+                format if printed == 0 => rows(&page).print(format)?,
+                format if !page.is_empty() => rows(&page).bare().print(format)?,
+                _ => {}
             }
+            printed += page.len();
         }
         let more = !pages.token.is_empty();
         if format == Format::Json {
@@ -228,12 +233,11 @@ pub fn card(url: &UrlRecord) -> Sheet {
 
 fn time(text: &str) -> Result<prost_types::Timestamp, String> {
     let at = Timestamp::parse_rfc3339(text).map_err(|_| "must be a time such as 2026-11-22T23:59:59Z".to_owned())?;
-    Ok(prost_types::Timestamp { seconds: at.unix(), nanos: 0 })
+    Ok(wire(at))
 }
 
-#[expect(clippy::disallowed_methods, reason = "until the clock room has a clock to ask")]
-fn now() -> prost_types::Timestamp {
-    std::time::SystemTime::now().into()
+fn wire(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.unix(), nanos: 0 }
 }
 
 /// Records in one call; the most that the service gives.

@@ -1,0 +1,138 @@
+//! `presignd registry`: copies, checks and exports the file itself, also while a daemon writes to it. Needs no daemon and
+//! changes nothing.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::check;
+use super::connect::Globals;
+use super::exit::{Exit, Failure, chain, warn};
+use super::out::{self, Format, Sheet};
+use crate::config::Surroundings;
+use crate::registry::{self, OpenError};
+
+/// Back up, verify or export the registry; works on the file, also while the daemon runs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Registry {
+    #[command(subcommand)]
+    #[expect(missing_docs, reason = "a doc comment here would become help text")]
+    pub act: Act,
+    /// The registry's file [default: the configuration's]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub registry: Option<PathBuf>,
+    /// The configuration that names the registry; left out, what a daemon without one would use
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "registry")]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do with the file.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Act {
+    /// Copy the registry, as it is at one moment, to a new file
+    Backup {
+        /// The new file; never written over
+        #[arg(value_name = "TO")]
+        to: PathBuf,
+    },
+    /// Check that the file is sound and holds nothing that looks like a secret: exit code 0 or 253
+    Verify,
+    /// Write all records as JSON, one line for each, oldest first
+    Export {
+        /// Write to this new file rather than to stdout; never written over
+        #[arg(long, value_name = "FILE")]
+        output_file: Option<PathBuf>,
+    },
+}
+
+impl Registry {
+    /// Does it, away from the runtime, so that Ctrl-C is heard.
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
+        let path = match &self.registry {
+            Some(path) => path.clone(),
+            None => check::read(self.config.as_deref(), around)?.registry.path,
+        };
+        let (act, format) = (self.act.clone(), globals.output);
+        let work = move || match act {
+            Act::Backup { to } => backup(&path, &to, format),
+            Act::Verify => verify(&path, format),
+            Act::Export { output_file: None } => export(&path, &mut BufWriter::new(io::stdout().lock())),
+            Act::Export { output_file: Some(file) } => export_to(&path, &file),
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Failure::new(Exit::Other, format!("the work on the registry ended early: {error}")))?
+    }
+}
+
+fn backup(path: &Path, to: &Path, format: Option<Format>) -> Result<(), Failure> {
+    registry::backup(path, to)?;
+    // Silence is what a backup script expects of a success.
+    if format == Some(Format::Json) {
+        out::json(json!({"registry": path, "backup": to}))?;
+    }
+    Ok(())
+}
+
+fn verify(path: &Path, format: Option<Format>) -> Result<(), Failure> {
+    let report = registry::verify(path)?;
+    let sound = report.problems.is_empty();
+    match format.unwrap_or(Format::Table) {
+        Format::Json => out::json(json!({
+            "registry": path,
+            "instance": report.instance.as_str(),
+            "schema": report.schema,
+            "urls": report.urls,
+            "sessions": report.sessions,
+            "sound": sound,
+            "problems": report.problems,
+        }))?,
+        format => Sheet::card([
+            ("registry", path.display().to_string()),
+            ("instance", report.instance.to_string()),
+            ("schema", report.schema.to_string()),
+            ("urls", report.urls.to_string()),
+            ("sessions", report.sessions.to_string()),
+            ("sound", if sound { "yes" } else { "no" }.to_owned()),
+        ])
+        .print(format)?,
+    }
+    match report.problems.len() {
+        0 => Ok(()),
+        count => {
+            let failure = Failure::surroundings(format!("{} has {count} problems", path.display()));
+            Err(report.problems.into_iter().fold(failure, Failure::with))
+        }
+    }
+}
+
+fn export(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    let rows = registry::export(path, out)?;
+    out.flush()?;
+    warn(&format!("{rows} records"));
+    Ok(())
+}
+
+fn export_to(path: &Path, file: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::surroundings(format!("cannot write {}: {error}", file.display()));
+    // Records tell who reads what: as private as the registry.
+    let out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+    let done = export(path, &mut BufWriter::new(&out)).and_then(|()| out.sync_all().map_err(failed));
+    if done.is_err() {
+        // Ours, and not whole.
+        let _ = std::fs::remove_file(file);
+    }
+    done
+}
+
+/// The file is missing, foreign, damaged or cannot be written; or the reader of an export has gone.
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => source.into(),
+            error => Self::surroundings(chain(&error)),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! A daemon that answers by rote, so that the command line is tested without AWS and without a registry. What it signs
+//! depends on the bucket: `short` is refused as too short, `denied` as denied, `cut` lives half as long as asked.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use presignd::grpc::proto::*;
+use prost_types::{Duration, Timestamp};
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, StatusExt};
+
+type Answer<T> = Result<Response<T>, Status>;
+type Stream<T> = tokio_stream::Iter<std::vec::IntoIter<Result<T, Status>>>;
+
+/// What came in, for the tests to look at.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) presigns: Vec<PresignRequest>,
+    pub(crate) posts: Vec<PresignPostRequest>,
+    pub(crate) lists: Vec<ListUrlsRequest>,
+    pub(crate) texts: Vec<String>,
+}
+
+/// A running fake; ends with the test.
+pub(crate) struct Fake {
+    pub(crate) socket: PathBuf,
+    pub(crate) seen: Arc<Mutex<Seen>>,
+    _dir: tempfile::TempDir,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// Records in the fake's registry: enough for several pages.
+pub(crate) const RECORDS: usize = 2500;
+
+#[derive(Clone)]
+struct Rote(Arc<Mutex<Seen>>);
+
+impl Fake {
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("presignd.sock");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let rote = Rote(seen.clone());
+        let guard = runtime.enter();
+        let incoming = UnixListenerStream::new(tokio::net::UnixListener::bind(&socket).unwrap());
+        drop(guard);
+        runtime.spawn(async move {
+            let (reporter, health) = tonic_health::server::health_reporter();
+            reporter.set_service_status("ill", tonic_health::ServingStatus::NotServing).await;
+            tonic::transport::Server::builder()
+                .add_service(health)
+                .add_service(signer_server::SignerServer::new(rote.clone()))
+                .add_service(identities_server::IdentitiesServer::new(rote.clone()))
+                .add_service(registry_server::RegistryServer::new(rote))
+                .serve_with_incoming(incoming)
+                .await
+                .unwrap();
+        });
+        Self { socket, seen, _dir: dir, _runtime: runtime }
+    }
+}
+
+fn at(seconds: i64) -> Option<Timestamp> {
+    Some(Timestamp { seconds: NOW + seconds, nanos: 0 })
+}
+
+fn length(seconds: i64) -> Option<Duration> {
+    Some(Duration { seconds, nanos: 0 })
+}
+
+fn session() -> SessionReference {
+    SessionReference {
+        identity: "web".into(),
+        generation: 7,
+        access_key_id: "ASIAEXAMPLE".into(),
+        expires_at: at(7200),
+        id: "aaaaaaaa-3".into(),
+    }
+}
+
+fn sign(request: &PresignRequest) -> Result<PresignResponse, Status> {
+    let inner = request.request.clone().unwrap_or_default();
+    let asked = request.expires_in.map_or(3600, |length| length.seconds);
+    let (life, limited_by) = match inner.bucket.as_str() {
+        "short" => return Err(too_short()),
+        "denied" => {
+            let details = ErrorDetails::with_error_info("DENIED", "presignd", HashMap::new());
+            return Err(Status::with_error_details(Code::PermissionDenied, "no grant covers this bucket", details));
+        }
+        "cut" => (asked / 2, LimitedBy::Session),
+        _ => (asked, LimitedBy::Request),
+    };
+    Ok(PresignResponse {
+        url: format!("https://{}.s3.amazonaws.com/{}?X-Amz-Signature=00", inner.bucket, inner.key),
+        method: "GET".into(),
+        headers: inner.headers,
+        id: "aaaaaaaa-9".into(),
+        usable_until: at(life),
+        limited_by: limited_by.into(),
+        signed_at: at(0),
+        expires_in: length(life),
+        session: Some(session()),
+        cautions: vec![],
+        replaces: String::new(),
+    })
+}
+
+fn too_short() -> Status {
+    let metadata = [("longest_now_seconds", "1800"), ("longest_fresh_seconds", "3595"), ("limited_by", "chaining")];
+    let metadata = HashMap::from(metadata.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let details = ErrorDetails::with_error_info("SESSION_TOO_SHORT", "presignd", metadata);
+    Status::with_error_details(Code::FailedPrecondition, "no URL can live for the 3240 s that are needed", details)
+}
+
+fn record(number: usize) -> UrlRecord {
+    UrlRecord {
+        id: format!("aaaaaaaa-{number}"),
+        session: Some(session()),
+        request: Some(S3Request {
+            operation: Operation::GetObject.into(),
+            method: "GET".into(),
+            bucket: "films".into(),
+            key: "a\x1b[31m.mp4".into(),
+            ..Default::default()
+        }),
+        signed_at: at(0),
+        expires_in: length(3600),
+        usable_until: at(3600),
+        limited_by: LimitedBy::Request.into(),
+        caller: Some(Caller { uid: 1000, gid: 100, pid: 0, executable: String::new() }),
+        ..Default::default()
+    }
+}
+
+fn identity(name: &str) -> Identity {
+    Identity {
+        name: name.into(),
+        source: "assume-role".into(),
+        state: IdentityState::Ready.into(),
+        sessions: vec![Session {
+            reference: Some(session()),
+            kind: CredentialKind::AssumeRole.into(),
+            signing: true,
+            outstanding_urls: 3,
+            ..Default::default()
+        }],
+        longest_now: length(1800),
+        longest_now_limited_by: LimitedBy::Session.into(),
+        longest_fresh: length(3595),
+        longest_fresh_limited_by: LimitedBy::Chaining.into(),
+        ..Default::default()
+    }
+}
+
+#[tonic::async_trait]
+impl signer_server::Signer for Rote {
+    async fn presign(&self, request: Request<PresignRequest>) -> Answer<PresignResponse> {
+        let request = request.into_inner();
+        self.0.lock().unwrap().presigns.push(request.clone());
+        sign(&request).map(Response::new)
+    }
+
+    async fn presign_batch(&self, request: Request<PresignBatchRequest>) -> Answer<PresignBatchResponse> {
+        let requests = request.into_inner().requests;
+        let results = requests.iter().map(|request| {
+            let result = match sign(request) {
+                Ok(signed) => presign_result::Result::Response(signed),
+                Err(status) => {
+                    let details: tonic_types::Status = prost::Message::decode(status.details()).unwrap();
+                    let (code, message) = (status.code().into(), status.message().to_owned());
+                    presign_result::Result::Failure(Failure { code, message, details: details.details })
+                }
+            };
+            PresignResult { result: Some(result) }
+        });
+        let results = results.collect();
+        self.0.lock().unwrap().presigns.extend(requests);
+        Ok(Response::new(PresignBatchResponse { results }))
+    }
+
+    type PresignStreamStream = Stream<PresignStreamResponse>;
+
+    async fn presign_stream(
+        &self,
+        _: Request<Streaming<PresignStreamRequest>>,
+    ) -> Answer<Stream<PresignStreamResponse>> {
+        Err(Status::unimplemented("by rote"))
+    }
+
+    async fn presign_post(&self, request: Request<PresignPostRequest>) -> Answer<PresignPostResponse> {
+        self.0.lock().unwrap().posts.push(request.into_inner());
+        Ok(Response::new(PresignPostResponse {
+            url: "https://films.s3.amazonaws.com/".into(),
+            fields: [("policy", "e30="), ("key", "a")].map(|(name, value)| (name.into(), value.into())).into(),
+            usable_until: at(3600),
+            limited_by: LimitedBy::Request.into(),
+            session: Some(session()),
+            ..Default::default()
+        }))
+    }
+
+    type ResignStream = Stream<ResignResponse>;
+
+    async fn resign(&self, _: Request<ResignRequest>) -> Answer<Stream<ResignResponse>> {
+        Err(Status::unimplemented("by rote"))
+    }
+}
+
+#[tonic::async_trait]
+impl identities_server::Identities for Rote {
+    async fn list_identities(&self, _: Request<ListIdentitiesRequest>) -> Answer<ListIdentitiesResponse> {
+        Ok(Response::new(ListIdentitiesResponse { identities: vec![identity("web"), identity("batch")] }))
+    }
+
+    async fn get_identity(&self, request: Request<GetIdentityRequest>) -> Answer<GetIdentityResponse> {
+        let identity = Some(identity(&request.into_inner().name));
+        Ok(Response::new(GetIdentityResponse { identity }))
+    }
+
+    async fn renew_identity(&self, request: Request<RenewIdentityRequest>) -> Answer<RenewIdentityResponse> {
+        let identity = Some(identity(&request.into_inner().name));
+        Ok(Response::new(RenewIdentityResponse { identity }))
+    }
+}
+
+#[tonic::async_trait]
+impl registry_server::Registry for Rote {
+    async fn get_url(&self, request: Request<GetUrlRequest>) -> Answer<GetUrlResponse> {
+        match request.into_inner().id.as_str() {
+            "aaaaaaaa-1" => Ok(Response::new(GetUrlResponse { url: Some(record(1)) })),
+            _ => Err(Status::not_found("no such record")),
+        }
+    }
+
+    async fn list_urls(&self, request: Request<ListUrlsRequest>) -> Answer<ListUrlsResponse> {
+        let request = request.into_inner();
+        let from: usize = request.page_token.parse().unwrap_or(0);
+        let to = RECORDS.min(from + request.page_size as usize);
+        self.0.lock().unwrap().lists.push(request);
+        let next_page_token = if to < RECORDS { to.to_string() } else { String::new() };
+        Ok(Response::new(ListUrlsResponse { urls: (from..to).map(record).collect(), next_page_token }))
+    }
+
+    async fn find_url(&self, request: Request<FindUrlRequest>) -> Answer<FindUrlResponse> {
+        self.0.lock().unwrap().texts.push(request.into_inner().text);
+        let found = vec![FoundUrl { url: Some(record(1)), r#match: found_url::Match::Signature.into() }];
+        Ok(Response::new(FindUrlResponse { found, explanation: "searched by credential and date".into() }))
+    }
+
+    async fn explain_url(&self, request: Request<ExplainUrlRequest>) -> Answer<ExplainUrlResponse> {
+        self.0.lock().unwrap().texts.push(request.into_inner().url);
+        Ok(Response::new(ExplainUrlResponse {
+            algorithm: "AWS4-HMAC-SHA256".into(),
+            credential: "temporary".into(),
+            has_session_token: true,
+            state: "usable".into(),
+            ends_at: at(60),
+            findings: vec![Finding {
+                severity: finding::Severity::Warning.into(),
+                reason: "KEY_UNUSABLE_IN_BROWSERS".into(),
+                message: "the key has a dot segment".into(),
+            }],
+            ..Default::default()
+        }))
+    }
+}
+
+/// 2026-11-22T12:00:00Z.
+const NOW: i64 = 1_795_348_800;
