@@ -1,49 +1,36 @@
-//! One suite for every backend of the registry: what a daemon relies on, whatever the store.
+//! One suite for every backend of the registry: what a daemon relies on, whatever the store. Beside it, what only a
+//! file can do wrong.
 
 mod registry {
+    pub(crate) mod disk;
+    pub(crate) mod file;
+    pub(crate) mod filters;
     pub(crate) mod made;
+    pub(crate) mod offline;
+    pub(crate) mod place;
+    pub(crate) mod requests;
+    pub(crate) mod retention;
+    pub(crate) mod sync;
 }
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use presignd::clock::Clock;
-use presignd::issued::{Filter, Record};
-use presignd::registry::{Appended, Error, MAX_PAGE, Options, Registry};
-use presignd::session::Session;
-use presignd::telemetry::Metrics;
-use presignd::time::Timestamp;
+use presignd::issued::{Filter, Fingerprint, Record};
+use presignd::registry::{Append, Appended, Error, MAX_PAGE, MAX_ROWS};
+use presignd::session::{CredentialKind, Facts, RecordId};
+use presignd::time::{Timestamp, Ttl};
+
+use registry::filters::a_filter_finds_what_a_plain_search_finds;
 use registry::made::{NOW, append, asks, facts, name, request, url};
-
-/// A registry in a place of its own, under a clock that the test moves.
-struct Place {
-    directory: tempfile::TempDir,
-    clock: Clock,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), clock: Clock::tokio(Timestamp::from_unix(NOW)) }
-    }
-
-    fn options(&self) -> Options {
-        Options { retention: Duration::from_secs(3600), ..Options::at(self.directory.path().join("registry.db")) }
-    }
-
-    async fn open(&self) -> Registry {
-        Registry::open(self.options(), self.clock.clone(), metrics()).await.unwrap()
-    }
-
-    async fn with_session(&self) -> (Registry, Arc<Session>) {
-        let registry = self.open().await;
-        let session = registry.enrol(&name("web"), facts("ASIAONE")).await.unwrap();
-        (registry, session)
-    }
-}
-
-fn metrics() -> Arc<Metrics> {
-    Arc::new(Metrics::new().unwrap())
-}
+use registry::place::{Place, numbers};
+use registry::requests::{
+    a_repeated_request_id_leads_to_the_first_record, a_request_id_lasts_ten_minutes,
+    a_request_id_passes_to_the_record_that_supersedes_its_holder,
+};
+use registry::retention::{
+    forgets_only_what_ended_longer_ago_than_the_retention, keeps_forgetting_until_told_to_stop,
+    no_number_or_generation_is_given_again,
+};
 
 /// Stamps the suite out for each backend.
 macro_rules! on_every_backend {
@@ -62,17 +49,30 @@ macro_rules! on_every_backend {
 on_every_backend! {
     a_record_reads_back_as_it_was_written,
     everything_is_there_after_a_restart,
-}
-
-async fn numbers(registry: &Registry, filter: Filter) -> Vec<u64> {
-    let found = registry.list(filter, MAX_PAGE, None).await.unwrap();
-    found.iter().map(|record| record.url.id.number).collect()
+    appending_a_number_twice_keeps_the_first_record,
+    a_call_is_written_whole_or_not_at_all,
+    a_call_that_fails_spares_the_others_of_its_group,
+    a_call_is_bounded,
+    a_url_is_found_by_key_and_second,
+    a_signature_is_found_among_thousands_of_its_second,
+    pages_neither_repeat_nor_skip,
+    a_long_session_is_listed_newest_first,
+    a_filter_finds_what_a_plain_search_finds,
+    the_same_access_key_of_an_identity_is_the_same_session,
+    sessions_are_listed_while_they_have_life_or_urls,
+    a_repeated_request_id_leads_to_the_first_record,
+    a_request_id_passes_to_the_record_that_supersedes_its_holder,
+    a_request_id_lasts_ten_minutes,
+    forgets_only_what_ended_longer_ago_than_the_retention,
+    no_number_or_generation_is_given_again,
+    keeps_forgetting_until_told_to_stop,
 }
 
 async fn a_record_reads_back_as_it_was_written(place: Place) {
     let (registry, session) = place.with_session().await;
     for what in asks() {
-        let url = url(&registry, &session, what);
+        let mut url = url(&registry, &session, what);
+        url.replaces = Some(RecordId { number: 77, ..url.id });
         registry.append(vec![append(&url)]).await.unwrap();
         let found = registry.url(url.id).await.unwrap();
         assert_eq!(found, Some(Record { url, session: session.clone() }));
@@ -85,6 +85,7 @@ async fn everything_is_there_after_a_restart(place: Place) {
     registry.append(vec![append(&one), append(&two)]).await.unwrap();
     registry.close().await;
     assert!(matches!(registry.append(vec![append(&one)]).await, Err(Error::Closed)));
+    assert!(!registry.is_writable());
 
     let again = place.open().await;
     assert_eq!(again.instance(), registry.instance());
@@ -95,4 +96,166 @@ async fn everything_is_there_after_a_restart(place: Place) {
     let three = url(&again, &session, request("c"));
     let outcome = again.append(vec![append(&three)]).await.unwrap();
     assert!(matches!(outcome[..], [Appended::Recorded]));
+}
+
+async fn appending_a_number_twice_keeps_the_first_record(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let first = url(&registry, &session, request("first"));
+    let mut second = url(&registry, &session, request("second"));
+    second.id = first.id;
+    registry.append(vec![append(&first)]).await.unwrap();
+    assert!(matches!(registry.append(vec![append(&second)]).await, Err(Error::Store(_))));
+    assert_eq!(registry.url(first.id).await.unwrap().unwrap().url, first);
+    assert!(registry.is_writable(), "the call was wrong, not the disk");
+}
+
+async fn a_call_is_written_whole_or_not_at_all(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let good = url(&registry, &session, request("good"));
+    let mut bad = url(&registry, &session, request("bad"));
+    bad.session.number = 99;
+    let outcome = registry.append(vec![append(&good), append(&bad), append(&good)]).await;
+    assert!(matches!(outcome, Err(Error::Unknown(id)) if id == bad.session));
+    assert_eq!(numbers(&registry, Filter::default()).await, [0_u64; 0]);
+    assert_eq!(registry.sessions(None).await.unwrap()[0].outstanding, 0);
+    // What the failed call had learnt (the bucket's number) is not believed any more.
+    registry.append(vec![append(&good)]).await.unwrap();
+    assert_eq!(registry.url(good.id).await.unwrap().unwrap().url, good);
+}
+
+async fn a_call_that_fails_spares_the_others_of_its_group(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let before = url(&registry, &session, request("before"));
+    let mut bad = url(&registry, &session, request("bad"));
+    bad.session.number = 99;
+    let after = url(&registry, &session, request("after"));
+    let (one, two, three) = tokio::join!(
+        registry.append(vec![append(&before)]),
+        registry.append(vec![append(&bad)]),
+        registry.append(vec![append(&after)]),
+    );
+    assert!(one.is_ok() && two.is_err() && three.is_ok());
+    assert_eq!(numbers(&registry, Filter::default()).await, [after.id.number, before.id.number]);
+}
+
+async fn a_call_is_bounded(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let many =
+        |rows: usize| -> Vec<Append> { (0..rows).map(|_| append(&url(&registry, &session, request("k")))).collect() };
+    assert!(matches!(registry.append(many(MAX_ROWS + 1)).await, Err(Error::TooLarge)));
+    assert_eq!(registry.append(many(MAX_ROWS)).await.unwrap().len(), MAX_ROWS);
+    assert!(registry.append(Vec::new()).await.unwrap().is_empty());
+}
+
+async fn a_url_is_found_by_key_and_second(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let other = registry.enrol(&name("web"), facts("ASIATWO")).await.unwrap();
+    let one = url(&registry, &session, request("one"));
+    let of_another_key = url(&registry, &other, request("one"));
+    let mut later = url(&registry, &session, request("one"));
+    later.signed_at = Timestamp::from_unix(NOW + 1);
+    registry.append(vec![append(&one), append(&of_another_key), append(&later)]).await.unwrap();
+    let found = registry.find("ASIAONE", one.signed_at).await.unwrap();
+    assert_eq!(found, [Record { url: one, session }]);
+    assert_eq!(registry.find("ASIANONE", later.signed_at).await.unwrap(), []);
+}
+
+async fn a_signature_is_found_among_thousands_of_its_second(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let urls: Vec<_> = (0..MAX_PAGE + 2).map(|_| url(&registry, &session, request("k"))).collect();
+    registry.append(urls.iter().map(append).collect()).await.unwrap();
+    let at = Timestamp::from_unix(NOW);
+    assert_eq!(registry.find("ASIAONE", at).await.unwrap().len(), MAX_PAGE);
+    let found = registry.find_signature("ASIAONE", at, urls[0].fingerprint).await.unwrap();
+    assert_eq!(found.iter().map(|record| record.url.id).collect::<Vec<_>>(), [urls[0].id]);
+    assert_eq!(registry.find_signature("ASIAONE", at, Fingerprint([0; 16])).await.unwrap(), []);
+}
+
+async fn pages_neither_repeat_nor_skip(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let urls: Vec<_> = (0..25).map(|_| url(&registry, &session, request("k"))).collect();
+    registry.append(urls.iter().map(append).collect()).await.unwrap();
+    for filter in [Filter::default(), Filter { session: Some(session.id), ..Filter::default() }] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = registry.list(filter.clone(), 10, after).await.unwrap();
+            seen.extend(page.iter().map(|record| record.url.id));
+            after = page.last().map(|record| record.url.id);
+            if page.len() < 10 {
+                break;
+            }
+            // What is written meanwhile is newer than the page, and so on none that follows.
+            registry.append(vec![append(&url(&registry, &session, request("new")))]).await.unwrap();
+        }
+        let newest = seen[0].number;
+        assert!(seen.windows(2).all(|pair| pair[0].number == pair[1].number + 1), "{seen:?}");
+        assert_eq!((seen.len() as u64, seen.last().unwrap().number), (newest, 1));
+    }
+    assert_eq!(registry.list(Filter::default(), 0, None).await.unwrap().len(), 1);
+}
+
+/// Long enough that a page is no longer gathered and sorted.
+async fn a_long_session_is_listed_newest_first(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let mut last = 0;
+    for _ in 0..21 {
+        let urls: Vec<_> = (0..1000).map(|_| append(&url(&registry, &session, request("k")))).collect();
+        last = urls.last().unwrap().url.id.number;
+        registry.append(urls).await.unwrap();
+    }
+    let filter = Filter { session: Some(session.id), ..Filter::default() };
+    let after = RecordId { number: 11_000, ..session.id };
+    let page = registry.list(filter.clone(), 2, Some(after)).await.unwrap();
+    assert_eq!(page.iter().map(|record| record.url.id.number).collect::<Vec<_>>(), [10_999, 10_998]);
+    assert_eq!(registry.list(filter, 1, None).await.unwrap()[0].url.id.number, last);
+}
+
+async fn the_same_access_key_of_an_identity_is_the_same_session(place: Place) {
+    let registry = place.open().await;
+    let vague = Facts {
+        kind: CredentialKind::Temporary,
+        account: String::new(),
+        principal_arn: String::new(),
+        tags: Vec::new(),
+        expires_at: Some(Timestamp::from_unix(NOW + 60)),
+        expiry_is_exact: false,
+        ..facts("ASIAONE")
+    };
+    let first = registry.enrol(&name("web"), vague).await.unwrap();
+    assert_eq!(first.generation, 1);
+    let again = registry.enrol(&name("web"), facts("ASIAONE")).await.unwrap();
+    assert_eq!((again.id, again.generation), (first.id, 1));
+    assert_eq!(again.facts, facts("ASIAONE"), "what was not known is filled in");
+    let other = Facts { account: "999999999999".to_owned(), ..facts("ASIAONE") };
+    let third = registry.enrol(&name("web"), other).await.unwrap();
+    assert_eq!(third.facts, facts("ASIAONE"), "what was known stays");
+    let elsewhere = registry.enrol(&name("batch"), facts("ASIAONE")).await.unwrap();
+    assert_ne!(elsewhere.id, first.id);
+    assert_eq!(elsewhere.generation, 1, "each identity counts for itself");
+    let child = Facts { parent: Some(first.id), ..facts("ASIACHILD") };
+    assert_eq!(registry.enrol(&name("web"), child).await.unwrap().facts.parent, Some(first.id));
+}
+
+async fn sessions_are_listed_while_they_have_life_or_urls(place: Place) {
+    let registry = place.open().await;
+    let key = Facts { expires_at: None, ..facts("AKIAKEY") };
+    let key = registry.enrol(&name("key"), key).await.unwrap();
+    let short = Facts { expires_at: Some(Timestamp::from_unix(NOW + 60)), ..facts("ASIASHORT") };
+    let short = registry.enrol(&name("web"), short).await.unwrap();
+    let mut one = url(&registry, &short, request("one"));
+    one.ttl = Ttl::new(60).unwrap();
+    // Nothing but a test lets a URL outlive its session.
+    let two = url(&registry, &short, request("two"));
+    registry.append(vec![append(&one), append(&two)]).await.unwrap();
+    let rows = async || {
+        let rows = registry.sessions(None).await.unwrap();
+        rows.iter().map(|row| (row.session.id, row.outstanding)).collect::<Vec<_>>()
+    };
+    assert_eq!(rows().await, [(short.id, 2), (key.id, 0)]);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(rows().await, [(short.id, 1), (key.id, 0)], "a URL has ended when its end is reached");
+    assert_eq!(registry.sessions(Some(&name("web"))).await.unwrap()[0].last_url_ends_at, Some(two.usable_until()));
+    tokio::time::advance(Duration::from_secs(3540)).await;
+    assert_eq!(rows().await, [(key.id, 0)]);
+    assert_eq!(registry.sessions(Some(&name("web"))).await.unwrap(), []);
 }

@@ -1,8 +1,10 @@
 //! Sessions and records to put into a registry.
 
+#![expect(clippy::unwrap_used, reason = "what is made here is well-formed")]
+
 use presignd::access::Caller;
 use presignd::issued::{Fingerprint, IssuedUrl};
-use presignd::registry::{Append, Registry};
+use presignd::registry::{Append, Registry, RequestId};
 use presignd::s3::form::{Form, Signable, Target};
 use presignd::s3::operation::Method;
 use presignd::s3::request::{Headers, Request};
@@ -121,4 +123,10 @@ pub(crate) fn url(registry: &Registry, session: &Session, what: Signable) -> Iss
 /// To be written, without a request id.
 pub(crate) fn append(url: &IssuedUrl) -> Append {
     Append { url: url.clone(), request: None }
+}
+
+/// To be written under a request id.
+pub(crate) fn under(url: &IssuedUrl, id: &str, asked: u8) -> Append {
+    let request = RequestId { id: id.to_owned(), asked_sha256: [asked; 32], supersedes: None };
+    Append { url: url.clone(), request: Some(request) }
 }

@@ -1,0 +1,183 @@
+//! What a file can do wrong: it is missing, foreign, damaged, newer, or another's. It is told, and never written over.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use presignd::registry::{Appended, Error, OpenError, Options, Registry};
+use rusqlite::Connection;
+
+use super::made::{append, request, url};
+use super::place::{Place, metrics, numbers};
+
+async fn refused(place: &Place, path: &Path) -> OpenError {
+    Registry::open(Options::at(path), place.clock.clone(), metrics()).await.err().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_program_refuses_a_newer_schema() {
+    let place = Place::new();
+    let registry = place.open().await;
+    registry.close().await;
+    Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let bytes = std::fs::read(place.path()).unwrap();
+    let error = refused(&place, &place.path()).await;
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 1, .. }));
+    let text = error.to_string();
+    assert!(text.contains("99") && text.contains("up to 1") && text.contains("registry.db"), "{text}");
+    assert_eq!(std::fs::read(place.path()).unwrap(), bytes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_a_registry_is_refused_and_left_alone() {
+    let place = Place::new();
+    let path = place.directory.path().join("file");
+    let other = place.directory.path().join("other");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let contents = [Vec::new(), b"notes".repeat(2000), vec![0; 8192], std::fs::read(&other).unwrap()];
+    for content in contents {
+        std::fs::write(&path, &content).unwrap();
+        let error = refused(&place, &path).await;
+        assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()));
+        assert_eq!(std::fs::read(&path).unwrap(), content);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_file_is_refused_and_left_alone() {
+    let place = Place::new();
+    place.open().await.close().await;
+    let mut content = std::fs::read(place.path()).unwrap();
+    content[100..].fill(0xA5);
+    std::fs::write(place.path(), &content).unwrap();
+    let error = refused(&place, &place.path()).await;
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert_eq!(std::fs::read(place.path()).unwrap(), content);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_without_its_file_is_refused() {
+    let place = Place::new();
+    place.open().await.close().await;
+    std::fs::rename(place.path(), place.path().with_extension("db-wal")).unwrap();
+    assert!(matches!(refused(&place, &place.path()).await, OpenError::LogWithoutFile { .. }));
+    assert!(!place.path().exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_cannot_be_written_is_named() {
+    let place = Place::new();
+    let file = place.directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = refused(&place, &file.join("under/registry.db")).await;
+    assert!(error.to_string().contains(file.join("under").to_str().unwrap()), "{error}");
+    let directory = place.directory.path().join("directory");
+    std::fs::create_dir(&directory).unwrap();
+    let error = refused(&place, &directory).await;
+    assert!(error.to_string().contains(directory.to_str().unwrap()), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_registry_belongs_to_one_daemon() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let error = refused(&place, &place.path()).await;
+    assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+    registry.close().await;
+    place.open().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_owner_may_read_what_is_made() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    registry.append(vec![append(&url(&registry, &session, request("k")))]).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let state = place.path().parent().unwrap().to_owned();
+    assert_eq!(mode(&state), 0o700);
+    let mut files: Vec<_> = std::fs::read_dir(&state).unwrap().flatten().map(|file| file.path()).collect();
+    files.sort();
+    assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+    let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["registry.db", "registry.db-shm", "registry.db-wal", "registry.db.lock"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_answered_survives_a_kill() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    for _ in 0..20 {
+        registry.append(vec![append(&url(&registry, &session, request("k")))]).await.unwrap();
+    }
+    // What a killed daemon leaves behind: the file and its log, as they are.
+    let copy = place.directory.path().join("killed.db");
+    std::fs::copy(place.path(), &copy).unwrap();
+    std::fs::copy(place.path().with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+    let again = Registry::open(Options::at(&copy), place.clock.clone(), metrics()).await.unwrap();
+    assert_eq!(numbers(&again, Default::default()).await.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_refuses_the_next_call() {
+    let place = Place::new();
+    let options = Options { queue_calls: 1, ..place.options() };
+    let registry = Registry::open(options, place.clock.clone(), metrics()).await.unwrap();
+    let session = registry.enrol(&super::made::name("web"), super::made::facts("ASIAONE")).await.unwrap();
+    let call = || {
+        let (registry, session) = (registry.clone(), session.clone());
+        let urls = (0..600).map(|_| append(&url(&registry, &session, request("k")))).collect();
+        tokio::spawn(async move { registry.append(urls).await })
+    };
+    // While somebody holds the file, the writer has one call in hand, one put by, and one in the queue.
+    let somebody = Connection::open(place.path()).unwrap();
+    somebody.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let calls: Vec<_> = (0..8).map(|_| call()).collect();
+    tokio::task::yield_now().await;
+    somebody.execute_batch("ROLLBACK").unwrap();
+    let (mut taken, mut full) = (0, 0);
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(outcomes) => {
+                assert!(outcomes.iter().all(|outcome| matches!(outcome, Appended::Recorded)));
+                taken += 1;
+            }
+            Err(Error::Full) => full += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!((1..=3).contains(&taken), "{taken}");
+    assert_eq!(full, 8 - taken);
+    assert_eq!(numbers(&registry, Default::default()).await.len(), 1000.min(taken * 600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_reaches_the_disk() {
+    const SECRETS: [&str; 3] = ["c3NlLWMta2V5LW9mLWEtY3VzdG9tZXIh", "FwoGZXIvYXdzEBYaD", "5ec3e7a11ce"];
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let mut one = url(&registry, &session, super::made::with_customer_key(SECRETS[0]));
+    one.fingerprint = presignd::issued::Fingerprint::of(SECRETS[2]);
+    registry.append(vec![super::made::under(&one, "id", 1)]).await.unwrap();
+    let recorded = registry.url(one.id).await.unwrap().unwrap().url;
+    let names: Vec<_> = recorded.what.headers().unwrap().iter().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(names, ["x-amz-server-side-encryption-customer-algorithm"]);
+    let state = place.path().parent().unwrap().to_owned();
+    let look = || {
+        let mut files = 0;
+        for file in std::fs::read_dir(&state).unwrap().flatten() {
+            let content = std::fs::read(file.path()).unwrap();
+            let holds =
+                |text: &str| content.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
+            for text in SECRETS.into_iter().chain(["X-Amz-Signature", "X-Amz-Security-Token=", "customer-key\""]) {
+                assert!(!holds(text), "{} holds {text}", file.path().display());
+            }
+            files += usize::from(holds("x-amz-server-side-encryption-customer-algorithm"));
+        }
+        files
+    };
+    assert_eq!(look(), 1, "the record stands in the log");
+    registry.close().await;
+    assert_eq!(look(), 1, "and then in the file");
+}

@@ -1,0 +1,144 @@
+//! Backup, verify and export, beside a daemon that goes on writing.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use presignd::issued::Filter;
+use presignd::registry::{OpenError, backup, export, verify};
+use rusqlite::Connection;
+
+use super::made::{append, asks, request, under, url};
+use super::place::{Place, numbers};
+
+fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
+    let mut out = Vec::new();
+    let rows = export(path, &mut out).unwrap();
+    let lines: Vec<_> =
+        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows, lines.len() as u64);
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let writer = tokio::spawn({
+        let (registry, session) = (registry.clone(), session.clone());
+        async move {
+            for round in 0..100 {
+                let urls: Vec<_> = asks().into_iter().map(|what| url(&registry, &session, what)).collect();
+                registry
+                    .append(urls.iter().map(|url| under(url, &format!("{round}{}", url.id), 1)).collect())
+                    .await
+                    .unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    let mut copies = Vec::new();
+    while !writer.is_finished() {
+        let (path, copy) = (place.path(), place.directory.path().join(format!("copy-{}", copies.len())));
+        copies.push(copy.clone());
+        let work = move || {
+            let report = verify(&path).unwrap();
+            assert_eq!(report.problems, [""; 0]);
+            let exported = lines(&path);
+            assert!(exported.len() as u64 >= report.urls);
+            backup(&path, &copy).unwrap();
+            assert!(matches!(backup(&path, &copy), Err(OpenError::Exists { .. })));
+        };
+        tokio::task::spawn_blocking(work).await.unwrap();
+    }
+    writer.await.unwrap();
+    let mut urls = 0;
+    for copy in copies {
+        let report = verify(&copy).unwrap();
+        assert_eq!((report.problems, report.instance), (Vec::new(), registry.instance()));
+        assert!(report.urls >= urls && report.urls % asks().len() as u64 == 0, "a copy holds whole calls");
+        urls = report.urls;
+        let leftovers = std::fs::read_dir(place.directory.path()).unwrap().flatten();
+        assert!(leftovers.map(|file| file.file_name()).all(|name| !name.to_string_lossy().contains("part")));
+    }
+    assert_eq!(lines(&place.path()).len(), 600);
+    // A copy is a registry: it opens, and goes on.
+    registry.close().await;
+    let copy = place.directory.path().join("copy-0");
+    let options = presignd::registry::Options::at(copy);
+    let restored = presignd::registry::Registry::open(options, place.clock.clone(), super::place::metrics()).await;
+    let restored = restored.unwrap();
+    restored.append(vec![append(&url(&restored, &session, request("k")))]).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_has_the_names_of_the_api() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    for what in asks() {
+        registry.append(vec![append(&url(&registry, &session, what))]).await.unwrap();
+    }
+    let lines = lines(&place.path());
+    assert_eq!(lines[0]["id"], format!("{}-1", registry.instance()));
+    assert_eq!(lines[0]["session"]["access_key_id"], "ASIAONE");
+    assert_eq!(lines[0]["session"]["expires_at"], "2027-01-15T20:00:00Z");
+    assert_eq!(lines[0]["request"]["operation"], "GetObject");
+    assert_eq!(lines[0]["expires_in"], "3600s");
+    assert_eq!(lines[0]["usable_until"], "2027-01-15T09:00:00Z");
+    assert_eq!(lines[0]["labels"]["kind"], "a \"quoted\" ü");
+    assert_eq!(lines[4]["form"]["key"], "up/${filename}");
+    assert_eq!(lines[5]["form"]["key_starts_with"], "");
+    assert_eq!(lines[5]["request"]["addressing"]["dual_stack"], true);
+}
+
+/// Each is something that must not be, and the words by which it is told.
+const SABOTAGE: [(&str, &str); 13] = [
+    ("DELETE FROM sessions", "its session is missing"),
+    ("DELETE FROM buckets", "its bucket is missing"),
+    ("DELETE FROM callers", "its caller is missing"),
+    ("UPDATE sessions SET urls_issued = urls_issued + 1", "its count of URLs is not the number of its rows"),
+    ("UPDATE sessions SET last_url_ends_at = 1", "its session does not know of it"),
+    ("UPDATE sessions SET last_url = 1", "its session does not know of it"),
+    ("UPDATE urls SET usable_until = usable_until + 1", "its end is not its length"),
+    ("UPDATE identities SET generations = 0", "its generation may be given again"),
+    ("UPDATE urls SET fingerprint = x'00'", "its fingerprint is not 16 bytes"),
+    ("UPDATE urls SET on_behalf_of = 'https://a/?X-Amz-Signature=00'", "holds what looks like a signature"),
+    ("UPDATE urls SET labels = '[[\"x-amz-security-token\",\"\"]]'", "holds what looks like a session token"),
+    (
+        "UPDATE urls SET headers = '[[\"x-amz-server-side-encryption-customer-key\",\"00\"]]' WHERE form IS NULL",
+        "holds an SSE-C key",
+    ),
+    ("UPDATE urls SET method = 'BREW' WHERE form IS NULL", "cannot be read: method: is unknown"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn verify_tells_whatever_is_wrong() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    registry
+        .append(vec![append(&url(&registry, &session, request("a"))), append(&url(&registry, &session, request("b")))])
+        .await
+        .unwrap();
+    registry.close().await;
+    for (number, (sql, words)) in SABOTAGE.into_iter().enumerate() {
+        let copy = place.directory.path().join(number.to_string());
+        backup(&place.path(), &copy).unwrap();
+        assert_eq!(verify(&copy).unwrap().problems, [""; 0]);
+        Connection::open(&copy).unwrap().execute(sql, []).unwrap();
+        let problems = verify(&copy).unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains(words)), "{sql}: {problems:?}");
+        assert!(!problems.concat().contains("https://"), "a report holds nothing of a record");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_does_not_parse_is_an_error_that_names_it() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let bad = url(&registry, &session, request("a"));
+    registry.append(vec![append(&bad)]).await.unwrap();
+    let file = Connection::open(place.path()).unwrap();
+    file.execute("UPDATE urls SET limited_by = 'whim'", []).unwrap();
+    let error = registry.list(Filter::default(), 10, None).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("the record {} cannot be read: limited_by: is unknown", bad.id));
+    file.execute("UPDATE urls SET limited_by = 'request'", []).unwrap();
+    assert_eq!(numbers(&registry, Filter::default()).await, [1]);
+}
