@@ -1,0 +1,191 @@
+//! Which host is signed: the rules of SEMANTICS.md 3.6, and S3-compatible stores with an endpoint of their own.
+
+use super::Target;
+use crate::s3::{Addressing, Bucket, BucketName, ObjectKey, Refused, Region, Style};
+
+/// AWS, or a store that speaks S3.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Endpoint {
+    /// AWS's own hosts, by region and partition.
+    #[default]
+    Aws,
+    /// What `endpoint_url` names. Set by the configuration only, never by a caller.
+    Custom {
+        /// `https` or `http`.
+        scheme: String,
+        /// Host, with its port unless that is the scheme's own.
+        authority: String,
+        /// Path before the bucket: empty, or beginning with `/` and not ending with one.
+        base_path: String,
+    },
+}
+
+impl Endpoint {
+    /// Reads an `endpoint_url`.
+    ///
+    /// # Errors
+    /// When it is not `http://` or `https://` with a host, or carries user info, query or fragment.
+    pub fn parse(url: &str) -> Result<Self, Refused> {
+        let refuse = |problem: &str| Err(Refused::new("endpoint_url", problem));
+        let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
+        else {
+            return refuse("must begin with https:// or http://");
+        };
+        let (authority, base_path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let own_port = if scheme == "https" { ":443" } else { ":80" };
+        let authority = authority.strip_suffix(own_port).unwrap_or(authority);
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+        if authority.is_empty() || !authority.bytes().all(legal) {
+            return refuse("must name a host, and a port if need be, and nothing else before the path");
+        }
+        if base_path.bytes().any(|byte| matches!(byte, b'?' | b'#' | b'%') || !byte.is_ascii_graphic()) {
+            return refuse("must not have a query, a fragment, or encoded characters");
+        }
+        let base_path = base_path.trim_end_matches('/').to_owned();
+        Ok(Self::Custom { scheme: scheme.to_owned(), authority: authority.to_ascii_lowercase(), base_path })
+    }
+}
+
+/// Where a request goes.
+pub(super) struct Place<'a> {
+    pub scheme: &'a str,
+    pub host: String,
+    /// Path before everything else.
+    pub base: &'a str,
+    /// Path style: the bucket begins the path.
+    pub bucket_in_path: Option<&'a str>,
+    /// The region that signs.
+    pub region: &'a Region,
+}
+
+/// Finds host and path for a bucket.
+pub(super) fn resolve<'a>(
+    bucket: &'a Bucket,
+    key: Option<&ObjectKey>,
+    addressing: Addressing,
+    target: &'a Target,
+) -> Result<Place<'a>, Refused> {
+    match (&target.endpoint, bucket) {
+        (Endpoint::Aws, Bucket::Name(name)) => aws(name, key, addressing, &target.region),
+        (Endpoint::Aws, Bucket::AccessPoint(point)) => {
+            refuse_if(addressing.accelerate, "accelerate", "does not work with access points")?;
+            refuse_if(addressing.style == Style::Path, "style", "cannot be path for an access point")?;
+            let (fips, stack) = (if addressing.fips { "-fips" } else { "" }, stack(addressing));
+            let suffix = Partition::of(&point.region).suffix;
+            let (name, account, region) = (&point.name, &point.account, &point.region);
+            let host = format!("{name}-{account}.s3-accesspoint{fips}{stack}.{region}.{suffix}");
+            Ok(Place { scheme: "https", host, base: "", bucket_in_path: None, region })
+        }
+        (Endpoint::Custom { .. }, Bucket::AccessPoint(_)) => {
+            Err(Refused::new("bucket", "is an access point, which a custom endpoint_url does not serve"))
+        }
+        (Endpoint::Custom { scheme, authority, base_path }, Bucket::Name(name)) => {
+            let Addressing { style, dual_stack, fips, accelerate } = addressing;
+            for (set, field) in [(dual_stack, "dual_stack"), (fips, "fips"), (accelerate, "accelerate")] {
+                refuse_if(set, field, "does not work with a custom endpoint_url")?;
+            }
+            let virtual_host = style == Style::VirtualHost;
+            refuse_if(
+                virtual_host && !name.is_dns_compatible(),
+                "style",
+                "cannot be virtual-host for this bucket's name",
+            )?;
+            let host = if virtual_host { format!("{}.{authority}", name.as_str()) } else { authority.clone() };
+            let bucket_in_path = (!virtual_host).then_some(name.as_str());
+            Ok(Place { scheme, host, base: base_path, bucket_in_path, region: &target.region })
+        }
+    }
+}
+
+fn aws<'a>(
+    name: &'a BucketName,
+    key: Option<&ObjectKey>,
+    addressing: Addressing,
+    region: &'a Region,
+) -> Result<Place<'a>, Refused> {
+    let partition = Partition::of(region);
+    refuse_if(addressing.fips && !partition.fips, "fips", "has no endpoints in this region's partition")?;
+    refuse_if(
+        addressing.dual_stack && !partition.dual_stack,
+        "dual_stack",
+        "has no endpoints in this region's partition",
+    )?;
+    let (suffix, stack) = (partition.suffix, stack(addressing));
+    // A wildcard certificate covers one label, and S3 reads the key `soap` as something else on a virtual host.
+    let needs_path =
+        !name.is_dns_compatible() || name.as_str().contains('.') || key.is_some_and(|key| key.as_str() == "soap");
+    if addressing.accelerate {
+        refuse_if(addressing.fips, "fips", "does not work with accelerate")?;
+        refuse_if(
+            addressing.style == Style::Path || needs_path,
+            "accelerate",
+            "needs virtual-host style and a bucket name without dots",
+        )?;
+        refuse_if(!partition.accelerate, "accelerate", "is not offered in this region's partition")?;
+        let host = format!("{}.s3-accelerate{stack}.{suffix}", name.as_str());
+        return Ok(Place { scheme: "https", host, base: "", bucket_in_path: None, region });
+    }
+    refuse_if(
+        addressing.style == Style::VirtualHost && needs_path,
+        "style",
+        "cannot be virtual-host: the TLS certificate or DNS does not cover this bucket's name, or S3 the key \"soap\"",
+    )?;
+    let service = if addressing.fips { "s3-fips" } else { "s3" };
+    let root = format!("{service}{stack}.{region}.{suffix}");
+    let path = addressing.style == Style::Path || needs_path;
+    // An alias has no path form.
+    refuse_if(path && name.as_str().ends_with("-s3alias"), "style", "cannot be path for an access point alias")?;
+    let (host, bucket_in_path) =
+        if path { (root, Some(name.as_str())) } else { (format!("{}.{root}", name.as_str()), None) };
+    Ok(Place { scheme: "https", host, base: "", bucket_in_path, region })
+}
+
+fn stack(addressing: Addressing) -> &'static str {
+    if addressing.dual_stack { ".dualstack" } else { "" }
+}
+
+fn refuse_if(refused: bool, field: &str, problem: &str) -> Result<(), Refused> {
+    if refused { Err(Refused::new(format!("addressing.{field}"), problem)) } else { Ok(()) }
+}
+
+/// A group of regions with names and credentials of its own (AWS's endpoint rules, SEMANTICS.md 3.6).
+struct Partition {
+    prefix: &'static str,
+    suffix: &'static str,
+    fips: bool,
+    dual_stack: bool,
+    accelerate: bool,
+}
+
+impl Partition {
+    fn of(region: &Region) -> &'static Self {
+        let fits = |partition: &&Self| region.as_str().starts_with(partition.prefix);
+        PARTITIONS.iter().find(fits).expect("the last partition's prefix is empty")
+    }
+}
+
+/// The suffix of AWS's host names in a region's partition, such as `amazonaws.com`.
+pub fn dns_suffix(region: &Region) -> &'static str {
+    Partition::of(region).suffix
+}
+
+const fn partition(
+    prefix: &'static str,
+    suffix: &'static str,
+    fips: bool,
+    dual_stack: bool,
+    accelerate: bool,
+) -> Partition {
+    Partition { prefix, suffix, fips, dual_stack, accelerate }
+}
+
+const PARTITIONS: &[Partition] = &[
+    partition("cn-", "amazonaws.com.cn", false, true, false),
+    partition("us-gov-", "amazonaws.com", true, true, true),
+    partition("us-isob-", "sc2s.sgov.gov", true, false, true),
+    partition("us-isof-", "csp.hci.ic.gov", true, false, true),
+    partition("eu-isoe-", "cloud.adc-e.uk", true, false, true),
+    partition("us-iso-", "c2s.ic.gov", true, false, true),
+    partition("eusc-", "amazonaws.eu", true, true, true),
+    partition("", "amazonaws.com", true, true, true),
+];
