@@ -10,6 +10,7 @@ pub mod identity;
 mod length;
 mod places;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub struct Config {
     pub registry: Registry,
     /// What is logged, and how.
     pub log: Log,
+    /// Where STS is, and how often it may be called.
+    pub sts: identity::Sts,
+    /// Every source of sessions by its name; never empty.
+    pub identities: BTreeMap<IdentityName, identity::Identity>,
     /// Who signs when a caller names nobody; the only identity, when there is just one.
     pub default_identity: Option<IdentityName>,
     /// Who may sign what.

@@ -1,5 +1,7 @@
 //! What a reload changes.
 
+use std::collections::BTreeSet;
+
 use super::Config;
 
 impl Config {
@@ -28,6 +30,11 @@ impl Config {
         add(self.registry.queue_calls != new.registry.queue_calls, "registry.queue_calls");
         add(self.log != new.log, "log");
         add(self.limits != new.limits, "limits");
+        add(self.sts != new.sts, "sts");
+        let names: BTreeSet<_> = self.identities.keys().chain(new.identities.keys()).collect();
+        for name in names {
+            add(self.identities.get(name) != new.identities.get(name), &format!("identity.{name}"));
+        }
         keys
     }
 }

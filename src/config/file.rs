@@ -1,5 +1,6 @@
 //! The file as it is written: every key optional, unknown keys refused. Becomes a [`Config`], with defaults and bounds.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::grants::GrantTable;
+use super::identity::{self, Identity, IdentityTable, StsTable};
 use super::{
     Config, Error, Http, Length, Limits, Log, LogFormat, MAX_ADMINS, MAX_QUEUE_CALLS, MAX_RETENTION, MIN_RETENTION,
     Registry, Sockets, Surroundings,
@@ -24,6 +26,8 @@ pub(super) struct File {
     registry: RegistryTable,
     log: LogTable,
     limits: LimitsTable,
+    sts: StsTable,
+    identity: BTreeMap<IdentityName, IdentityTable>,
     grant: Vec<GrantTable>,
 }
 
@@ -93,15 +97,46 @@ impl File {
     pub(super) fn into_config(self, surroundings: &Surroundings) -> Result<Config, Error> {
         let sockets = self.sockets.check(surroundings, !self.grant.is_empty())?;
         let grants = super::grants::check(&self.grant)?;
+        let identities = identities(self.identity)?;
+        let default_identity = default_identity(self.default_identity, &identities)?;
         Ok(Config {
             sockets,
             http: self.http.check()?,
             registry: self.registry.check(surroundings)?,
             log: Log { format: self.log.format, filter: self.log.filter.unwrap_or_else(|| "info".to_owned()) },
-            default_identity: self.default_identity,
+            sts: self.sts.check()?,
+            identities,
+            default_identity,
             grants: Grants::new(surroundings.uid, grants),
             limits: self.limits.check()?,
         })
+    }
+}
+
+/// No identity at all means the default chain, under the name `default`.
+fn identities(tables: BTreeMap<IdentityName, IdentityTable>) -> Result<BTreeMap<IdentityName, Identity>, Error> {
+    if tables.is_empty() {
+        let name = IdentityName::parse("default").map_err(|error| Error::new("identity", error.to_string()))?;
+        return Ok(BTreeMap::from([(name, Identity::of_default_chain())]));
+    }
+    let each = tables.into_iter().map(|(name, table)| table.into_identity(&name).map(|identity| (name, identity)));
+    let identities = each.collect::<Result<_, _>>()?;
+    identity::check(&identities)?;
+    Ok(identities)
+}
+
+fn default_identity(
+    named: Option<IdentityName>,
+    identities: &BTreeMap<IdentityName, Identity>,
+) -> Result<Option<IdentityName>, Error> {
+    match named {
+        Some(name) if !identities.contains_key(&name) => {
+            let problem = format!("names {name}, which is not configured; add [identity.{name}] or name another");
+            Err(Error::new("default_identity", problem))
+        }
+        Some(name) => Ok(Some(name)),
+        None if identities.len() == 1 => Ok(identities.keys().next().cloned()),
+        None => Ok(None),
     }
 }
 
