@@ -129,11 +129,9 @@ impl BucketPattern {
     /// # Errors
     /// When the text is neither a bucket nor the beginning of one with a `*` after it.
     pub fn parse(text: &str) -> Result<Self, crate::s3::Refused> {
-        match text.strip_suffix('*') {
-            Some(beginning) if beginning.contains('*') => {
-                Err(crate::s3::Refused::new("bucket", "has a * that does not stand at its end"))
-            }
-            Some(beginning) => Ok(Self::StartsWith(beginning.to_owned())),
+        match text.split_once('*') {
+            Some((beginning, "")) => Ok(Self::StartsWith(beginning.to_owned())),
+            Some(_) => Err(crate::s3::Refused::new("bucket", "has a * that does not stand at its end")),
             None => Bucket::parse(text).map(Self::Exactly),
         }
     }

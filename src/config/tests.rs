@@ -1,1 +1,236 @@
+//! What a file may say, what it may not and how it is told, and that docs and examples say the same.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::*;
+use crate::access::rate::Rate;
+use crate::access::{BucketPattern, Identities, Operations, Who};
+use crate::s3::operation::Operation;
+use crate::time::Ttl;
+
+const DOC: &str = include_str!("../../docs/configuration.md");
+const EXAMPLE: &str = include_str!("../../examples/presignd.toml");
+
+fn at_home() -> Surroundings {
+    Surroundings { home: Some("/home/ann".into()), uid: 1000, ..Surroundings::default() }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, &at_home()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn problem(text: &str) -> String {
+    Config::parse(text, &at_home()).expect_err(text).to_string()
+}
+
+#[test]
+fn without_a_file_everything_has_a_place_and_only_the_own_user_signs() {
+    let config = Config::without_file(&at_home()).unwrap();
+    assert_eq!(config.sockets.sign, Path::new("/run/presignd/sign/presignd.sock"));
+    assert_eq!((config.sockets.sign_mode, config.sockets.admin_mode), (0o600, 0o600));
+    assert_eq!(config.registry.path, Path::new("/home/ann/.local/state/presignd/registry.db"));
+    assert_eq!(config.http.listen, None);
+    assert_eq!(config.grants, Grants::new(1000, Vec::new()));
+}
+
+#[test]
+fn places_follow_systemd_then_xdg_then_the_system() {
+    let full = |name: &str| {
+        Some(match name {
+            "RUNTIME_DIRECTORY" => "/run/one:/run/two".to_owned(),
+            "STATE_DIRECTORY" => "/var/lib/one".to_owned(),
+            "XDG_RUNTIME_DIR" => "/run/user/1000".to_owned(),
+            "XDG_STATE_HOME" => "/home/ann/state".to_owned(),
+            _ => "/home/ann".to_owned(),
+        })
+    };
+    let places = |surroundings: &Surroundings| {
+        let registry = surroundings.registry().unwrap();
+        (surroundings.admin_socket().display().to_string(), registry.display().to_string())
+    };
+    let systemd = Surroundings::read(1000, full);
+    assert_eq!(places(&systemd), ("/run/one/admin/admin.sock".into(), "/var/lib/one/registry.db".into()));
+    let xdg = Surroundings::read(0, |name| full(name).filter(|_| !name.ends_with("_DIRECTORY")));
+    assert_eq!(
+        places(&xdg),
+        ("/run/user/1000/presignd/admin/admin.sock".into(), "/home/ann/state/presignd/registry.db".into())
+    );
+    let root = Surroundings::read(0, |name| full(name).filter(|_| name == "HOME"));
+    assert_eq!(places(&root), ("/run/presignd/admin/admin.sock".into(), "/var/lib/presignd/registry.db".into()));
+}
+
+#[test]
+fn empty_and_relative_variables_count_as_unset() {
+    for text in ["", "run", "./run", ":/run"] {
+        assert_eq!(
+            Surroundings::read(7, |_| Some(text.to_owned())),
+            Surroundings { uid: 7, ..Surroundings::default() }
+        );
+    }
+}
+
+#[test]
+fn a_process_without_a_home_is_told_to_name_the_registry() {
+    let nowhere = Surroundings { uid: 1000, ..Surroundings::default() };
+    let error = Config::without_file(&nowhere).unwrap_err();
+    assert_eq!(error.key, "registry.path");
+    let config = Config::parse("[registry]\npath = \"/srv/registry.db\"", &nowhere).unwrap();
+    assert_eq!(config.registry.path, Path::new("/srv/registry.db"));
+}
+
+#[test]
+fn an_unknown_key_is_an_error_with_its_line() {
+    for (text, begins) in [
+        ("\nsocket = 1", "line 2: socket: unknown field `socket`"),
+        ("[http]\nlisten = \"127.0.0.1:1\"\n\nlissen = 1", "line 4: lissen: unknown field `lissen`"),
+        ("[sockets]\nsing = \"/x\"", "line 2: sing: unknown field `sing`"),
+        ("[registry]\ndays = 3", "line 2: days: unknown field `days`"),
+        ("[log]\nlevel = \"info\"", "line 2: level: unknown field `level`"),
+        ("[limits]\nbatch = 3", "line 2: batch: unknown field `batch`"),
+        ("[[grant]]\nusers = [1]", "line 2: users: unknown field `users`"),
+    ] {
+        assert!(problem(text).starts_with(begins), "{}", problem(text));
+    }
+}
+
+#[test]
+fn an_error_shows_no_value_of_an_unknown_key() {
+    let text = "[log]\nsecret_access_key = \"wJalrXUtnFEMI\"";
+    assert!(!problem(text).contains("wJalr"), "{}", problem(text));
+    assert!(!problem("aws_secret = wJalrXUtnFEMI").contains("wJalr"));
+}
+
+#[test]
+fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
+    let grant = "[[grant]]\nany = true\nidentities = [\"*\"]\nbuckets = [\"photos\"]\noperations = [\"read\"]\n";
+    let with = |line: &str| format!("{grant}{line}");
+    let without = |key: &str| grant.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
+    let long = format!("[sockets]\nsign = \"/{}\"", "x".repeat(103));
+    for (text, says) in [
+        ("[http]\nlisten = \"0.0.0.0:9464\"".to_owned(), "http.listen: is reachable from other machines"),
+        ("[http]\nlisten = \"localhost\"".to_owned(), "line 2: listen: invalid socket address"),
+        ("[registry]\nretention = \"59m\"".to_owned(), "registry.retention: is 59m, but must lie between 1h and"),
+        ("[registry]\nretention = \"soon\"".to_owned(), "line 2: retention: is not a length of time"),
+        ("[registry]\nretention = \"90.5s\"".to_owned(), "line 2: retention: is not a length of time"),
+        ("[registry]\nqueue_calls = 0".to_owned(), "registry.queue_calls: is 0, but must lie between 1 and 1000000"),
+        ("[registry]\npath = \"r.db\"".to_owned(), "registry.path: must be an absolute path"),
+        ("[limits]\ncall = \"6m\"".to_owned(), "limits.call: is 6m, but must lie between 1s and 5m"),
+        ("[sockets]\nsign_mode = \"0888\"".to_owned(), "line 2: sign_mode: is not a mode"),
+        ("[sockets]\nsign_mode = \"4777\"".to_owned(), "line 2: sign_mode: is not a mode"),
+        ("[sockets]\nsign = \"/a\"\nadmin = \"/a\"".to_owned(), "sockets.admin: is the signing socket"),
+        ("[sockets]\nadmin_uids = [65534]".to_owned(), "sockets.admin_uids: holds 65534"),
+        (long, "sockets.sign: is longer than 103 bytes"),
+        ("[log]\nformat = \"xml\"".to_owned(), "line 2: format: unknown variant `xml`, expected `text` or `json`"),
+        (without("any"), "grant[1].uid: is missing; name uid, gid, or any = true"),
+        (without("buckets"), "line 1: missing field `buckets`"),
+        (without("operations"), "line 1: missing field `operations`"),
+        (with("uid = 1"), "grant[1].uid: stands beside gid or any"),
+        (format!("{}\nuid = 65534", without("any")), "grant[1].uid: 65534 is what the kernel shows"),
+        (format!("{}\ngid = 65534", without("any")), "grant[1].gid: 65534 is what the kernel shows"),
+        (with("max_expires_in = \"8d\""), "grant[1].max_expires_in: must lie between 1 and 604800 seconds"),
+        (with("prefixes = []"), "grant[1].prefixes: must hold 1 to 1000 entries"),
+        (with("rate = { per_second = 0 }"), "grant[1].rate: has a number outside 1 to 1000000"),
+        (with("name = \"1\""), "grant[1].name: must be 1 to 64 characters"),
+        (format!("{0}name = \"a\"\n{0}name = \"a\"", grant), "grant[2].name: is the name of an earlier grant"),
+        (grant.replace("\"photos\"", "\"p*s\""), "grant[1].buckets: \"p*s\" has a * that does not stand at its end"),
+        (grant.replace("\"read\"", "\"getobject\""), "grant[1].operations: \"getobject\" is no operation of S3"),
+        (grant.replace("\"read\"", "\"read\", \"*\""), "grant[1].operations: \"*\" is no operation of S3"),
+        (grant.replace("= [\"*\"]", "= [\"a b\"]"), "grant[1].identities: \"a b\": an identity's name is"),
+    ] {
+        assert!(problem(&text).starts_with(says), "{}\nrather than\n{says}", problem(&text));
+    }
+}
+
+#[test]
+fn loopback_may_be_left_in_so_many_words() {
+    let config = parse("[http]\nlisten = \"0.0.0.0:9464\"\nbeyond_loopback = true");
+    assert_eq!(config.http.listen, Some("0.0.0.0:9464".parse().unwrap()));
+    assert!(parse("[http]\nlisten = \"[::1]:9464\"").http.listen.is_some());
+}
+
+#[test]
+fn a_grant_is_read_as_it_is_written() {
+    let config = parse(EXAMPLE);
+    let [web, backup] = &config.grants.iter().collect::<Vec<_>>()[..] else { panic!("two grants") };
+    assert_eq!((web.who, backup.who), (Who::Uid(33), Who::Gid(34)));
+    assert_eq!(web.identities, Identities::All);
+    assert_eq!(backup.buckets, [BucketPattern::StartsWith("archive-".into())]);
+    assert_eq!((web.prefixes.len(), backup.prefixes[0].as_str()), (2, ""));
+    assert!(web.operations.contain(Operation::PostObject) && !web.operations.contain(Operation::DeleteObject));
+    assert!(matches!(backup.operations, Operations::These(_)));
+    assert_eq!((web.max_expires_in, backup.max_expires_in), (Ttl::new(12 * 3600).unwrap(), Ttl::MAX));
+    assert_eq!((web.rate, backup.rate), (Some(Rate { per_second: 100, burst: 500 }), None));
+}
+
+#[test]
+fn grants_open_the_signing_socket_and_admins_the_other() {
+    let open = parse("[[grant]]\nany = true\nidentities = [\"*\"]\nbuckets = [\"*\"]\noperations = [\"*\"]");
+    assert_eq!((open.sockets.sign_mode, open.sockets.admin_mode), (0o666, 0o600));
+    let admins = parse("[sockets]\nadmin_gids = [27]");
+    assert_eq!((admins.sockets.sign_mode, admins.sockets.admin_mode), (0o600, 0o666));
+    let said = parse(&format!(
+        "{EXAMPLE}\n[[grant]]\nany = true\nidentities = [\"*\"]\nbuckets = [\"*\"]\noperations = [\"*\"]"
+    ));
+    assert_eq!((said.sockets.sign_mode, said.sockets.admin_mode), (0o666, 0o660));
+}
+
+#[test]
+fn a_reload_names_what_differs_and_what_waits() {
+    let old = parse(EXAMPLE);
+    assert_eq!(old.changes(&parse(EXAMPLE)), Vec::<String>::new());
+    for (from, to, key, waits) in [
+        ("sign/presignd.sock", "other/presignd.sock", "sockets.sign", true),
+        ("admin/admin.sock", "other/admin.sock", "sockets.admin", true),
+        ("\"0666\"", "\"0660\"", "sockets.sign_mode", true),
+        ("admin_mode = \"0660\"", "admin_mode = \"0600\"", "sockets.admin_mode", true),
+        ("[27]", "[28]", "sockets.admin_gids", false),
+        ("admin_gids = [27]", "admin_gids = [27]\nadmin_uids = [5]", "sockets.admin_uids", false),
+        ("9464", "9465", "http.listen", true),
+        ("registry.db", "other.db", "registry.path", true),
+        ("90d", "91d", "registry.retention", true),
+        ("queue_calls = 1024", "queue_calls = 9", "registry.queue_calls", true),
+        ("\"json\"", "\"text\"", "log", true),
+        ("batch_items = 1000", "batch_items = 9", "limits", true),
+        ("\"12h\"", "\"13h\"", "grant", false),
+    ] {
+        let new = parse(&EXAMPLE.replacen(from, to, 1));
+        assert_eq!(old.changes(&new), [key], "{from}");
+        assert_eq!(old.changes_for_restart(&new).len(), usize::from(waits), "{from}");
+    }
+}
+
+#[test]
+fn every_block_of_the_docs_is_a_configuration() {
+    let blocks: Vec<_> = DOC.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        parse(block);
+    }
+}
+
+/// Serde names every key that it would have taken.
+#[test]
+fn the_docs_name_every_key_and_no_other() {
+    let grant = "identities = [\"*\"]\nbuckets = [\"*\"]\noperations = [\"*\"]\n";
+    let mut read = BTreeSet::new();
+    for (table, text) in [
+        ("", "zzz = 1".to_owned()),
+        ("sockets.", "[sockets]\nzzz = 1".to_owned()),
+        ("http.", "[http]\nzzz = 1".to_owned()),
+        ("registry.", "[registry]\nzzz = 1".to_owned()),
+        ("log.", "[log]\nzzz = 1".to_owned()),
+        ("limits.", "[limits]\nzzz = 1".to_owned()),
+        ("grant.", format!("[[grant]]\n{grant}zzz = 1")),
+        ("grant.rate.", format!("[[grant]]\n{grant}rate = {{ zzz = 1 }}")),
+    ] {
+        let message = problem(&text);
+        let (_, expected) = message.split_once("expected ").expect("serde says what it expected");
+        read.extend(expected.split('`').skip(1).step_by(2).map(|key| format!("{table}{key}")));
+    }
+    let tables = ["sockets", "http", "registry", "log", "limits", "grant"];
+    read.retain(|key| !tables.contains(&key.as_str()));
+    let rows = DOC.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let documented: BTreeSet<_> = rows.map(str::to_owned).collect();
+    assert_eq!(read, documented);
+}
