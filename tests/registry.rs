@@ -1,6 +1,8 @@
 //! One suite for every backend of the registry: what a daemon relies on, whatever the store. Beside it, what only a
 //! file can do wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 mod registry {
     pub(crate) mod disk;
     pub(crate) mod file;

@@ -111,7 +111,7 @@ pub(crate) fn url(registry: &Registry, session: &Session, what: Signable) -> Iss
         signed_at: Timestamp::from_unix(NOW),
         ttl: Ttl::DEFAULT,
         limited_by: LimitedBy::Request,
-        tagged: id.number % 2 == 0,
+        tagged: id.number.is_multiple_of(2),
         fingerprint: Fingerprint::of(&id.to_string()),
         caller: Caller { uid: 1000, gid: 100, pid: Some(7), executable: Some("/usr/bin/app".to_owned()) },
         on_behalf_of: "tenant-1".to_owned(),

@@ -54,7 +54,7 @@ async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
     for copy in copies {
         let report = verify(&copy).unwrap();
         assert_eq!((report.problems, report.instance), (Vec::new(), registry.instance()));
-        assert!(report.urls >= urls && report.urls % asks().len() as u64 == 0, "a copy holds whole calls");
+        assert!(report.urls >= urls && report.urls.is_multiple_of(asks().len() as u64), "a copy holds whole calls");
         urls = report.urls;
         let leftovers = std::fs::read_dir(place.directory.path()).unwrap().flatten();
         assert!(leftovers.map(|file| file.file_name()).all(|name| !name.to_string_lossy().contains("part")));

@@ -140,19 +140,15 @@ fn make_room(state: &mut State<'_>, uid: u32, now: Timestamp) -> Result<(), Erro
 pub(super) fn forget_requests(state: &mut State<'_>, now: Timestamp, most: i64) -> Result<(), Error> {
     state.requests()?;
     let dead = (now - REQUEST_LIFE).unix();
-    let mut uids: Vec<u32> = Vec::new();
-    let mut rows = state.statements.forget_requests.query(params![dead, most])?;
-    while let Some(row) = rows.next()? {
-        uids.push(row.get(0)?);
-    }
-    drop(rows);
-    let held = state.requests()?;
-    for uid in uids {
-        if let Some(count) = held.get_mut(&uid) {
+    let rows = state.statements.dead_requests.query_map(params![dead, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(u32, String)> = rows.collect::<rusqlite::Result<_>>()?;
+    for (uid, request_id) in rows {
+        state.statements.forget_request.execute(params![uid, request_id])?;
+        if let Some(count) = state.requests()?.get_mut(&uid) {
             *count = count.saturating_sub(1);
         }
     }
-    held.retain(|_, count| *count > 0);
+    state.requests()?.retain(|_, count| *count > 0);
     Ok(())
 }
 

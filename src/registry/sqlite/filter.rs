@@ -6,6 +6,7 @@ use super::columns;
 use super::rows::{DICTIONARIES, RECORD};
 use crate::issued::Filter;
 use crate::session::InstanceId;
+use crate::time::Ttl;
 
 /// Conditions joined by AND, with the values of their `?`.
 #[derive(Default)]
@@ -52,6 +53,8 @@ pub(super) fn by_index(filter: &Filter, sessions: &str) -> Conditions {
         ("u.signed_at >= ?", filter.signed_from),
         ("u.signed_at < ?", filter.signed_before),
         ("u.usable_until > ?", filter.usable_after),
+        // No URL lives longer than that, and the index is in the order of signing.
+        ("u.signed_at > ?", filter.usable_after.map(|after| after - Ttl::MAX.duration())),
     ];
     for (sql, at) in times {
         if let Some(at) = at {

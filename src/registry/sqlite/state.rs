@@ -20,7 +20,8 @@ pub(super) struct Statements<'c> {
     pub(super) tally: Statement<'c>,
     pub(super) look_request: Statement<'c>,
     pub(super) request: Statement<'c>,
-    pub(super) forget_requests: Statement<'c>,
+    pub(super) dead_requests: Statement<'c>,
+    pub(super) forget_request: Statement<'c>,
 }
 
 impl<'c> Statements<'c> {
@@ -45,10 +46,10 @@ impl<'c> Statements<'c> {
             look_request: connection
                 .prepare("SELECT asked_sha256, url, at FROM requests WHERE uid = ?1 AND request_id = ?2")?,
             request: connection.prepare("INSERT OR REPLACE INTO requests VALUES (?1, ?2, ?3, ?4, ?5)")?,
-            forget_requests: connection.prepare(
-                "DELETE FROM requests WHERE (uid, request_id) IN (SELECT uid, request_id FROM requests \
-                 WHERE at <= ?1 ORDER BY at LIMIT ?2) RETURNING uid",
-            )?,
+            // Two steps: in one, SQLite would read every request id of a uid to find those few.
+            dead_requests: connection
+                .prepare("SELECT uid, request_id FROM requests WHERE at <= ?1 ORDER BY at LIMIT ?2")?,
+            forget_request: connection.prepare("DELETE FROM requests WHERE uid = ?1 AND request_id = ?2")?,
         })
     }
 }
