@@ -1,8 +1,8 @@
 //! As much of HPACK (RFC 7541) as it takes to find a literal `:authority` in a header block and to replace characters
 //! of it in place. Keeps no table: an entry that the client adds is added by h2, already softened.
 
-/// Replaces `%` and `/` by `-` in the first literal field named by index 1, `:authority`. Stops at the first thing that
-/// is not whole or not HPACK.
+/// Replaces `%` and `/` by `-` in the first literal field called `:authority`, whether it is named by index 1 or spelled
+/// out (as C-core does). Stops at the first thing that is not whole or not HPACK.
 pub(super) fn soften_authority(block: &mut [u8]) {
     let _ = find(block).map(|(huffman, start, end)| {
         let value = &mut block[start..end];
@@ -26,11 +26,14 @@ fn find(block: &[u8]) -> Option<(bool, usize, usize)> {
         if !literal {
             continue;
         }
+        let mut named = index == AUTHORITY;
         if index == 0 {
-            i = string(block, i)?.2;
+            let (huffman, start, end) = string(block, i)?;
+            named = block[start..end] == *if huffman { CODED_NAME } else { NAME };
+            i = end;
         }
         let value = string(block, i)?;
-        if index == AUTHORITY {
+        if named {
             return Some(value);
         }
         i = value.2;
@@ -96,6 +99,8 @@ fn window(value: &[u8], bit: usize) -> u32 {
 
 /// `:authority` in the static table.
 const AUTHORITY: usize = 1;
+const NAME: &[u8] = b":authority";
+const CODED_NAME: &[u8] = b"\xb8\x3b\x53\x39\xec\x32\x7d\x7f";
 const PERCENT: u32 = 0b01_0101;
 const SLASH: u32 = 0b01_1000;
 const DASH: u32 = 0b01_0110;
@@ -161,12 +166,14 @@ mod tests {
 
     #[test]
     fn every_way_to_write_the_field_is_found() {
-        for first in [0x41, 0x01, 0x11] {
+        let named =
+            [&b"\x41"[..], b"\x01", b"\x11", b"\x40\x0a:authority", b"\x10\x88\xb8\x3b\x53\x39\xec\x32\x7d\x7f"];
+        for name in named {
             // A change of the table's size, `:method: POST`, then a field with a name of its own.
             let mut block = b"\x3f\xe1\x1f\x83\x40\x01a\x03%/%".to_vec();
-            block.extend([&[first, 7][..], b"a%2F/b.", b"\x44\x02/%"].concat());
+            block.extend([name, b"\x07a%2F/b.\x44\x02/%"].concat());
             soften_authority(&mut block);
-            let expected = [b"\x3f\xe1\x1f\x83\x40\x01a\x03%/%", &[first, 7][..], b"a-2F-b.", b"\x44\x02/%"].concat();
+            let expected = [b"\x3f\xe1\x1f\x83\x40\x01a\x03%/%", name, b"\x07a-2F-b.\x44\x02/%"].concat();
             assert_eq!(block, expected);
         }
     }
