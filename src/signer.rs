@@ -9,7 +9,6 @@ pub mod endpoint;
 mod keys;
 mod post;
 
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::issued::Fingerprint;
@@ -161,12 +160,6 @@ fn hex_into(out: &mut String, bytes: &[u8]) {
         out.push(char::from(DIGITS[usize::from(byte >> 4)]));
         out.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(SIGNATURE_CHARACTERS);
-    hex_into(&mut out, &Sha256::digest(bytes));
-    out
 }
 
 /// The only algorithm that presignd signs with.
