@@ -17,18 +17,11 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::config::identity::S3;
 use crate::s3::{Bucket, Region};
+use crate::signer::endpoint::dns_suffix;
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
-
-/// Where an identity's S3 is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place<'a> {
-    /// An S3-compatible store, or a VPC endpoint; `None` for AWS's own hosts.
-    pub endpoint_url: Option<&'a str>,
-    /// The configured region: that of the store, or the one whose S3 is asked; `us-east-1` when left out.
-    pub region: Option<&'a Region>,
-}
 
 /// Finds regions of buckets.
 pub struct Regions {
@@ -79,18 +72,19 @@ impl Regions {
         Self { http, clock, metrics, cache, flights, room: Semaphore::new(MAX_LOOKUPS) }
     }
 
-    /// The region that signs for the bucket: an access point's own, a store's configured one, a remembered one, or the
-    /// one that S3 names when asked. Concurrent questions for one bucket share one look-up of at most [`LOOKUP`].
+    /// The region that signs for the bucket: an access point's own, that of a configured store, a remembered one, or the
+    /// one that S3 names when asked. A region that is configured without `endpoint_url` says whose S3 is asked, and is
+    /// not taken for the bucket's. Concurrent questions for one bucket share one look-up of at most [`LOOKUP`].
     ///
     /// # Errors
     /// When S3 cannot be asked, does not say, or knows no such bucket. Failures are not remembered.
-    pub async fn of(&self, bucket: &Bucket, place: Place<'_>) -> Result<Region, Error> {
-        let name = match (bucket, place) {
+    pub async fn of(&self, bucket: &Bucket, s3: &S3) -> Result<Region, Error> {
+        let name = match (bucket, s3) {
             (Bucket::AccessPoint(point), _) => return Ok(point.region.clone()),
-            (_, Place { endpoint_url: Some(_), region: Some(region) }) => return Ok(region.clone()),
+            (_, S3 { endpoint_url: Some(_), region: Some(region), .. }) => return Ok(region.clone()),
             (Bucket::Name(name), _) => name.as_str(),
         };
-        let url = format!("{}/{name}", base(place));
+        let url = format!("{}/{name}", base(s3));
         let remembered = lock(&self.cache).get(&url, self.clock.monotonic());
         if let Some(region) = remembered {
             self.count("remembered");
@@ -102,8 +96,8 @@ impl Regions {
     }
 
     /// Forgets a bucket, because S3 said that it is elsewhere.
-    pub fn forget(&self, bucket: &Bucket, place: Place<'_>) {
-        lock(&self.cache).forget(&format!("{}/{bucket}", base(place)));
+    pub fn forget(&self, bucket: &Bucket, s3: &S3) {
+        lock(&self.cache).forget(&format!("{}/{bucket}", base(s3)));
     }
 
     async fn shared(&self, url: &str, bucket: &str) -> Result<Region, Error> {
@@ -168,25 +162,16 @@ impl Drop for Landing<'_> {
 }
 
 /// Path style, whose host needs no name of its own for each bucket.
-fn base(place: Place<'_>) -> String {
-    match place {
-        Place { endpoint_url: Some(url), .. } => url.trim_end_matches('/').to_owned(),
-        Place { region, .. } => {
-            let region = region.map_or(DEFAULT_REGION, Region::as_str);
-            format!("https://s3.{region}.{}", suffix(region))
-        }
+fn base(s3: &S3) -> String {
+    match (&s3.endpoint_url, &s3.region) {
+        (Some(url), _) => url.trim_end_matches('/').to_owned(),
+        (None, Some(region)) => format!("https://s3.{region}.{}", dns_suffix(region)),
+        (None, None) => DEFAULT_HOST.to_owned(),
     }
-}
-
-/// The DNS suffix of a region's partition.
-fn suffix(region: &str) -> &'static str {
-    PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("amazonaws.com", |(_, suffix)| suffix)
 }
 
 fn unreachable(url: &str, bucket: &str, problem: &str) -> Error {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    // An endpoint_url with a password in it would be a mistake, but not one to be logged.
-    let host = host.rsplit('@').next().unwrap_or_default();
     Error::Unreachable { bucket: bucket.to_owned(), host: host.to_owned(), problem: problem.to_owned() }
 }
 
@@ -204,15 +189,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const DEFAULT_REGION: &str = "us-east-1";
-const PARTITIONS: &[(&str, &str)] = &[
-    ("cn-", "amazonaws.com.cn"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("us-isof-", "csp.hci.ic.gov"),
-    ("us-iso-", "c2s.ic.gov"),
-    ("eu-isoe-", "cloud.adc-e.uk"),
-    ("eusc-", "amazonaws.eu"),
-];
+const DEFAULT_HOST: &str = "https://s3.us-east-1.amazonaws.com";
 /// A look-up takes no longer, whoever waits for it.
 pub const LOOKUP: Duration = Duration::from_secs(5);
 /// Look-ups at the same time; the next waits, within its own [`LOOKUP`].

@@ -98,6 +98,7 @@ impl File {
         let sockets = self.sockets.check(surroundings, !self.grant.is_empty())?;
         let grants = super::grants::check(&self.grant)?;
         let identities = identities(self.identity)?;
+        super::grants::check_names(&grants, &identities)?;
         let default_identity = default_identity(self.default_identity, &identities)?;
         Ok(Config {
             sockets,

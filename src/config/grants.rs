@@ -1,7 +1,10 @@
 //! The `[[grant]]` tables, and what must be true of each.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use super::identity::Identity;
 use super::{Error, Length, MAX_GRANTS, MAX_PER_GRANT};
 use crate::access::rate::{MAX_PER_SECOND, Rate};
 use crate::access::{BucketPattern, Grant, Identities, OVERFLOW_ID, Operations, Who};
@@ -48,8 +51,23 @@ pub(super) fn check(tables: &[GrantTable]) -> Result<Vec<Grant>, Error> {
     Ok(grants)
 }
 
+/// A grant for an identity that is not there is a typing error.
+pub(super) fn check_names(grants: &[Grant], identities: &BTreeMap<IdentityName, Identity>) -> Result<(), Error> {
+    for (at, grant) in grants.iter().enumerate() {
+        let Identities::These(names) = &grant.identities else { continue };
+        if let Some(name) = names.iter().find(|name| !identities.contains_key(name)) {
+            let known = identities.keys().map(IdentityName::as_str).collect::<Vec<_>>().join(", ");
+            return Err(Error::new(
+                key(at, "identities"),
+                format!("names {name}, which is not configured; there are: {known}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// `grant[1].buckets`, counted from 1 as people do.
-pub(super) fn key(at: usize, part: &str) -> String {
+fn key(at: usize, part: &str) -> String {
     format!("grant[{}].{part}", at + 1)
 }
 

@@ -136,6 +136,11 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
         (grant.replace("\"photos\"", "\"p*s\""), "grant[1].buckets: \"p*s\" has a * that does not stand at its end"),
         (grant.replace("\"read\"", "\"getobject\""), "grant[1].operations: \"getobject\" is no operation of S3"),
         (grant.replace("\"read\"", "\"read\", \"*\""), "grant[1].operations: \"*\" is no operation of S3"),
+        (
+            grant.replace("= [\"*\"]", "= [\"web\"]"),
+            "grant[1].identities: names web, which is not configured; there are: default",
+        ),
+        ("default_identity = \"web\"".to_owned(), "default_identity: names web, which is not configured"),
         (grant.replace("= [\"*\"]", "= [\"a b\"]"), "grant[1].identities: \"a b\": an identity's name is"),
     ] {
         assert!(problem(&text).starts_with(says), "{}\nrather than\n{says}", problem(&text));
@@ -154,7 +159,8 @@ fn a_grant_is_read_as_it_is_written() {
     let config = parse(EXAMPLE);
     let [web, backup] = &config.grants.iter().collect::<Vec<_>>()[..] else { panic!("two grants") };
     assert_eq!((web.who, backup.who), (Who::Uid(33), Who::Gid(34)));
-    assert_eq!(web.identities, Identities::All);
+    assert_eq!(web.identities, Identities::These(vec![IdentityName::parse("uploads").unwrap()]));
+    assert_eq!(backup.identities, Identities::All);
     assert_eq!(backup.buckets, [BucketPattern::StartsWith("archive-".into())]);
     assert_eq!((web.prefixes.len(), backup.prefixes[0].as_str()), (2, ""));
     assert!(web.operations.contain(Operation::PostObject) && !web.operations.contain(Operation::DeleteObject));
@@ -192,11 +198,15 @@ fn a_reload_names_what_differs_and_what_waits() {
         ("queue_calls = 1024", "queue_calls = 9", "registry.queue_calls", true),
         ("\"json\"", "\"text\"", "log", true),
         ("batch_items = 1000", "batch_items = 9", "limits", true),
-        ("\"12h\"", "\"13h\"", "grant", false),
+        ("calls_per_minute = 60", "calls_per_minute = 59", "sts", true),
+        ("headroom = \"30m\"", "headroom = \"20m\"", "identity.uploads", true),
+        ("[identity.archive]", "[identity.archives]", "identity.archive", true),
+        ("default_identity = \"uploads\"", "default_identity = \"archive\"", "default_identity", false),
+        ("max_expires_in = \"12h\"", "max_expires_in = \"13h\"", "grant", false),
     ] {
         let new = parse(&EXAMPLE.replacen(from, to, 1));
-        assert_eq!(old.changes(&new), [key], "{from}");
-        assert_eq!(old.changes_for_restart(&new).len(), usize::from(waits), "{from}");
+        assert_eq!(old.changes(&new)[0], key, "{from}");
+        assert_eq!(old.changes_for_restart(&new).contains(&key.to_owned()), waits, "{from}");
     }
 }
 
@@ -221,6 +231,10 @@ fn the_docs_name_every_key_and_no_other() {
         ("registry.", "[registry]\nzzz = 1".to_owned()),
         ("log.", "[log]\nzzz = 1".to_owned()),
         ("limits.", "[limits]\nzzz = 1".to_owned()),
+        ("sts.", "[sts]\nzzz = 1".to_owned()),
+        ("identity.NAME.", "[identity.a]\nsource = \"default\"\nzzz = 1".to_owned()),
+        ("identity.NAME.sts.", "[identity.a]\nsource = \"default\"\nsts = { zzz = 1 }".to_owned()),
+        ("identity.NAME.s3.", "[identity.a]\nsource = \"default\"\ns3 = { zzz = 1 }".to_owned()),
         ("grant.", format!("[[grant]]\n{grant}zzz = 1")),
         ("grant.rate.", format!("[[grant]]\n{grant}rate = {{ zzz = 1 }}")),
     ] {
@@ -228,7 +242,18 @@ fn the_docs_name_every_key_and_no_other() {
         let (_, expected) = message.split_once("expected ").expect("serde says what it expected");
         read.extend(expected.split('`').skip(1).step_by(2).map(|key| format!("{table}{key}")));
     }
-    let tables = ["sockets", "http", "registry", "log", "limits", "grant"];
+    let tables = [
+        "sockets",
+        "http",
+        "registry",
+        "log",
+        "limits",
+        "grant",
+        "sts",
+        "identity",
+        "identity.NAME.sts",
+        "identity.NAME.s3",
+    ];
     read.retain(|key| !tables.contains(&key.as_str()));
     let rows = DOC.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let documented: BTreeSet<_> = rows.map(str::to_owned).collect();

@@ -63,6 +63,10 @@ fn photos() -> Bucket {
     Bucket::parse("photos").unwrap()
 }
 
+fn store(url: &str) -> S3 {
+    S3 { endpoint_url: Some(url.to_owned()), ..S3::default() }
+}
+
 fn region(name: &str) -> Region {
     Region::parse(name).unwrap()
 }
@@ -71,32 +75,34 @@ fn region(name: &str) -> Region {
 async fn any_answer_that_names_the_region_is_taken() {
     for status in [200, 301, 307, 400, 403, 404] {
         let (_, regions) = scripted(Script { status, ..found("eu-west-3") });
-        assert_eq!(regions.of(&photos(), Place::default()).await, Ok(region("eu-west-3")), "{status}");
+        assert_eq!(regions.of(&photos(), &S3::default()).await, Ok(region("eu-west-3")), "{status}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_without_a_region_is_an_error_that_says_what_to_do() {
     let (_, regions) = scripted(Script { status: 404, ..Script::default() });
-    let error = regions.of(&photos(), Place::default()).await.unwrap_err();
+    let error = regions.of(&photos(), &S3::default()).await.unwrap_err();
     assert_eq!(error, Error::BucketNotFound { bucket: "photos".into() });
     for named in [None, Some("no region/at all")] {
         let (_, regions) = scripted(Script { status: 503, region: named, ..Script::default() });
-        let error = regions.of(&photos(), Place::default()).await.unwrap_err();
+        let error = regions.of(&photos(), &S3::default()).await.unwrap_err();
         assert!(error.to_string().ends_with("give the region in the request"), "{error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_host_follows_from_the_configuration() {
-    let china = region("cn-north-1");
-    for (place, asked) in [
-        (Place::default(), "HEAD https://s3.us-east-1.amazonaws.com/photos"),
-        (Place { endpoint_url: None, region: Some(&china) }, "HEAD https://s3.cn-north-1.amazonaws.com.cn/photos"),
-        (Place { endpoint_url: Some("http://store:9000/s3/"), region: None }, "HEAD http://store:9000/s3/photos"),
+    for (s3, asked) in [
+        (S3::default(), "HEAD https://s3.us-east-1.amazonaws.com/photos"),
+        (
+            S3 { region: Some(region("cn-north-1")), ..S3::default() },
+            "HEAD https://s3.cn-north-1.amazonaws.com.cn/photos",
+        ),
+        (store("http://store:9000/s3/"), "HEAD http://store:9000/s3/photos"),
     ] {
         let (script, regions) = scripted(found("eu-west-3"));
-        regions.of(&photos(), place).await.unwrap();
+        regions.of(&photos(), &s3).await.unwrap();
         assert_eq!(*script.asked.lock().unwrap(), [asked]);
     }
 }
@@ -105,10 +111,9 @@ async fn the_host_follows_from_the_configuration() {
 async fn nobody_is_asked_what_is_known() {
     let (script, regions) = scripted(found("eu-west-3"));
     let point = Bucket::parse("arn:aws:s3:eu-central-1:123456789012:accesspoint/photos").unwrap();
-    assert_eq!(regions.of(&point, Place::default()).await, Ok(region("eu-central-1")));
-    let garage = region("garage");
-    let store = Place { endpoint_url: Some("http://store:3900"), region: Some(&garage) };
-    assert_eq!(regions.of(&photos(), store).await, Ok(region("garage")));
+    assert_eq!(regions.of(&point, &S3::default()).await, Ok(region("eu-central-1")));
+    let garage = S3 { region: Some(region("garage")), ..store("http://store:3900") };
+    assert_eq!(regions.of(&photos(), &garage).await, Ok(region("garage")));
     assert_eq!(script.calls.load(Ordering::SeqCst), 0);
 }
 
@@ -116,20 +121,20 @@ async fn nobody_is_asked_what_is_known() {
 async fn a_region_is_remembered_for_an_hour_and_a_failure_not_at_all() {
     let (script, regions) = scripted(found("eu-west-3"));
     for _ in 0..3 {
-        regions.of(&photos(), Place::default()).await.unwrap();
+        regions.of(&photos(), &S3::default()).await.unwrap();
         advance(Duration::from_secs(1000)).await;
     }
     assert_eq!(script.calls.load(Ordering::SeqCst), 1);
     advance(Duration::from_secs(600)).await;
-    regions.of(&photos(), Place::default()).await.unwrap();
+    regions.of(&photos(), &S3::default()).await.unwrap();
     assert_eq!(script.calls.load(Ordering::SeqCst), 2);
-    regions.forget(&photos(), Place::default());
-    regions.of(&photos(), Place::default()).await.unwrap();
+    regions.forget(&photos(), &S3::default());
+    regions.of(&photos(), &S3::default()).await.unwrap();
     assert_eq!(script.calls.load(Ordering::SeqCst), 3);
 
     let (script, regions) = scripted(Script { status: 404, ..Script::default() });
     for _ in 0..2 {
-        regions.of(&photos(), Place::default()).await.unwrap_err();
+        regions.of(&photos(), &S3::default()).await.unwrap_err();
     }
     assert_eq!(script.calls.load(Ordering::SeqCst), 2);
 }
@@ -138,7 +143,7 @@ async fn a_region_is_remembered_for_an_hour_and_a_failure_not_at_all() {
 async fn two_stores_may_hold_buckets_of_one_name() {
     let (script, regions) = scripted(found("eu-west-3"));
     for url in ["http://one:9000", "http://two:9000"] {
-        regions.of(&photos(), Place { endpoint_url: Some(url), region: None }).await.unwrap();
+        regions.of(&photos(), &store(url)).await.unwrap();
     }
     assert_eq!(script.calls.load(Ordering::SeqCst), 2);
 }
@@ -149,7 +154,7 @@ async fn concurrent_questions_share_one_look_up_that_outlives_who_began_it() {
     let (script, regions) = scripted(Script { hold: Some(Arc::clone(&hold)), ..found("eu-west-3") });
     let ask = || {
         let regions = Arc::clone(&regions);
-        tokio::spawn(async move { regions.of(&photos(), Place::default()).await })
+        tokio::spawn(async move { regions.of(&photos(), &S3::default()).await })
     };
     let (first, second, third) = (ask(), ask(), ask());
     tokio::task::yield_now().await;
@@ -166,7 +171,7 @@ async fn concurrent_questions_share_one_look_up_that_outlives_who_began_it() {
 #[tokio::test(start_paused = true)]
 async fn a_look_up_that_everybody_left_leaves_nothing_behind() {
     let (_, regions) = scripted(Script { hold: Some(Arc::default()), ..found("eu-west-3") });
-    let waited = timeout(Duration::from_secs(1), regions.of(&photos(), Place::default())).await;
+    let waited = timeout(Duration::from_secs(1), regions.of(&photos(), &S3::default())).await;
     assert!(waited.is_err());
     assert!(lock(&regions.flights).is_empty());
 }
@@ -179,8 +184,8 @@ async fn a_host_that_is_silent_or_refuses_is_named_without_its_path() {
         (Script { refuses: true, ..Script::default() }, "io error: refused by the script"),
     ] {
         let (_, regions) = scripted(script);
-        let place = Place { endpoint_url: Some("http://me:secret@store:9000/base"), region: None };
-        let Err(Error::Unreachable { host, problem: given, .. }) = regions.of(&photos(), place).await else {
+        let s3 = store("http://store:9000/base");
+        let Err(Error::Unreachable { host, problem: given, .. }) = regions.of(&photos(), &s3).await else {
             panic!("nobody answered");
         };
         assert_eq!((host.as_str(), given.as_str()), ("store:9000", problem));
@@ -191,7 +196,7 @@ async fn a_host_that_is_silent_or_refuses_is_named_without_its_path() {
 async fn the_date_of_the_answer_teaches_the_clock() {
     let date = Some("Fri, 15 Jan 2027 08:01:40 GMT"); // 100 s after the clock's beginning
     let (_, regions) = scripted(Script { date, ..found("eu-west-3") });
-    regions.of(&photos(), Place::default()).await.unwrap();
+    regions.of(&photos(), &S3::default()).await.unwrap();
     assert!((98..=102).contains(&regions.clock.offset_seconds()), "{}", regions.clock.offset_seconds());
 }
 
@@ -206,7 +211,6 @@ async fn a_redirect_over_real_http_is_read_and_not_followed() {
     let server = tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/photos", answer)).await });
     let http = SharedHttpConnector::new(aws_smithy_http_client::Connector::builder().build_http());
     let regions = Regions::new(http, Clock::system(), Arc::new(Metrics::new().unwrap()));
-    let place = Place { endpoint_url: Some(&endpoint), region: None };
-    assert_eq!(regions.of(&photos(), place).await, Ok(region("ap-southeast-2")));
+    assert_eq!(regions.of(&photos(), &store(&endpoint)).await, Ok(region("ap-southeast-2")));
     server.abort();
 }
