@@ -1,5 +1,7 @@
 //! `presignd presign`: one URL on stdout, everything else on stderr.
 
+use std::io::IsTerminal;
+
 use serde_json::Value;
 
 use super::connect::Globals;
@@ -91,6 +93,10 @@ impl Presign {
     /// Signs and prints.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let request = self.request()?;
+        // Whoever forgot the argument must not stare at a program that waits for a line.
+        if self.target.is_none() && std::io::stdin().is_terminal() {
+            return Err(Failure::usage("name s3://BUCKET/KEY, or give requests on stdin"));
+        }
         if !matches!(self.target, Some(Target::Object(..))) {
             return batch::run(request, globals, around).await;
         }

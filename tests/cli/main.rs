@@ -6,7 +6,7 @@
 mod docs;
 mod fake;
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -34,6 +34,18 @@ fn run_with(socket: &Path, arguments: &[&str], input: &str) -> (i32, String, Str
     let output = child.wait_with_output().unwrap();
     let _ = writer.join();
     said(output)
+}
+
+/// The first line that a running program writes; a failure, and no endless wait, when it writes none.
+fn first_line(child: &mut std::process::Child) -> String {
+    let out = child.stdout.take().unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || send.send(std::io::BufReader::new(out).lines().next()));
+    let line = receive.recv_timeout(std::time::Duration::from_secs(20));
+    if line.is_err() {
+        child.kill().unwrap();
+    }
+    line.expect("a line comes").unwrap().unwrap()
 }
 
 fn said(output: Output) -> (i32, String, String) {
@@ -206,8 +218,7 @@ fn an_answer_comes_before_stdin_ends() {
         presignd(&fake.socket, &["presign", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"s3://films/1\n").unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
+    let line = first_line(&mut child);
     assert!(line.contains("films.s3.amazonaws.com/1?"), "{line}");
     drop(stdin);
     assert!(child.wait().unwrap().success());
@@ -220,8 +231,7 @@ fn ctrl_c_is_130_even_while_stdin_waits() {
         presignd(&fake.socket, &["presign", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"s3://films/1\n").unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
+    first_line(&mut child);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -282,6 +292,21 @@ fn a_table_of_identities_says_how_long_a_url_can_live() {
     assert!(out.starts_with("NAME ") && out.lines().count() == 3, "{out}");
     let (code, out, _) = run(&fake.socket, &["identities", "renew", "web"]);
     assert!(code == 0 && out.contains("30m (limited by session)"), "{out}");
+}
+
+#[test]
+fn the_admin_socket_is_asked_where_it_is_meant_and_nowhere_else() {
+    let fake = Fake::start();
+    let elsewhere = |arguments: &[&str]| {
+        let (code, _, err) = run(&fake.socket, &[arguments, &["--admin-socket", "/nonexistent/admin.sock"]].concat());
+        (code, err.contains("/nonexistent/admin.sock"))
+    };
+    for arguments in [&["identities", "renew", "web"][..], &["urls", "--admin"], &["--admin", "find", "x"]] {
+        assert_eq!(elsewhere(arguments), (253, true), "{arguments:?}");
+    }
+    for arguments in [&["identities"][..], &["urls"], &["presign", "s3://films/a"]] {
+        assert_eq!(elsewhere(arguments), (0, false), "{arguments:?}");
+    }
 }
 
 /// A name may be added; one that vanishes or changes breaks whoever reads it, and then the version must rise.
