@@ -1,5 +1,6 @@
 //! `presignd check`: reads a configuration as the daemon would, and answers what it would allow. Signs nothing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -67,6 +68,10 @@ impl Check {
                 .clone()
                 .ok_or_else(|| Failure::usage("the configuration has no default_identity; name one with --identity"))?,
         };
+        if !config.identities.contains_key(&identity) {
+            return Err(Failure::usage(format!("no identity is called {:?} in this configuration", identity.as_str()))
+                .with(format!("it has {}", names(config).join(", "))));
+        }
         let what = self.request(bucket, key).map_err(|refused| Failure::usage(refused.to_string()))?;
         let caller = Caller {
             uid: self.as_uid.unwrap_or_else(|| rustix::process::getuid().as_raw()),
@@ -153,6 +158,7 @@ fn summary(config: &Config, around: &Surroundings, format: Format) -> std::io::R
             "http_listen": config.http.listen.map(|at| at.to_string()),
             "registry": config.registry.path,
             "retention": retention,
+            "identities": config.identities.iter().map(|(name, one)| (name.as_str(), one.source.name())).collect::<BTreeMap<_, _>>(),
             "default_identity": default,
             "grants": grants,
         }}));
@@ -163,6 +169,7 @@ fn summary(config: &Config, around: &Surroundings, format: Format) -> std::io::R
         ("metrics and probes", config.http.listen.map_or("none".to_owned(), |at| format!("http://{at}"))),
         ("registry", config.registry.path.display().to_string()),
         ("retention", say::seconds(retention)),
+        ("identities", names(config).join(", ")),
         ("default identity", default.unwrap_or("none").to_owned()),
         (
             "grants",
@@ -173,6 +180,11 @@ fn summary(config: &Config, around: &Surroundings, format: Format) -> std::io::R
         ),
     ])
     .print(format)
+}
+
+/// `web (assume-role)`, …
+fn names(config: &Config) -> Vec<String> {
+    config.identities.iter().map(|(name, one)| format!("{} ({})", name.as_str(), one.source.name())).collect()
 }
 
 fn operation(text: &str) -> Result<Operation, String> {

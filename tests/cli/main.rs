@@ -351,7 +351,7 @@ fn check_answers_without_a_daemon_and_without_signing() {
     let nowhere = Path::new("/nonexistent/presignd.sock");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("presignd.toml");
-    let grant = "[registry]\npath = \"/tmp/registry.db\"\n[[grant]]\nuid = 1000\nidentities = [\"*\"]\nbuckets = [\"films\"]\n\
+    let grant = "[registry]\npath = \"/tmp/registry.db\"\n[identity.web]\nsource = \"instance\"\n[[grant]]\nuid = 1000\nidentities = [\"*\"]\nbuckets = [\"films\"]\n\
         prefixes = [\"public/\"]\noperations = [\"GetObject\"]\nmax_expires_in = \"12h\"\n";
     std::fs::write(&file, grant).unwrap();
     let config = file.to_str().unwrap();
@@ -368,6 +368,11 @@ fn check_answers_without_a_daemon_and_without_signing() {
     let (code, out, _) = ask("7", "s3://films/public/a", &["--output", "json"]);
     let answer = json_of(&out);
     assert_eq!((code, &answer["allowed"], &answer["dimension"]), (254, &json!(false), &json!("caller")));
+    let (code, out, err) = run(nowhere, &["check", "--config", config, "--output", "json"]);
+    assert_eq!((code, &json_of(&out)["config"]["identities"]), (0, &json!({"web": "instance"})), "{err}");
+    let wrong = ["check", "--config", config, "--identity", "wbe", "--can", "s3://films/public/a"];
+    let (code, _, err) = run(nowhere, &wrong);
+    assert!(code == 252 && err.contains("it has web (instance)"), "{code} {err}");
     std::fs::write(&file, "[registry]\nroad = 1\n").unwrap();
     let (code, _, err) = run(nowhere, &["check", "--config", config]);
     assert!(code == 253 && err.contains("road") && err.contains("line 2"), "{code} {err}");
