@@ -1,1 +1,166 @@
 //! A session for each name, renewed ahead of its end.
+//!
+//! Keeps secrets in memory only, until the session's end. A renewal that fails takes nothing away, and a session signs
+//! only once the registry knows it.
+
+mod base;
+mod chain;
+mod container;
+mod error;
+mod instance;
+mod keeper;
+mod keyfile;
+mod mint;
+mod minting;
+mod pace;
+mod shelf;
+mod sources;
+mod sts;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use error::RenewError;
+
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::config::identity::S3;
+use crate::registry::Registry;
+use crate::session::lifetime::Fresh;
+use crate::session::{IdentityName, RecordId, Session};
+use crate::signer::Signer;
+use crate::telemetry::Metrics;
+use crate::time::Timestamp;
+
+/// All identities of a configuration.
+pub struct Identities {
+    all: BTreeMap<IdentityName, Arc<Identity>>,
+}
+
+/// One name, and the sessions that it can sign with.
+pub struct Identity {
+    name: IdentityName,
+    source: &'static str,
+    s3: S3,
+    keeper: keeper::Keeper,
+}
+
+/// A session with its secret.
+pub struct Live {
+    /// As the registry knows it.
+    pub session: Arc<Session>,
+    /// Signs with it.
+    pub signer: Signer,
+}
+
+/// How an identity is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No session yet, and no attempt has failed.
+    Starting,
+    /// A live session, and renewals work.
+    Ready,
+    /// A live session, but the last renewal failed.
+    RenewalFailing,
+    /// No live session, and the last attempt failed.
+    Unavailable,
+}
+
+/// What can be told of an identity.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// In a word.
+    pub state: State,
+    /// Live sessions, newest first.
+    pub sessions: Vec<Arc<Session>>,
+    /// When the next attempt is due; `None` where none is.
+    pub next_renewal_at: Option<Timestamp>,
+    /// Failures since the last attempt that worked.
+    pub failures: u32,
+    /// What the last failure said; empty while renewals work.
+    pub last_failure: String,
+    /// A session is renewed when less than this is left of it.
+    pub headroom: Duration,
+}
+
+impl Identities {
+    /// Makes every identity and spawns its renewal into `tasks`; they end when `stop` is cancelled.
+    pub fn start(
+        config: &Config,
+        aws: &Aws,
+        registry: &Registry,
+        metrics: &Arc<Metrics>,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let all = sources::build(config, aws, registry, metrics, stop);
+        for identity in all.values() {
+            metrics.identity_starts_at_zero(identity.name());
+            let identity = Arc::clone(identity);
+            tasks.spawn(async move { identity.keeper.run().await });
+        }
+        Self { all }
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &IdentityName> {
+        self.all.keys()
+    }
+
+    /// By its name.
+    pub fn identity(&self, name: &IdentityName) -> Option<Arc<Identity>> {
+        self.all.get(name).cloned()
+    }
+}
+
+impl Identity {
+    /// As the configuration names it.
+    pub fn name(&self) -> &IdentityName {
+        &self.name
+    }
+
+    /// Where its sessions come from, as the configuration writes it.
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
+
+    /// The live session that signs: the one with the longest life. A long-term key is superseded by a later one.
+    pub fn current(&self) -> Option<Arc<Live>> {
+        self.keeper.current()
+    }
+
+    /// What a session got now would give; `None` where none can be got at will.
+    pub fn fresh(&self) -> Option<Fresh> {
+        self.keeper.fresh()
+    }
+
+    /// Any generation that has not ended and whose secret is still in memory.
+    pub fn live(&self, session: RecordId) -> Option<Arc<Live>> {
+        self.keeper.live(session)
+    }
+
+    /// Gets a session now. Callers that come together share one attempt; the pause and the budget delay it and never
+    /// fail it. Given up, the attempt goes on.
+    ///
+    /// # Errors
+    /// What the attempt met.
+    pub async fn renew(&self) -> Result<Arc<Live>, Arc<RenewError>> {
+        self.keeper.renew().await
+    }
+
+    /// How it is.
+    pub fn status(&self) -> Status {
+        self.keeper.status()
+    }
+
+    /// How its URLs are addressed.
+    pub fn s3(&self) -> &S3 {
+        &self.s3
+    }
+}

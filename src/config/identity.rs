@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::s3::{Addressing, Region};
 use crate::session::IdentityName;
+use crate::signer::endpoint::Endpoint;
 
 pub use check::check;
 pub(super) use table::{IdentityTable, StsTable};
@@ -266,6 +267,14 @@ pub struct S3 {
     pub region: Option<Region>,
     /// Where a request says nothing else.
     pub addressing: Addressing,
+}
+
+impl S3 {
+    /// Where the signer finds S3. The table's check has read `endpoint_url` the same way, so it can be read again.
+    pub fn endpoint(&self) -> Endpoint {
+        let parse = |url: &str| Endpoint::parse(url).expect("the table's check lets no other URL through");
+        self.endpoint_url.as_deref().map_or(Endpoint::Aws, parse)
+    }
 }
 
 /// Without `duration`, sessions of roles last as long as AWS's own default.

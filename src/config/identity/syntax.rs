@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{MAX_ROLE_DURATION, MAX_TOKEN_DURATION, MIN_DURATION, Scope, Source};
 use crate::config::Error;
+use crate::signer::endpoint::Endpoint;
 
 /// Checks the values of one source.
 pub(super) fn source(source: &Source, at: impl Fn(&str) -> String) -> Result<(), Error> {
@@ -69,10 +70,7 @@ pub(super) fn length(key: &str, given: Duration, range: RangeInclusive<Duration>
 /// An `endpoint_url`: scheme, host, perhaps a port and a path.
 pub(super) fn endpoint(key: &str, given: Option<String>) -> Result<Option<String>, Error> {
     let Some(url) = given else { return Ok(None) };
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'@' | b'"' | b'<' | b'>');
-    if (host.is_empty() && !rest.starts_with('[')) || url.len() > 2048 || !rest.bytes().all(legal) {
+    if url.len() > 2048 || Endpoint::parse(&url).is_err() {
         let problem = "must be http:// or https://, a host, and perhaps a port and a path: no query, no user";
         return Err(Error::new(key, problem));
     }

@@ -1,0 +1,143 @@
+//! Why a session could not be got: a stable reason, and words that say what to do. Never holds a secret.
+
+use std::fmt;
+
+use crate::aws::chain;
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+
+/// Why there is no new session. The reasons are part of the API: added, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewError {
+    reason: &'static str,
+    message: String,
+}
+
+impl RenewError {
+    pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// What machines match.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// Of a call to STS.
+    pub(super) fn of_sts<E>(operation: &str, error: SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let told = |reason: &'static str, problem: String, remedy: &str| {
+            Self::new(reason, format!("{operation} failed: {problem}; {remedy}"))
+        };
+        match &error {
+            SdkError::TimeoutError(_) => {
+                told(TIMEOUT, "STS did not answer in time".into(), "presignd tries again by itself")
+            }
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                told(TIMEOUT, "no connection to STS in time".into(), "check the network, proxy and [sts] endpoint_url")
+            }
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
+                told(NETWORK, chain(&error), "check the network, proxy and [sts] endpoint_url")
+            }
+            SdkError::ServiceError(service) if service.err().code().is_some() => {
+                let (code, message) = (service.err().code().unwrap_or_default(), service.err().message());
+                let message: String = message.unwrap_or("no message").chars().take(MAX_MESSAGE).collect();
+                let (reason, remedy) = class(code, &message);
+                told(reason, format!("{code}: {message}"), remedy)
+            }
+            SdkError::ServiceError(service) if service.raw().status().as_u16() >= 500 => {
+                let status = service.raw().status().as_u16();
+                told(UNAVAILABLE, format!("status {status}"), "presignd tries again by itself")
+            }
+            _ => told(UNREADABLE, "the answer is not one of STS".into(), "check the proxy and [sts] endpoint_url"),
+        }
+    }
+}
+
+impl fmt::Display for RenewError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for RenewError {}
+
+/// The class of an error code of STS, and what to do about it.
+pub(super) fn class(code: &str, message: &str) -> (&'static str, &'static str) {
+    match code {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => (
+            ACCESS_DENIED,
+            "let the caller's policy and the role's trust policy allow it (and check external_id, tags, source_identity)",
+        ),
+        "ExpiredToken" | "ExpiredTokenException" => {
+            (EXPIRED_TOKEN, "the credentials or the token that ask have ended; renew them")
+        }
+        "InvalidClientTokenId" | "UnrecognizedClientException" => {
+            (UNKNOWN_KEY, "the access key does not exist, is not active, or belongs to another partition")
+        }
+        "SignatureDoesNotMatch" => (WRONG_SECRET, "the secret access key is not the one of this access key"),
+        "RequestExpired" | "RequestTimeTooSkewed" => (CLOCK, "set the clock of this machine"),
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
+            (THROTTLED, "presignd tries again by itself; lower [sts] calls_per_minute if it stays")
+        }
+        "RegionDisabledException" => (REGION_DISABLED, "activate STS for this region, or name another in sts.region"),
+        "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
+            (INVALID_IDENTITY_TOKEN, "check the OIDC provider in IAM, the token's audience and the token file")
+        }
+        "IDPRejectedClaim" | "IDPCommunicationError" => {
+            (INVALID_IDENTITY_TOKEN, "the OIDC provider refused the token or could not be reached by AWS")
+        }
+        "MalformedPolicyDocument" => (POLICY, "correct the session policy"),
+        "PackedPolicyTooLarge" => (POLICY, "shorten the session policy, policy_arns or tags"),
+        "ServiceUnavailable" | "InternalFailure" | "InternalError" => (UNAVAILABLE, "presignd tries again by itself"),
+        "ValidationError" if is_role_maximum(message) => {
+            (ROLE_MAXIMUM, "raise the role's MaxSessionDuration, or lower the identity's duration")
+        }
+        "ValidationError" if is_chaining(message) => {
+            (CHAINING, "mint from a long-term key or web identity, or set duration = \"1h\"")
+        }
+        "ValidationError" => (VALIDATION, "correct the identity's table in the configuration"),
+        _ => (STS, "see the code in AWS's documentation of STS"),
+    }
+}
+
+/// What a refused duration was refused for.
+pub(super) fn is_role_maximum(message: &str) -> bool {
+    message.contains("MaxSessionDuration")
+}
+
+/// The hour of SEMANTICS.md 2.2.
+pub(super) fn is_chaining(message: &str) -> bool {
+    message.contains("role chaining")
+}
+
+pub(super) const ACCESS_DENIED: &str = "ACCESS_DENIED";
+pub(super) const EXPIRED_TOKEN: &str = "EXPIRED_TOKEN";
+pub(super) const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
+pub(super) const WRONG_SECRET: &str = "WRONG_SECRET";
+pub(super) const CLOCK: &str = "CLOCK";
+pub(super) const THROTTLED: &str = "THROTTLED";
+pub(super) const REGION_DISABLED: &str = "REGION_DISABLED";
+pub(super) const INVALID_IDENTITY_TOKEN: &str = "INVALID_IDENTITY_TOKEN";
+pub(super) const POLICY: &str = "POLICY";
+pub(super) const UNAVAILABLE: &str = "UNAVAILABLE";
+pub(super) const ROLE_MAXIMUM: &str = "ROLE_MAXIMUM";
+pub(super) const CHAINING: &str = "CHAINING";
+pub(super) const VALIDATION: &str = "VALIDATION";
+pub(super) const STS: &str = "STS";
+pub(super) const NETWORK: &str = "NETWORK";
+pub(super) const TIMEOUT: &str = "TIMEOUT";
+pub(super) const UNREADABLE: &str = "UNREADABLE";
+pub(super) const TOKEN_FILE: &str = "TOKEN_FILE";
+pub(super) const KEY_FILE: &str = "KEY_FILE";
+pub(super) const PROFILE: &str = "PROFILE";
+pub(super) const ENVIRONMENT: &str = "ENVIRONMENT";
+pub(super) const METADATA: &str = "METADATA";
+pub(super) const NO_CREDENTIALS: &str = "NO_CREDENTIALS";
+pub(super) const BASE: &str = "BASE";
+pub(super) const REGISTRY: &str = "REGISTRY";
+pub(super) const STOPPED: &str = "STOPPED";
+pub(super) const ENDED: &str = "ENDED";
+
+const MAX_MESSAGE: usize = 300;

@@ -1,0 +1,260 @@
+//! Keeps one identity in sessions: the only place that asks its source, one attempt at a time.
+//!
+//! Renews ahead of the end; a failure takes nothing away and is tried again with backoff. Callers who want a session
+//! now wait for the next attempt to end: it is theirs together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::error::{ENDED, REGISTRY, RenewError, STOPPED, TIMEOUT};
+use super::mint::{Mint, Minted};
+use super::shelf::Shelf;
+use super::{Live, State, Status};
+use crate::clock::Clock;
+use crate::registry::Registry;
+use crate::session::lifetime::{self, Fresh};
+use crate::session::{IdentityName, RecordId, Session};
+use crate::signer::Signer;
+use crate::telemetry::Metrics;
+use crate::time::Timestamp;
+
+/// See the room.
+pub(super) struct Keeper {
+    pub name: IdentityName,
+    pub source: Box<dyn Mint>,
+    pub headroom: Option<Duration>,
+    pub min_pause: Duration,
+    pub registry: Registry,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub stop: CancellationToken,
+    pub state: Mutex<Kept>,
+    /// The number of the last attempt that somebody wants.
+    pub wanted: AtomicU64,
+    pub nudge: Notify,
+    /// The last attempt that has ended.
+    pub ended: watch::Sender<Ended>,
+}
+
+/// What the lock holds; right after every statement.
+#[derive(Default)]
+pub(super) struct Kept {
+    shelf: Shelf,
+    next_at: Option<Timestamp>,
+    failures: u32,
+    last_failure: String,
+    headroom: Option<Duration>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Ended {
+    number: u64,
+    outcome: Option<Result<Arc<Live>, Arc<RenewError>>>,
+}
+
+impl Keeper {
+    pub(super) fn current(&self) -> Option<Arc<Live>> {
+        self.kept().shelf.current(self.clock.now())
+    }
+
+    pub(super) fn live(&self, session: RecordId) -> Option<Arc<Live>> {
+        self.kept().shelf.live(session, self.clock.now())
+    }
+
+    pub(super) fn fresh(&self) -> Option<Fresh> {
+        self.source.fresh()
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let (now, kept) = (self.clock.now(), self.kept());
+        let state = match (kept.shelf.current(now).is_some(), kept.failures > 0) {
+            (true, false) => State::Ready,
+            (true, true) => State::RenewalFailing,
+            (false, true) => State::Unavailable,
+            (false, false) => State::Starting,
+        };
+        Status {
+            state,
+            sessions: kept.shelf.sessions(now),
+            next_renewal_at: kept.next_at,
+            failures: kept.failures,
+            last_failure: kept.last_failure.clone(),
+            headroom: kept.headroom.or(self.headroom).unwrap_or_default(),
+        }
+    }
+
+    pub(super) async fn renew(&self) -> Result<Arc<Live>, Arc<RenewError>> {
+        let mut ended = self.ended.subscribe();
+        let seen = ended.borrow_and_update().number;
+        self.wanted.fetch_max(seen + 1, Ordering::Relaxed);
+        self.nudge.notify_one();
+        loop {
+            let changed = tokio::select! {
+                changed = ended.changed() => changed.is_ok(),
+                () = self.stop.cancelled() => false,
+            };
+            let Ended { number, outcome } = ended.borrow_and_update().clone();
+            match outcome {
+                Some(outcome) if number > seen => return outcome,
+                _ if !changed => return Err(Arc::new(RenewError::new(STOPPED, "the daemon is stopping"))),
+                _ => {}
+            }
+        }
+    }
+
+    /// Until told to stop; heeded between attempts, so that none is left half done.
+    pub(super) async fn run(&self) {
+        let mut due = Some(self.clock.now());
+        let mut not_before: Option<Instant> = None;
+        loop {
+            // Wakes for the end of the session too: the gauges must not call a dead one ready.
+            let ends_at = self.current().and_then(|live| live.session.facts.expires_at);
+            let wake_at = [due, ends_at].into_iter().flatten().min();
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.clock.sleep_until(wake_at) => {}
+                () = self.nudge.notified() => {}
+            }
+            self.measure();
+            let done = self.ended.borrow().number;
+            let is_due = due.is_some_and(|at| at <= self.clock.now());
+            if !is_due && self.wanted.load(Ordering::Relaxed) <= done {
+                continue;
+            }
+            if let Some(not_before) = not_before {
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = tokio::time::sleep_until(not_before) => {}
+                }
+            }
+            let outcome = self.attempt().await;
+            not_before = Some(self.clock.monotonic() + self.min_pause);
+            due = self.settle(&outcome);
+            self.measure();
+            let outcome = Some(outcome.map_err(Arc::new));
+            self.ended.send_replace(Ended { number: done + 1, outcome });
+        }
+    }
+
+    /// One attempt. A source that gives what it gave before gives the same session.
+    async fn attempt(&self) -> Result<Arc<Live>, RenewError> {
+        let minted = timeout(ATTEMPT, self.source.mint()).await;
+        let mut minted = minted.unwrap_or_else(|_| {
+            Err(RenewError::new(TIMEOUT, "the source did not answer in time; presignd tries again by itself"))
+        })?;
+        let known = self.kept().shelf.of_key(&minted.facts.access_key_id);
+        let named = known.as_ref().map(|live| &live.session.facts).filter(|facts| !facts.principal_arn.is_empty());
+        let same_end = named.is_some_and(|facts| facts.expires_at == minted.facts.expires_at || !facts.expiry_is_exact);
+        if let Some(live) = known.filter(|live| same_end && same_secret(live, &minted)) {
+            return alive(live, self.clock.now());
+        }
+        if minted.facts.principal_arn.is_empty() {
+            self.source.name(&mut minted).await;
+        }
+        let enrolled = self.registry.enrol(&self.name, minted.facts).await;
+        let session = enrolled.map_err(|error| {
+            let message = format!("the registry did not take the session, so it cannot sign: {error}");
+            RenewError::new(REGISTRY, message)
+        })?;
+        let live = alive(Arc::new(Live { session, signer: Signer::new(minted.credentials) }), self.clock.now())?;
+        self.kept().shelf.put(Arc::clone(&live), self.clock.now());
+        let Session { id, generation, facts, .. } = &*live.session;
+        let (kind, ends_at) = (facts.kind.as_str(), facts.expires_at);
+        info!(identity = %self.name, session = %id, generation, kind, ?ends_at, principal = facts.principal_arn, "session");
+        Ok(live)
+    }
+
+    /// Notes how an attempt went, and says when the next is due.
+    fn settle(&self, outcome: &Result<Arc<Live>, RenewError>) -> Option<Timestamp> {
+        let label = if outcome.is_ok() { "ok" } else { "failed" };
+        self.metrics.renewals.with_label_values(&[self.name.as_str(), label]).inc();
+        let now = self.clock.now();
+        let mut kept = self.kept();
+        kept.next_at = match outcome {
+            Ok(live) => {
+                kept.failures = 0;
+                kept.last_failure.clear();
+                let headroom = headroom(&live.session, self.headroom);
+                kept.headroom = headroom;
+                let ahead = headroom.and_then(|headroom| {
+                    let early = headroom + headroom.mul_f64(fastrand::f64() * JITTER);
+                    lifetime::renew_at(&live.session, early)
+                });
+                let unnamed = live.session.facts.principal_arn.is_empty().then_some(now + NAME_AGAIN);
+                let poll = self.source.poll().map(|poll| now + poll);
+                // A source that repeats itself is asked now and then, not in a loop.
+                let ahead = ahead.map(|at| if at > now { at } else { now + repeat(&live.session, now) });
+                let next = [ahead, unnamed, poll].into_iter().flatten().min();
+                next.map(|at| at.max(now + self.min_pause))
+            }
+            Err(error) => {
+                kept.failures = kept.failures.saturating_add(1);
+                kept.last_failure = error.to_string();
+                let wait = backoff(kept.failures);
+                let (failures, reason) = (kept.failures, error.reason());
+                warn!(identity = %self.name, failures, reason, %error, ?wait, "could not get a session");
+                Some(now + wait)
+            }
+        };
+        debug!(identity = %self.name, next_at = ?kept.next_at, "next attempt");
+        kept.next_at
+    }
+
+    fn measure(&self) {
+        let current = self.current();
+        let ends_at = current.as_ref().and_then(|live| live.session.facts.expires_at).map_or(0, Timestamp::unix);
+        self.metrics.session_expiry_timestamp_seconds.with_label_values(&[self.name.as_str()]).set(ends_at);
+        self.metrics.identity_ready.with_label_values(&[self.name.as_str()]).set(i64::from(current.is_some()));
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn alive(live: Arc<Live>, now: Timestamp) -> Result<Arc<Live>, RenewError> {
+    if live.session.left(now).is_some() {
+        return Ok(live);
+    }
+    let message = "the source gave credentials that have ended; see that it renews them, and that the clock is right";
+    Err(RenewError::new(ENDED, message))
+}
+
+fn same_secret(live: &Live, minted: &Minted) -> bool {
+    let (ours, theirs) = (live.signer.credentials(), &minted.credentials);
+    ours.secret_access_key == theirs.secret_access_key && ours.session_token == theirs.session_token
+}
+
+/// What was configured, where the session is longer than that, else half of its life. `None` for a life without end.
+fn headroom(session: &Session, configured: Option<Duration>) -> Option<Duration> {
+    let life = session.facts.issued.not_after.until(session.facts.expires_at?)?;
+    Some(configured.filter(|headroom| *headroom < life).unwrap_or(life / 2))
+}
+
+/// How long a source that repeats itself is left alone: a tenth of what is left, within bounds.
+fn repeat(session: &Session, now: Timestamp) -> Duration {
+    (session.left(now).unwrap_or_default() / 10).clamp(REPEAT_LEAST, REPEAT_MOST)
+}
+
+/// Full jitter: anything up to a bound that doubles with each failure, at least a second.
+fn backoff(failures: u32) -> Duration {
+    let bound = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(BACKOFF_MOST);
+    Duration::from_secs(1).max(bound.mul_f64(fastrand::f64()))
+}
+
+/// The longest that one attempt may take, base and budget included.
+const ATTEMPT: Duration = Duration::from_secs(90);
+/// Part of the headroom by which a renewal may come earlier, so that many daemons do not come together.
+const JITTER: f64 = 0.1;
+const BACKOFF_FIRST: Duration = Duration::from_secs(2);
+const BACKOFF_MOST: Duration = Duration::from_secs(300);
+const REPEAT_LEAST: Duration = Duration::from_secs(15);
+const REPEAT_MOST: Duration = Duration::from_secs(300);
+/// When to ask again who a key belongs to.
+const NAME_AGAIN: Duration = Duration::from_secs(600);

@@ -1,0 +1,193 @@
+//! A long-term key in a file that somebody else rotates: read again, compared by content, never watched.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::io::AsyncReadExt;
+use zeroize::Zeroizing;
+
+use super::error::{KEY_FILE, RenewError};
+use super::mint::{Mint, Minted, Minting, Secret, of_static};
+use super::sts::Sts;
+use crate::config::identity::{KeyFile, KeyFormat};
+
+/// The source `key-file`.
+pub(super) struct FromFile {
+    pub table: KeyFile,
+    pub sts: Sts,
+}
+
+impl FromFile {
+    async fn get(&self) -> Result<Minted, RenewError> {
+        let key = read(&self.table).await.map_err(|problem| {
+            let path = self.table.path.display();
+            let remedy = "put a key there, and let the daemon's user read it";
+            RenewError::new(KEY_FILE, format!("the key file {path} {problem}; {remedy}"))
+        })?;
+        Ok(of_static(&key.id, &key.secret, None, self.sts.clock().now()))
+    }
+}
+
+impl Mint for FromFile {
+    fn mint(&self) -> Minting<'_> {
+        Box::pin(self.get())
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        Some(self.table.poll)
+    }
+
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.sts.name_principal(minted))
+    }
+}
+
+struct Key {
+    id: String,
+    secret: Zeroizing<String>,
+}
+
+async fn read(table: &KeyFile) -> Result<Key, String> {
+    let directory = match table.format {
+        KeyFormat::Directory => true,
+        KeyFormat::Auto => tokio::fs::metadata(&table.path).await.is_ok_and(|about| about.is_dir()),
+        _ => false,
+    };
+    if directory {
+        let id = text(&table.path.join("aws_access_key_id")).await?;
+        let secret = text(&table.path.join("aws_secret_access_key")).await?;
+        return key(id.trim(), secret.trim());
+    }
+    let text = text(&table.path).await?;
+    let json = text.trim_start().starts_with('{');
+    match table.format {
+        KeyFormat::Json => from_json(&text),
+        KeyFormat::Auto if json => from_json(&text),
+        _ => from_ini(&text, &table.section),
+    }
+}
+
+async fn text(path: &Path) -> Result<Zeroizing<String>, String> {
+    let bytes = read_bounded(path, MAX_FILE_BYTES).await.map_err(|problem| match path.file_name() {
+        Some(name) => format!("({}) {problem}", name.to_string_lossy()),
+        None => problem,
+    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "is not text".to_owned())?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Reads a file that may hold a secret; never its words in an error.
+pub(super) async fn read_bounded(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, String> {
+    let file = tokio::fs::File::open(path).await.map_err(|error| format!("cannot be opened ({})", error.kind()))?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    let read = file.take(most + 1).read_to_end(&mut bytes).await;
+    read.map_err(|error| format!("cannot be read ({})", error.kind()))?;
+    if bytes.len() as u64 > most { Err(format!("is longer than {most} bytes")) } else { Ok(bytes) }
+}
+
+fn key(id: &str, secret: &str) -> Result<Key, String> {
+    let plain = |text: &str| (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !plain(id) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err("holds no access key id (AKIA…)".to_owned());
+    }
+    if id.starts_with("ASIA") {
+        return Err("holds a temporary key (ASIA…), whose end it cannot tell".to_owned());
+    }
+    if !plain(secret) {
+        return Err("holds no secret access key".to_owned());
+    }
+    Ok(Key { id: id.to_owned(), secret: Zeroizing::new(secret.to_owned()) })
+}
+
+/// As the AWS CLI prints a key: alone, or below `AccessKey` or `Credentials`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Json {
+    access_key_id: Option<Secret>,
+    secret_access_key: Option<Secret>,
+    access_key: Option<Box<Json>>,
+    credentials: Option<Box<Json>>,
+}
+
+fn from_json(text: &str) -> Result<Key, String> {
+    // The parser's own words could quote the file.
+    let mut json: Json = serde_json::from_str(text).map_err(|_| "is not the JSON of a key".to_owned())?;
+    if let Some(inner) = json.access_key.take().or(json.credentials.take()) {
+        json = *inner;
+    }
+    match (json.access_key_id, json.secret_access_key) {
+        (Some(id), Some(secret)) => key(&id, &secret),
+        _ => Err("has no AccessKeyId and SecretAccessKey".to_owned()),
+    }
+}
+
+fn from_ini(text: &str, wanted: &str) -> Result<Key, String> {
+    let (mut here, mut found) = (false, false);
+    let (mut id, mut secret) = (None, None);
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
+        if let Some(section) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
+            let section = section.trim();
+            here = section.strip_prefix("profile ").unwrap_or(section).trim() == wanted;
+            found |= here;
+        } else if let Some((name, value)) = line.split_once('=').filter(|_| here) {
+            match name.trim().to_ascii_lowercase().as_str() {
+                "aws_access_key_id" => id = Some(value.trim()),
+                "aws_secret_access_key" => secret = Some(value.trim()),
+                _ => {}
+            }
+        }
+    }
+    match (id, secret) {
+        (Some(id), Some(secret)) => key(id, secret),
+        _ if found => Err(format!("has no aws_access_key_id and aws_secret_access_key in [{wanted}]")),
+        _ => Err(format!("has no section [{wanted}]")),
+    }
+}
+
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+    fn is_key(read: Result<Key, String>) -> bool {
+        read.is_ok_and(|key| key.id == ID && *key.secret == SECRET)
+    }
+
+    #[test]
+    fn a_section_of_an_ini_file_is_read_and_others_are_not() {
+        let ini = format!(
+            "[other]\naws_access_key_id = AKIAOTHEROTHEROTHER0\n# [default]\n[default]\nAWS_ACCESS_KEY_ID={ID}\n\
+             aws_secret_access_key = {SECRET}\n"
+        );
+        assert!(is_key(from_ini(&ini, "default")));
+        assert!(from_ini(&ini, "other").is_err_and(|problem| problem.contains("in [other]")));
+        assert!(from_ini(&ini, "none").is_err_and(|problem| problem.contains("no section [none]")));
+    }
+
+    #[test]
+    fn json_is_read_alone_and_as_the_cli_prints_it() {
+        let flat = format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#);
+        assert!(is_key(from_json(&flat)));
+        assert!(is_key(from_json(&format!(r#"{{"AccessKey": {flat}}}"#))));
+        assert!(from_json("{}").is_err() && from_json("{").is_err());
+    }
+
+    #[test]
+    fn a_file_with_something_else_is_refused_without_quoting_it() {
+        let problems = [
+            key(ID, "").map(drop),
+            key("", SECRET).map(drop),
+            key("ASIAIOSFODNN7EXAMPLE", SECRET).map(drop),
+            from_json(&format!("{{{SECRET}}}")).map(drop),
+        ];
+        for problem in problems {
+            assert!(problem.is_err_and(|problem| !problem.contains(SECRET)));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The budget of calls to STS, all identities together. Delays a call, never refuses one.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+
+/// At most so many calls in a minute; a minute's worth may come at once.
+pub(super) struct Budget {
+    clock: Clock,
+    each: Duration,
+    /// When all that was taken will have been earned.
+    earned_at: Mutex<Option<Instant>>,
+}
+
+impl Budget {
+    pub(super) fn new(clock: Clock, calls_per_minute: u32) -> Self {
+        Self { clock, each: MINUTE / calls_per_minute.max(1), earned_at: Mutex::new(None) }
+    }
+
+    /// Waits for room for one call. A wait that is given up keeps its place: the next waits the longer, no call is lost.
+    pub(super) async fn take(&self) {
+        let now = self.clock.monotonic();
+        let earned_at = {
+            let mut earned_at = self.earned_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let next = earned_at.map_or(now, |at| at.max(now)) + self.each;
+            *earned_at = Some(next);
+            next
+        };
+        let wait = earned_at.saturating_duration_since(now).saturating_sub(MINUTE);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_minutes_worth_goes_at_once_and_the_next_call_waits_for_its_turn() {
+        let clock = Clock::tokio(Timestamp::EPOCH);
+        let (budget, began) = (Budget::new(clock.clone(), 6), clock.monotonic());
+        for _ in 0..6 {
+            budget.take().await;
+        }
+        assert_eq!(clock.monotonic() - began, Duration::ZERO);
+        budget.take().await;
+        assert_eq!((clock.monotonic() - began).as_secs(), 10);
+    }
+}

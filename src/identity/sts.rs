@@ -1,0 +1,272 @@
+//! One client of STS: regional, dated by AWS's clock, within the budget, counted. Makes single calls and never repeats
+//! one: when to try again is for the keeper to say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials as SdkCredentials;
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::{Builder, Region as SdkRegion, SharedAsyncSleep};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use sha2::{Digest, Sha256};
+
+use super::RenewError;
+use super::mint::{Minted, bare, credentials, set_principal};
+use super::pace::Budget;
+use crate::aws::{Aws, behavior};
+use crate::clock::Clock;
+use crate::config::identity::{Scope, StsEndpoint};
+use crate::session::{CredentialKind, Credentials, IssueInterval};
+use crate::telemetry::Metrics;
+use crate::time::Timestamp;
+
+/// STS as one identity reaches it. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Sts {
+    aws: Aws,
+    endpoint: StsEndpoint,
+    region: String,
+    budget: Arc<Budget>,
+    metrics: Arc<Metrics>,
+}
+
+/// The call, by AWS's clock, so that the issue of the session lies between.
+struct Called<T> {
+    answer: T,
+    issued: IssueInterval,
+}
+
+impl Sts {
+    /// `hints` are regions to fall back to, best first.
+    pub(super) fn new(
+        aws: Aws,
+        endpoint: StsEndpoint,
+        hints: &[Option<&str>],
+        budget: Arc<Budget>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let told = endpoint.region.as_ref().map(|region| region.as_str().to_owned());
+        let region = told.or_else(|| aws.environment.region().map(str::to_owned));
+        let hinted = || hints.iter().flatten().next().map(|region| (*region).to_owned());
+        let region = region.or_else(hinted).unwrap_or_else(|| "us-east-1".to_owned());
+        Self { aws, endpoint, region, budget, metrics }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.aws.clock
+    }
+
+    fn client(&self, signer: Option<&Credentials>) -> Client {
+        let mut config = Builder::default()
+            .behavior_version(behavior())
+            .region(SdkRegion::new(self.region.clone()))
+            .http_client(self.aws.http.clone())
+            .time_source(self.aws.time_source())
+            .interceptor(self.aws.learns_skew())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(CALL).build())
+            .use_fips(self.endpoint.fips.unwrap_or(false))
+            .use_dual_stack(self.endpoint.dual_stack.unwrap_or(false));
+        config.set_endpoint_url(self.endpoint.endpoint_url.clone());
+        let config = match signer {
+            Some(Credentials { access_key_id, secret_access_key, session_token }) => {
+                let (secret, token) =
+                    (secret_access_key.to_string(), session_token.as_ref().map(|token| token.to_string()));
+                config.credentials_provider(SdkCredentials::new(access_key_id, secret, token, None, "presignd"))
+            }
+            None => config.allow_no_auth(),
+        };
+        Client::from_conf(config.build())
+    }
+
+    /// Waits for the budget, calls, counts, and notes when.
+    async fn call<T, E>(
+        &self,
+        operation: &'static str,
+        calling: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<Called<T>, RenewError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        self.budget.take().await;
+        let clock = &self.aws.clock;
+        let sent = clock.local_now();
+        let answer = calling.await;
+        // The offset that the answer taught counts for both ends; whole seconds round the later one up.
+        let by_aws = |local: Timestamp| Timestamp::from_unix(local.unix() + clock.offset_seconds());
+        let not_after = by_aws(clock.local_now()) + Duration::from_secs(1);
+        let issued = IssueInterval { not_before: Some(by_aws(sent)), not_after };
+        let outcome = if answer.is_ok() { "ok" } else { "failed" };
+        self.metrics.sts_calls.with_label_values(&[operation, outcome]).inc();
+        let answer = answer.map_err(|error| RenewError::of_sts(operation, error))?;
+        Ok(Called { answer, issued })
+    }
+
+    pub(super) async fn assume_role(
+        &self,
+        signer: &Credentials,
+        ask: &super::minting::RoleAsk<'_>,
+    ) -> Result<Minted, RenewError> {
+        let role = ask.role;
+        let calling = self
+            .client(Some(signer))
+            .assume_role()
+            .role_arn(&role.role_arn)
+            .role_session_name(ask.session_name)
+            .duration_seconds(seconds(ask.duration))
+            .set_external_id(role.external_id.clone())
+            .set_policy(role.scope.policy.clone())
+            .set_policy_arns(arns(&role.scope))
+            .set_tags(tags(&role.scope))
+            .set_transitive_tag_keys(Some(role.transitive_tag_keys.clone()).filter(|keys| !keys.is_empty()))
+            .set_source_identity(role.source_identity.clone())
+            .send();
+        let Called { answer, issued } = self.call("AssumeRole", calling).await?;
+        let mut minted = minted("AssumeRole", CredentialKind::AssumeRole, answer.credentials, issued)?;
+        minted.facts.session_name = ask.session_name.to_owned();
+        if let Some(user) = &answer.assumed_role_user {
+            set_principal(&mut minted.facts, &user.arn, &user.assumed_role_id);
+        }
+        minted.facts.source_identity = answer.source_identity.or(role.source_identity.clone()).unwrap_or_default();
+        bear(&mut minted, &role.scope, &signer.access_key_id);
+        Ok(minted)
+    }
+
+    pub(super) async fn web_identity(&self, ask: &super::minting::WebAsk<'_>) -> Result<Minted, RenewError> {
+        let calling = self
+            .client(None)
+            .assume_role_with_web_identity()
+            .role_arn(ask.role_arn)
+            .role_session_name(ask.session_name)
+            .web_identity_token(ask.token)
+            .duration_seconds(seconds(ask.duration))
+            .set_policy(ask.scope.policy.clone())
+            .set_policy_arns(arns(ask.scope))
+            .send();
+        let Called { answer, issued } = self.call("AssumeRoleWithWebIdentity", calling).await?;
+        let kind = CredentialKind::WebIdentity;
+        let mut minted = minted("AssumeRoleWithWebIdentity", kind, answer.credentials, issued)?;
+        minted.facts.session_name = ask.session_name.to_owned();
+        if let Some(user) = &answer.assumed_role_user {
+            set_principal(&mut minted.facts, &user.arn, &user.assumed_role_id);
+        }
+        minted.facts.source_identity = answer.source_identity.unwrap_or_default();
+        bear(&mut minted, ask.scope, "");
+        Ok(minted)
+    }
+
+    pub(super) async fn session_token(&self, signer: &Credentials, duration: Duration) -> Result<Minted, RenewError> {
+        let calling = self.client(Some(signer)).get_session_token().duration_seconds(seconds(duration)).send();
+        let Called { answer, issued } = self.call("GetSessionToken", calling).await?;
+        let mut minted = minted("GetSessionToken", CredentialKind::SessionToken, answer.credentials, issued)?;
+        bear(&mut minted, &Scope::default(), &signer.access_key_id);
+        Ok(minted)
+    }
+
+    pub(super) async fn federation_token(
+        &self,
+        signer: &Credentials,
+        name: &str,
+        scope: &Scope,
+        duration: Duration,
+    ) -> Result<Minted, RenewError> {
+        let calling = self
+            .client(Some(signer))
+            .get_federation_token()
+            .name(name)
+            .duration_seconds(seconds(duration))
+            .set_policy(scope.policy.clone())
+            .set_policy_arns(arns(scope))
+            .set_tags(tags(scope))
+            .send();
+        let Called { answer, issued } = self.call("GetFederationToken", calling).await?;
+        let mut minted = minted("GetFederationToken", CredentialKind::FederationToken, answer.credentials, issued)?;
+        minted.facts.session_name = name.to_owned();
+        if let Some(user) = &answer.federated_user {
+            set_principal(&mut minted.facts, &user.arn, &user.federated_user_id);
+        }
+        bear(&mut minted, scope, &signer.access_key_id);
+        Ok(minted)
+    }
+
+    /// Names the principal of `minted`. A failure is logged and forgotten: one may sign without a name.
+    pub(super) async fn name_principal(&self, minted: &mut Minted) {
+        let client = self.client(Some(&minted.credentials));
+        let calling = self.call("GetCallerIdentity", client.get_caller_identity().send());
+        let access_key_id = minted.facts.access_key_id.clone();
+        match tokio::time::timeout(NAMING, calling).await {
+            Ok(Ok(Called { answer, .. })) => {
+                let (arn, id) = (answer.arn.unwrap_or_default(), answer.user_id.unwrap_or_default());
+                set_principal(&mut minted.facts, &arn, &id);
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(access_key_id, reason = error.reason(), %error, "the principal could not be named");
+            }
+            Err(_) => tracing::warn!(access_key_id, reason = "TIMEOUT", "the principal could not be named in time"),
+        }
+    }
+}
+
+/// What was asked for and by whom.
+fn bear(minted: &mut Minted, scope: &Scope, parent_access_key_id: &str) {
+    minted.facts.tags = scope.tags.clone();
+    minted.facts.session_policy_sha256 = sha256_of(scope);
+    minted.facts.parent_access_key_id = parent_access_key_id.to_owned();
+}
+
+fn minted(
+    operation: &str,
+    kind: CredentialKind,
+    given: Option<aws_sdk_sts::types::Credentials>,
+    issued: IssueInterval,
+) -> Result<Minted, RenewError> {
+    let Some(given) = given.filter(|given| !given.access_key_id.is_empty() && !given.secret_access_key.is_empty())
+    else {
+        let message = format!("{operation} answered without credentials; check the proxy and [sts] endpoint_url");
+        return Err(RenewError::new(super::error::UNREADABLE, message));
+    };
+    let mut facts = bare(&given.access_key_id, kind, issued.not_after);
+    facts.issued = issued;
+    facts.expires_at = Some(Timestamp::from_unix(given.expiration.secs()));
+    let credentials = credentials(&given.access_key_id, &given.secret_access_key, Some(&given.session_token));
+    Ok(Minted { credentials, facts })
+}
+
+/// SHA-256 of the policies that narrow a session; empty for none.
+fn sha256_of(scope: &Scope) -> String {
+    if scope.policy.is_none() && scope.policy_arns.is_empty() {
+        return String::new();
+    }
+    let mut digest = Sha256::new();
+    digest.update(scope.policy.as_deref().unwrap_or_default());
+    for arn in &scope.policy_arns {
+        digest.update([0]);
+        digest.update(arn);
+    }
+    hex::encode(digest.finalize())
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
+
+fn arns(scope: &Scope) -> Option<Vec<PolicyDescriptorType>> {
+    let all: Vec<_> = scope.policy_arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn).build()).collect();
+    Some(all).filter(|all| !all.is_empty())
+}
+
+fn tags(scope: &Scope) -> Option<Vec<Tag>> {
+    let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build().ok();
+    let all: Vec<_> = scope.tags.iter().filter_map(tag).collect();
+    Some(all).filter(|all| !all.is_empty())
+}
+
+/// The longest that one call may take.
+const CALL: Duration = Duration::from_secs(10);
+/// The longest that signing waits for the name of a principal.
+const NAMING: Duration = Duration::from_secs(3);
