@@ -54,7 +54,7 @@ pub(super) struct Kept {
 
 #[derive(Clone, Default)]
 pub(super) struct Ended {
-    number: u64,
+    pub number: u64,
     outcome: Option<Result<Arc<Live>, Arc<RenewError>>>,
 }
 

@@ -109,6 +109,14 @@ impl Kit {
         self.identity.current().map(|live| live.session.generation)
     }
 
+    /// Lets time pass, and what it set going come to its end: the registry's file works in real time.
+    async fn seconds(&self, seconds: u64) {
+        sleep(Duration::from_secs(seconds)).await;
+        let mut ended = self.identity.keeper.ended.subscribe();
+        let asked = self.asked() as u64;
+        ended.wait_for(|ended| ended.number >= asked).await.unwrap();
+    }
+
     fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
@@ -120,20 +128,16 @@ impl Drop for Kit {
     }
 }
 
-async fn seconds(seconds: u64) {
-    sleep(Duration::from_secs(seconds)).await;
-}
-
 #[tokio::test]
 async fn a_session_is_renewed_before_half_of_its_life_is_over_and_the_old_one_stays_known() {
     let kit = Kit::new(&[Turn::Fresh(3600)], None).await;
     let first = kit.identity.renew().await.unwrap();
-    seconds(1500).await;
+    kit.seconds(1500).await;
     assert_eq!((kit.asked(), kit.generation()), (1, Some(1)));
-    seconds(320).await;
+    kit.seconds(320).await;
     assert_eq!((kit.asked(), kit.generation()), (2, Some(2)));
     assert!(kit.identity.live(first.session.id).is_some());
-    seconds(1800).await;
+    kit.seconds(1800).await;
     assert!(kit.identity.live(first.session.id).is_none());
 }
 
@@ -146,7 +150,7 @@ async fn a_failed_renewal_keeps_the_old_session_and_is_tried_again() {
     let status = kit.identity.status();
     assert_eq!((status.state, status.failures, kit.generation()), (State::RenewalFailing, 1, Some(1)));
     assert_eq!(status.last_failure, "no way to STS");
-    seconds(60).await;
+    kit.seconds(60).await;
     assert_eq!((kit.identity.status().state, kit.generation()), (State::Ready, Some(2)));
 }
 
@@ -155,7 +159,7 @@ async fn callers_that_come_together_share_one_attempt() {
     let kit = Kit::new(&[Turn::Fresh(3600)], None).await;
     let both = tokio::join!(kit.identity.renew(), kit.identity.renew());
     assert_eq!(both.0.unwrap().session.id, both.1.unwrap().session.id);
-    seconds(60).await;
+    kit.seconds(60).await;
     assert_eq!(kit.asked(), 1);
 }
 
@@ -171,7 +175,7 @@ async fn the_pause_delays_a_caller_and_fails_none() {
 #[tokio::test]
 async fn a_source_that_repeats_itself_makes_no_generation_and_no_busy_loop() {
     let kit = Kit::new(&[Turn::Fresh(600), Turn::Same], Some(590)).await;
-    seconds(500).await;
+    kit.seconds(500).await;
     assert_eq!(kit.generation(), Some(1));
     assert!((2..=40).contains(&kit.asked()), "asked {} times in 500 s", kit.asked());
 }
@@ -180,7 +184,7 @@ async fn a_source_that_repeats_itself_makes_no_generation_and_no_busy_loop() {
 async fn a_session_that_ends_signs_no_more() {
     let kit = Kit::new(&[Turn::Fresh(600), Turn::Fails], None).await;
     kit.identity.renew().await.unwrap();
-    seconds(605).await;
+    kit.seconds(605).await;
     assert_eq!((kit.generation(), kit.identity.status().state), (None, State::Unavailable));
 }
 
