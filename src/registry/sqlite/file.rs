@@ -156,10 +156,13 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
 }
 
 fn cannot_open(path: &Path, error: rusqlite::Error) -> OpenError {
-    // SQLite says no more than "unable to open"; the system says why.
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Err(source) => io("open", path)(source),
-        Ok(_) => damaged(path)(error),
+    // SQLite says no more than "unable to open"; the system says why. Asked without opening the file: closing it again
+    // would drop every lock that SQLite holds on it in this process.
+    let access = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+    match rustix::fs::access(path, access) {
+        Err(errno) => io("open", path)(errno.into()),
+        Ok(()) if path.is_dir() => io("open", path)(std::io::ErrorKind::IsADirectory.into()),
+        Ok(()) => damaged(path)(error),
     }
 }
 
