@@ -16,6 +16,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
+use crate::aws::chain;
 use crate::clock::Clock;
 use crate::config::identity::S3;
 use crate::s3::{Bucket, Region};
@@ -173,11 +174,6 @@ fn base(s3: &S3) -> String {
 fn unreachable(url: &str, bucket: &str, problem: &str) -> Error {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
     Error::Unreachable { bucket: bucket.to_owned(), host: host.to_owned(), problem: problem.to_owned() }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

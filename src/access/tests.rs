@@ -249,6 +249,8 @@ fn a_form_reaches_every_key_that_its_user_can_make() {
         assert_eq!(missing(&grant(), &outside), Some(Dimension::Prefix), "{outside:?}");
         assert_eq!(missing(&unlimited(), &outside), None, "{outside:?}");
     }
+    let literally = Grant { prefixes: vec![KeyPrefix::parse("${filename}").unwrap()], ..grant() };
+    assert_eq!(missing(&literally, &form_key("${filename}")), Some(Dimension::Prefix));
     let put = Grant { operations: Operations::These(vec![Operation::PutObject]), ..grant() };
     assert_eq!(missing(&put, &form_key("pub/a")), Some(Dimension::Operation));
 }
