@@ -1,1 +1,166 @@
 //! Every way a call can fail, and what the wire says of it.
+//!
+//! `Display` is what the caller reads; the sources below it go to the log, once, where the call is answered. Reasons are
+//! part of the API: added, never renamed. docs/errors.md lists them.
+
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::Code;
+
+use crate::access::Denied;
+use crate::identity::RenewError;
+use crate::s3::Refused;
+use crate::session::IdentityName;
+use crate::session::lifetime::TooShort;
+use crate::{region, registry};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields that cannot be used as they are.
+    #[error("{}", fields(.0))]
+    Refused(Vec<Refused>),
+    /// No such identity, or none that this caller may know of.
+    #[error("no identity is called {0:?}; `presignd identities` lists those you may use")]
+    UnknownIdentity(String),
+    /// The caller named none, and there is no default.
+    #[error("the request names no identity and the configuration has no default_identity: name one")]
+    NoDefaultIdentity,
+    /// No grant allows it.
+    #[error("{0}")]
+    Denied(#[from] Denied),
+    /// The socket does not serve this call to this caller.
+    #[error("{0}")]
+    NotAdmitted(&'static str),
+    /// The grant's rate is spent.
+    #[error("the rate of grant {grant} is spent; try again in {retry_after:?}")]
+    RateLimited {
+        /// Which grant.
+        grant: String,
+        /// When there will be room again.
+        retry_after: Duration,
+    },
+    /// Nothing lives that long.
+    #[error("{0}")]
+    TooShort(TooShort),
+    /// The identity has no live session that would do, and could not get one.
+    #[error("identity {identity} has no session that can sign this: {}", cause(.cause.as_deref()))]
+    NoSession {
+        /// Which identity.
+        identity: IdentityName,
+        /// What the attempt to get one met; `None` when it has none yet.
+        cause: Option<Arc<RenewError>>,
+    },
+    /// The bucket's region is not known.
+    #[error("{0}")]
+    Region(#[from] region::Error),
+    /// The registry did not take or give a record.
+    #[error("{}", registry_says(.0))]
+    Registry(#[source] Arc<registry::Error>),
+    /// The request id was used for another request.
+    #[error("request_id was used within ten minutes for another request; a retry must be the same in every field")]
+    RequestIdReused,
+    /// The same URL can no longer be made. Never leaves the desk.
+    #[error("the former URL can no longer be signed again")]
+    Superseded,
+    /// No such record, or none that this caller may see.
+    #[error("no record has this id in this registry, or it is not yours")]
+    UrlNotFound,
+    /// The caller's time ran out.
+    #[error("the deadline passed while waiting for {0}")]
+    Deadline(&'static str),
+    /// Announced in the proto, not built yet.
+    #[error("{0} is not served by this version")]
+    Unserved(&'static str),
+}
+
+impl Error {
+    /// A failure of the registry.
+    pub fn registry(error: registry::Error) -> Self {
+        Self::Registry(Arc::new(error))
+    }
+
+    /// The status code, and the reason that clients match and metrics count.
+    pub fn verdict(&self) -> (Code, &'static str) {
+        match self {
+            Self::Refused(_) => (Code::InvalidArgument, "INVALID_FIELD"),
+            Self::UnknownIdentity(_) => (Code::NotFound, "UNKNOWN_IDENTITY"),
+            Self::NoDefaultIdentity => (Code::InvalidArgument, "NO_DEFAULT_IDENTITY"),
+            Self::Denied(_) => (Code::PermissionDenied, "DENIED"),
+            Self::NotAdmitted(_) => (Code::PermissionDenied, "NOT_ADMITTED"),
+            Self::RateLimited { .. } => (Code::ResourceExhausted, "RATE_LIMITED"),
+            Self::TooShort(_) => (Code::FailedPrecondition, "SESSION_TOO_SHORT"),
+            Self::NoSession { .. } => (Code::Unavailable, "NO_SESSION"),
+            Self::Region(error) => region_verdict(error),
+            Self::Registry(error) => registry_verdict(error),
+            Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
+            Self::Superseded => (Code::Aborted, "SUPERSEDED"),
+            Self::UrlNotFound => (Code::NotFound, "URL_NOT_FOUND"),
+            Self::Deadline(_) => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+            Self::Unserved(_) => (Code::Unimplemented, "NOT_SERVED"),
+        }
+    }
+
+    /// Every reason there is, for the table in docs/errors.md and for metrics that start at zero.
+    pub const REASONS: &[&str] = &[
+        "INVALID_FIELD",
+        "UNKNOWN_IDENTITY",
+        "NO_DEFAULT_IDENTITY",
+        "DENIED",
+        "NOT_ADMITTED",
+        "RATE_LIMITED",
+        "SESSION_TOO_SHORT",
+        "NO_SESSION",
+        "BUCKET_NOT_FOUND",
+        "REGION_UNKNOWN",
+        "REGISTRY_FULL",
+        "REGISTRY",
+        "TOO_MANY_REQUEST_IDS",
+        "REQUEST_ID_REUSED",
+        "SUPERSEDED",
+        "URL_NOT_FOUND",
+        "DEADLINE_EXCEEDED",
+        "NOT_SERVED",
+    ];
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(vec![refused])
+    }
+}
+
+fn region_verdict(error: &region::Error) -> (Code, &'static str) {
+    match error {
+        region::Error::BucketNotFound { .. } => (Code::NotFound, "BUCKET_NOT_FOUND"),
+        _ => (Code::Unavailable, "REGION_UNKNOWN"),
+    }
+}
+
+fn registry_verdict(error: &registry::Error) -> (Code, &'static str) {
+    match error {
+        registry::Error::Full => (Code::ResourceExhausted, "REGISTRY_FULL"),
+        registry::Error::TooManyRequestIds => (Code::ResourceExhausted, "TOO_MANY_REQUEST_IDS"),
+        _ => (Code::Unavailable, "REGISTRY"),
+    }
+}
+
+/// What a caller may know: never a path or a store's own words.
+fn registry_says(error: &registry::Error) -> &'static str {
+    match error {
+        registry::Error::Full => "the registry's queue is full; try again shortly",
+        registry::Error::TooManyRequestIds => "too many request ids within ten minutes; try again later",
+        _ => "the registry did not take or give the record, so no URL was issued; the daemon's log says why",
+    }
+}
+
+fn fields(refused: &[Refused]) -> String {
+    refused.iter().map(Refused::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn cause(cause: Option<&RenewError>) -> String {
+    cause.map_or("none has been got yet; see `presignd identities`".to_owned(), RenewError::to_string)
+}

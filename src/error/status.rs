@@ -1,0 +1,68 @@
+//! An error as a `google.rpc.Status`: the code, the words, and the details that programs read.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::Error;
+use crate::session::lifetime::TooShort;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason) = error.verdict();
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata(&error));
+        match &error {
+            Error::Refused(fields) => {
+                for field in fields {
+                    details.add_bad_request_violation(&field.field, &field.problem);
+                }
+            }
+            Error::TooShort(short) => {
+                details.add_precondition_failure_violation("LIFETIME", short.limited_by.as_str(), short.advice());
+            }
+            Error::RateLimited { grant, retry_after } => {
+                details.set_retry_info(Some(*retry_after));
+                details.add_quota_failure_violation(format!("grant:{grant}"), "signatures per second");
+            }
+            Error::NoSession { .. } | Error::Region(_) | Error::Registry(_) if code != tonic::Code::NotFound => {
+                details.set_retry_info(Some(RETRY_AFTER));
+            }
+            _ => {}
+        }
+        Status::with_error_details(code, error.to_string(), details)
+    }
+}
+
+fn metadata(error: &Error) -> HashMap<String, String> {
+    match error {
+        Error::TooShort(TooShort { at_least, longest_now, longest_fresh, limited_by }) => {
+            let mut map = HashMap::from([
+                ("at_least_seconds".to_owned(), at_least.seconds().to_string()),
+                ("limited_by".to_owned(), limited_by.as_str().to_owned()),
+            ]);
+            // Left out: there is no such life at all.
+            let lives = [("longest_now_seconds", longest_now), ("longest_fresh_seconds", longest_fresh)];
+            for (name, life) in lives {
+                if let Some(life) = life {
+                    map.insert(name.to_owned(), life.seconds().to_string());
+                }
+            }
+            map
+        }
+        Error::NoSession { identity, cause } => {
+            let mut map = HashMap::from([("identity".to_owned(), identity.to_string())]);
+            if let Some(cause) = cause {
+                map.insert("cause".to_owned(), cause.reason().to_owned());
+            }
+            map
+        }
+        Error::Denied(denied) => HashMap::from([("dimension".to_owned(), denied.dimension.as_str().to_owned())]),
+        _ => HashMap::new(),
+    }
+}
+
+const DOMAIN: &str = "presignd";
+/// What a caller should wait before it asks again for what may be back by then.
+const RETRY_AFTER: Duration = Duration::from_secs(2);

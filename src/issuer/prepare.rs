@@ -1,0 +1,253 @@
+//! From an ask to a signature: who may, which session, how long. Everything but the record.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Ask, Caution, Issued, Issuer, Output, Rules, asked};
+use crate::access::{Caller, Permit};
+use crate::error::Error;
+use crate::identity::{Identity, Live, RenewError};
+use crate::issued::IssuedUrl;
+use crate::registry::Remembered;
+use crate::s3::Region;
+use crate::s3::form::Signable;
+use crate::session::RecordId;
+use crate::session::lifetime::{self, Lifetime, Plan, TooShort, Want};
+use crate::signer::Target;
+use crate::time::{Timestamp, Ttl};
+
+/// An ask on its way.
+pub(super) enum Prepared {
+    /// Signed, to be recorded.
+    New {
+        /// The answer, once recorded.
+        issued: Issued,
+        /// The record whose request id this one takes over.
+        supersedes: Option<RecordId>,
+    },
+    /// The same URL as before; its record is durable already.
+    Repeated(Issued),
+}
+
+impl Prepared {
+    pub(super) fn into_issued(self) -> Issued {
+        match self {
+            Self::New { issued, .. } | Self::Repeated(issued) => issued,
+        }
+    }
+}
+
+impl Issuer {
+    pub(super) async fn prepare(
+        &self,
+        rules: &Rules,
+        caller: &Caller,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<Prepared, Error> {
+        let permit = self.admit(rules, caller, ask)?;
+        let identity = self.identity(rules, ask)?;
+        let former = match &ask.request_id {
+            Some(id) => self.registry.remembered(caller.uid, id).await.map_err(Error::registry)?,
+            None => None,
+        };
+        if let Some(former) = &former {
+            match self.repeat(rules, ask, former) {
+                Err(Error::Superseded) => {}
+                answer => return answer.map(Prepared::Repeated),
+            }
+        }
+        let region = self.region(&identity, ask, deadline).await?;
+        let want = Want { asked: ask.asked, at_least: ask.at_least, granted: permit.granted };
+        let (live, now, life) = self.session(&identity, want, deadline).await?;
+        let supersedes = former.map(|former| former.record.url.id);
+        let id = self.registry.next_url_id();
+        let signed = sign(&identity, &live, ask, region, Signing { id, at: now, ttl: life.ttl })?;
+        let record = signed.record(ask, caller, &live, id, now, life, supersedes);
+        let issued =
+            Issued { record, session: Arc::clone(&live.session), output: signed.output, cautions: cautions(ask, &live) };
+        Ok(Prepared::New { issued, supersedes })
+    }
+
+    /// Who may, and how often. A denial is counted and logged here, never with a URL or a key.
+    fn admit(&self, rules: &Rules, caller: &Caller, ask: &Ask) -> Result<Permit, Error> {
+        let name = ask.identity.as_ref().or(rules.default_identity.as_ref()).ok_or(Error::NoDefaultIdentity)?;
+        let permit = rules.grants.decide(caller, name, &ask.what).inspect_err(|denied| {
+            self.metrics.denied(denied.dimension);
+            let Caller { uid, gid, pid, executable } = caller;
+            let operation = ask.what.operation().as_str();
+            tracing::warn!(uid, gid, pid, executable, identity = %name, operation, reason = %denied, "denied");
+        })?;
+        match self.spend(caller, &permit) {
+            None => Ok(permit),
+            Some(retry_after) => Err(Error::RateLimited { grant: permit.grant.to_string(), retry_after }),
+        }
+    }
+
+    /// The same URL again, from its record: same session, same date, same bytes. [`Error::Superseded`] when that cannot
+    /// be, because the session's secret is gone, the URL has ended, or the identity signs for another host by now.
+    pub(super) fn repeat(&self, rules: &Rules, ask: &Ask, former: &Remembered) -> Result<Issued, Error> {
+        if former.asked_sha256 != asked::sha256(ask) {
+            return Err(Error::RequestIdReused);
+        }
+        let record = &former.record.url;
+        let identity = self.identity(rules, ask)?;
+        let live = identity.live(record.session).ok_or(Error::Superseded)?;
+        if self.clock.now() >= record.usable_until() {
+            return Err(Error::Superseded);
+        }
+        let signing = Signing { id: record.id, at: record.signed_at, ttl: record.ttl };
+        let signed = sign(&identity, &live, ask, record.region.clone(), signing)?;
+        if signed.fingerprint != record.fingerprint {
+            return Err(Error::Superseded);
+        }
+        let cautions = cautions(ask, &live);
+        Ok(Issued { record: record.clone(), session: Arc::clone(&live.session), output: signed.output, cautions })
+    }
+
+    async fn region(&self, identity: &Identity, ask: &Ask, deadline: Instant) -> Result<Region, Error> {
+        match &ask.region {
+            Some(region) => Ok(region.clone()),
+            None => {
+                let found = timeout_at(deadline, self.regions.of(ask.what.bucket(), identity.s3())).await;
+                Ok(found.map_err(|_| Error::Deadline("the bucket's region"))??)
+            }
+        }
+    }
+
+    /// The session that signs, the instant, and the life that is promised. The instant is read after the last wait, so
+    /// that the promise counts from the signature.
+    async fn session(
+        &self,
+        identity: &Identity,
+        want: Want,
+        deadline: Instant,
+    ) -> Result<(Arc<Live>, Timestamp, Lifetime), Error> {
+        let mut failed: Option<Arc<RenewError>> = None;
+        let mut fresh = identity.fresh();
+        for _ in 0..MAX_LOOKS {
+            let (now, live) = (self.clock.now(), identity.current());
+            let plan = lifetime::plan(now, want, live.as_ref().map(|live| &*live.session), fresh);
+            let renew = match (plan, live) {
+                (Plan::Sign(life), Some(live)) => return Ok((live, now, life)),
+                (Plan::RenewFirst, _) => true,
+                // Nothing to sign with: even a source that is only read may have something by now.
+                (_, None) => failed.is_none(),
+                (Plan::Refuse(short), Some(_)) => return Err(refusal(identity, short, failed)),
+                (Plan::Sign(_), None) => false,
+            };
+            if !renew {
+                break;
+            }
+            let renewed = timeout_at(deadline, identity.renew()).await;
+            failed = renewed.map_err(|_| Error::Deadline("a new session"))?.err();
+            // Tried: what is there now has to do.
+            fresh = None;
+        }
+        Err(Error::NoSession { identity: identity.name().clone(), cause: failed })
+    }
+}
+
+/// A refusal names what a fresh session would give, even when it has just been tried; a renewal that failed is told
+/// instead, because it is what stands in the way.
+fn refusal(identity: &Identity, short: TooShort, failed: Option<Arc<RenewError>>) -> Error {
+    let fresh = identity.fresh();
+    let reach = fresh.and_then(lifetime::reach_of_fresh);
+    match failed {
+        Some(cause) if reach.is_some_and(|reach| reach >= short.at_least) => {
+            Error::NoSession { identity: identity.name().clone(), cause: Some(cause) }
+        }
+        _ => {
+            let limited_by = fresh.map_or(short.limited_by, |fresh| match short.limited_by {
+                lifetime::LimitedBy::Session => fresh.limited_by,
+                other => other,
+            });
+            Error::TooShort(TooShort { longest_fresh: short.longest_fresh.or(reach), limited_by, ..short })
+        }
+    }
+}
+
+struct Signing {
+    id: RecordId,
+    at: Timestamp,
+    ttl: Ttl,
+}
+
+struct Signed {
+    output: Output,
+    host: String,
+    region: Region,
+    fingerprint: crate::issued::Fingerprint,
+}
+
+fn sign(identity: &Identity, live: &Live, ask: &Ask, region: Region, signing: Signing) -> Result<Signed, Error> {
+    let Signing { id, at, ttl } = signing;
+    let target = Target { region: region.clone(), endpoint: identity.s3().endpoint() };
+    match &ask.what {
+        Signable::Request(request) => {
+            let tag = ask.tag.then(|| id.to_string());
+            let presigned = live.signer.presign(request, &target, at, ttl, tag.as_deref())?;
+            let fingerprint = presigned.fingerprint();
+            let method = request.method().as_str();
+            let output = Output::Url { url: presigned.url, method, headers: presigned.headers };
+            Ok(Signed { output, host: presigned.host, region, fingerprint })
+        }
+        Signable::Form(form) => {
+            let form = live.signer.presign_form(form, &target, at, ttl)?;
+            let output = Output::Form { url: form.url, fields: form.fields };
+            Ok(Signed { output, host: form.host, region, fingerprint: form.fingerprint })
+        }
+    }
+}
+
+impl Signed {
+    #[expect(clippy::too_many_arguments, reason = "a record is made in one place, from everything that is known")]
+    fn record(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+        live: &Live,
+        id: RecordId,
+        signed_at: Timestamp,
+        life: Lifetime,
+        replaces: Option<RecordId>,
+    ) -> IssuedUrl {
+        IssuedUrl {
+            id,
+            session: live.session.id,
+            what: ask.what.clone(),
+            region: self.region.clone(),
+            host: self.host.clone(),
+            signed_at,
+            ttl: life.ttl,
+            limited_by: life.limited_by,
+            tagged: ask.tag,
+            fingerprint: self.fingerprint,
+            caller: caller.clone(),
+            on_behalf_of: ask.on_behalf_of.clone(),
+            labels: ask.labels.clone(),
+            replaces,
+        }
+    }
+}
+
+fn cautions(ask: &Ask, live: &Live) -> Vec<Caution> {
+    let key = match &ask.what {
+        Signable::Request(request) => request.key(),
+        Signable::Form(_) => None,
+    };
+    let secret = ask.what.headers().is_some_and(|headers| headers.has_secret());
+    let facts = &live.session.facts;
+    [
+        (key.is_some_and(|key| key.is_unusable_in_browsers()), Caution::KeyUnusableInBrowsers),
+        (facts.expires_at.is_some() && !facts.expiry_is_exact, Caution::ExpiryUncertain),
+        (secret, Caution::NeedsCustomerKey),
+    ]
+    .into_iter()
+    .filter_map(|(holds, caution)| holds.then_some(caution))
+    .collect()
+}
+
+/// First look, a renewal, second look, and one more for a session that ended in between.
+const MAX_LOOKS: usize = 3;
