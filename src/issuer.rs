@@ -6,8 +6,7 @@ mod asked;
 mod prepare;
 mod rate;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 
 use futures_util::StreamExt;
 use tokio::time::Instant;
@@ -109,14 +108,15 @@ pub struct Issuer {
     registry: Registry,
     clock: Clock,
     metrics: Arc<Metrics>,
-    rates: Mutex<HashMap<rate::Key, rate::Spent>>,
+    rates: rate::Rates,
 }
 
 impl Issuer {
     /// Opens the desk.
     pub fn new(rules: Rules, regions: Regions, registry: Registry, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let rules = RwLock::new(Arc::new(rules));
-        Self { rules, regions, registry, clock, metrics, rates: Mutex::default() }
+        let rates = rate::Rates::new(clock.monotonic());
+        Self { rules, regions, registry, clock, metrics, rates }
     }
 
     /// The rules in force; a call keeps those it began with.

@@ -79,9 +79,9 @@ impl Issuer {
             let operation = ask.what.operation().as_str();
             tracing::warn!(uid, gid, pid, executable, identity = %name, operation, reason = %denied, "denied");
         })?;
-        match self.spend(caller, &permit) {
-            None => Ok(permit),
-            Some(retry_after) => Err(Error::RateLimited { grant: permit.grant.to_string(), retry_after }),
+        match self.rates.spend(caller, &permit, self.clock.monotonic()) {
+            Ok(()) => Ok(permit),
+            Err(retry_after) => Err(Error::RateLimited { grant: permit.grant.to_string(), retry_after }),
         }
     }
 
