@@ -1,1 +1,115 @@
 //! Builds the rooms bottom up, runs them side by side, drains them together.
+//!
+//! Decides nothing about a call: it owns the order in which things start, reload and stop.
+
+mod reload;
+mod running;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use crate::aws::Environment;
+use crate::clock::Clock;
+use crate::config::{Config, Surroundings};
+use crate::{aws, config, grpc, registry, telemetry};
+
+pub use running::Running;
+
+/// Why the daemon did not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("{0}")]
+    Config(#[from] config::Error),
+    /// The log's filter.
+    #[error("{0}")]
+    Log(#[from] telemetry::SubscribeError),
+    /// A metric is declared wrongly.
+    #[error("the metrics cannot be registered")]
+    Metrics(#[from] prometheus::Error),
+    /// The registry cannot be used as it is.
+    #[error("{0}")]
+    Registry(#[from] registry::OpenError),
+    /// No way to talk to AWS.
+    #[error("{0}")]
+    Aws(#[from] aws::Error),
+    /// A socket cannot be bound.
+    #[error("{0}")]
+    Socket(#[from] grpc::socket::BindError),
+    /// The metrics' address cannot be bound.
+    #[error("cannot listen on {address} for metrics: {source}; change [http] listen")]
+    Http {
+        /// Which address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The kernel does not let signals be handled.
+    #[error("cannot handle signals: {0}")]
+    Signals(std::io::Error),
+    /// A part ended that should run as long as the daemon.
+    #[error("{0} ended by itself; the log says why")]
+    Ended(&'static str),
+}
+
+/// Reads the configuration at `path`; without one, the default chain on per-user sockets.
+///
+/// # Errors
+/// When the file cannot be read or does not hold.
+pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error> {
+    let Some(path) = path else { return Ok(Config::without_file(around)?) };
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    Ok(Config::parse(&text, around)?)
+}
+
+/// Runs the daemon until SIGTERM or SIGINT, then drains it. SIGHUP reads the configuration again.
+///
+/// # Errors
+/// When it cannot start, or when a part of it ends by itself.
+pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Environment) -> Result<(), Error> {
+    let config = load(path.as_deref(), &around)?;
+    telemetry::subscribe(&config.log)?;
+    forbid_core_dumps();
+    let on = |kind| signal(kind).map_err(Error::Signals);
+    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let mut hang_up = on(SignalKind::hangup())?;
+    let mut running = Running::start(config, Arc::new(environment), Clock::system()).await?;
+    info!(version = env!("CARGO_PKG_VERSION"), "presignd is up");
+    let ended = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            _ = hang_up.recv() => running.reload(path.as_deref(), &around),
+            ended = running.first_to_end() => break Some(ended),
+        }
+    };
+    running.stop().await;
+    match ended {
+        None => Ok(()),
+        Some(part) => {
+            error!(part, "a part of the daemon ended, so all of it ends");
+            Err(Error::Ended(part))
+        }
+    }
+}
+
+/// Secrets live in this process's memory: no core dump, and no other process of the same user may read it.
+fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let done = setrlimit(Resource::Core, none).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = done {
+        tracing::warn!(%error, "core dumps could not be forbidden");
+    }
+}

@@ -1,0 +1,215 @@
+//! A daemon that runs: its parts, in the order in which they stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Error;
+use crate::aws::{Aws, Environment};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error;
+use crate::grpc::{self, socket::Socket};
+use crate::http::{self, Readiness};
+use crate::identity::Identities;
+use crate::issuer::{Issuer, Rules};
+use crate::region::Regions;
+use crate::registry::Registry;
+use crate::telemetry::Metrics;
+
+/// A part by its name, and whether it ended well.
+type Part = (&'static str, Result<(), String>);
+
+/// A running daemon.
+pub struct Running {
+    pub(super) config: Config,
+    pub(super) issuer: Arc<Issuer>,
+    registry: Registry,
+    /// Stops taking calls.
+    doors: CancellationToken,
+    /// Stops what works behind them.
+    rooms: CancellationToken,
+    front: JoinSet<Part>,
+    back: JoinSet<Part>,
+    http: Option<std::net::SocketAddr>,
+}
+
+impl Running {
+    /// Builds the rooms bottom up. When this returns, the sockets listen and the registry is open; sessions may still be
+    /// on their way.
+    ///
+    /// # Errors
+    /// When anything that a daemon needs cannot be had. STS being away is no error: it delays readiness.
+    pub async fn start(config: Config, environment: Arc<Environment>, clock: Clock) -> Result<Self, Error> {
+        let metrics = Arc::new(Metrics::new()?);
+        metrics.reasons_start_at_zero(error::Error::REASONS);
+        let registry = Registry::open((&config.registry).into(), clock.clone(), Arc::clone(&metrics)).await?;
+        let aws = Aws::new(clock.clone(), &environment)?;
+        let (doors, rooms) = (CancellationToken::new(), CancellationToken::new());
+        let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
+
+        let identities =
+            Identities::start(&config, &environment, &aws, &registry, &metrics, &rooms, |name, renewing| {
+                let _ = name;
+                back.spawn(async move {
+                    renewing.await;
+                    ("a renewal task", Ok(()))
+                });
+            });
+        let rules = Rules {
+            grants: config.grants.clone(),
+            default_identity: config.default_identity.clone(),
+            identities: Arc::new(identities),
+        };
+        let regions = Regions::new(aws.http.clone(), clock.clone(), Arc::clone(&metrics));
+        let issuer = Arc::new(Issuer::new(rules, regions, registry.clone(), clock.clone(), Arc::clone(&metrics)));
+
+        let sign = Socket::bind(&config.sockets.sign, config.sockets.sign_mode)?;
+        let admin = Socket::bind(&config.sockets.admin, config.sockets.admin_mode)?;
+        let (say_ready, ready) = watch::channel(false);
+        let parts = grpc::Parts {
+            issuer: Arc::clone(&issuer),
+            metrics: Arc::clone(&metrics),
+            limits: config.limits.clone(),
+            admins: grpc::Admins {
+                own_uid: rustix::process::geteuid().as_raw(),
+                uids: config.sockets.admin_uids.clone(),
+                gids: config.sockets.admin_gids.clone(),
+            },
+            ready,
+        };
+        let stop = doors.clone();
+        front.spawn(async move { ("the gRPC server", grpc::serve(sign, admin, parts, stop).await.map_err(|e| chain(&e))) });
+
+        let mut address = None;
+        if let Some(listen) = config.http.listen {
+            let failed = |source| Error::Http { address: listen, source };
+            let listener = http::bind(listen).await.map_err(failed)?;
+            address = listener.local_addr().ok();
+            let (asked, served, stop) = (Arc::clone(&issuer), Arc::clone(&metrics), rooms.clone());
+            let readiness = move || readiness(&asked);
+            back.spawn(async move {
+                ("the HTTP server", http::serve(listener, served, readiness, stop).await.map_err(|e| chain(&e)))
+            });
+        }
+        let (kept, stop) = (registry.clone(), rooms.clone());
+        back.spawn(async move {
+            kept.keep(stop).await;
+            ("the registry's upkeep", Ok(()))
+        });
+        let (looked_at, stop) = (Arc::clone(&issuer), rooms.clone());
+        back.spawn(async move {
+            watch_over(&looked_at, &metrics, say_ready, stop).await;
+            ("the watch over readiness", Ok(()))
+        });
+        info!(sign = %config.sockets.sign.display(), admin = %config.sockets.admin.display(), "listening");
+        Ok(Self { config, issuer, registry, doors, rooms, front, back, http: address })
+    }
+
+    /// Where metrics are served, with the port that the system chose when the configuration said 0.
+    pub fn http(&self) -> Option<std::net::SocketAddr> {
+        self.http
+    }
+
+    /// The desk, for those who run the daemon inside their own process.
+    pub fn issuer(&self) -> &Arc<Issuer> {
+        &self.issuer
+    }
+
+    /// Waits until a part ends, which none should while nobody stops the daemon.
+    pub async fn first_to_end(&mut self) -> &'static str {
+        let ended = tokio::select! {
+            Some(ended) = self.front.join_next() => ended,
+            Some(ended) = self.back.join_next() => ended,
+            else => return "everything",
+        };
+        name_of(ended)
+    }
+
+    /// Stops accepting, finishes the calls under way, stops the renewal tasks, flushes the registry.
+    pub async fn stop(mut self) {
+        info!("stopping: no new calls");
+        self.doors.cancel();
+        while let Some(ended) = self.front.join_next().await {
+            name_of(ended);
+        }
+        self.rooms.cancel();
+        let all = async {
+            while let Some(ended) = self.back.join_next().await {
+                name_of(ended);
+            }
+        };
+        if tokio::time::timeout(GRACE, all).await.is_err() {
+            warn!("some tasks did not stop in time");
+        }
+        self.registry.close().await;
+        info!("stopped");
+    }
+}
+
+fn name_of(ended: Result<Part, tokio::task::JoinError>) -> &'static str {
+    match ended {
+        Ok((name, Ok(()))) => name,
+        Ok((name, Err(error))) => {
+            tracing::error!(part = name, error, "a part failed");
+            name
+        }
+        Err(error) => {
+            tracing::error!(%error, "a task broke");
+            "a task"
+        }
+    }
+}
+
+/// What keeps the daemon from signing: it needs one identity with a live session, and a registry that takes records.
+fn readiness(issuer: &Issuer) -> Readiness {
+    let mut reasons = Vec::new();
+    if !issuer.registry().is_writable() {
+        reasons.push("the registry cannot be written".to_owned());
+    }
+    let rules = issuer.rules();
+    let identities = &rules.identities;
+    let live = identities.names().filter_map(|name| identities.identity(name)).any(|one| one.current().is_some());
+    if !live {
+        reasons.push("no identity has a live session".to_owned());
+    }
+    Readiness { reasons }
+}
+
+/// Tells `grpc.health.v1` when readiness changes, and keeps the gauges that nobody else sets.
+async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<bool>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        #[expect(clippy::cast_precision_loss, reason = "an offset is a small number of seconds")]
+        metrics.clock_offset_seconds.set(issuer.clock().offset_seconds() as f64);
+        let now = readiness(issuer);
+        let is_ready = now.reasons.is_empty();
+        if ready.send_replace(is_ready) != is_ready {
+            info!(ready = is_ready, reasons = ?now.reasons, "readiness changed");
+        }
+    }
+}
+
+/// An error and what is behind it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// How long renewal tasks and the like may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
+/// How late health may be.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
