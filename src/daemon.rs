@@ -6,7 +6,6 @@ mod reload;
 mod running;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
@@ -84,7 +83,7 @@ pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Env
     let on = |kind| signal(kind).map_err(Error::Signals);
     let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let mut hang_up = on(SignalKind::hangup())?;
-    let mut running = Running::start(config, Arc::new(environment), Clock::system()).await?;
+    let mut running = Running::start(config, environment, Clock::system()).await?;
     info!(version = env!("CARGO_PKG_VERSION"), "presignd is up");
     let ended = loop {
         tokio::select! {

@@ -47,7 +47,7 @@ pub enum Error {
     #[error("{0}")]
     TooShort(TooShort),
     /// The identity has no live session that would do, and could not get one.
-    #[error("identity {identity} has no session that can sign this: {}", cause(.cause.as_deref()))]
+    #[error("identity {identity} has no session that can sign this: {}", told(.cause.as_deref()))]
     NoSession {
         /// Which identity.
         identity: IdentityName,
@@ -161,6 +161,6 @@ fn fields(refused: &[Refused]) -> String {
     refused.iter().map(Refused::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn cause(cause: Option<&RenewError>) -> String {
+fn told(cause: Option<&RenewError>) -> String {
     cause.map_or("none has been got yet; see `presignd identities`".to_owned(), RenewError::to_string)
 }

@@ -144,11 +144,8 @@ impl Issuer {
     pub async fn issue(&self, caller: &Caller, asks: Vec<Ask>, deadline: Instant) -> Vec<Result<Issued, Error>> {
         let rules = self.rules();
         let rules = &rules;
-        let prepared: Vec<_> = futures_util::stream::iter(&asks)
-            .map(|ask| self.prepare(rules, caller, ask, deadline))
-            .buffered(PREPARED_AT_ONCE)
-            .collect()
-            .await;
+        let preparing: Vec<_> = asks.iter().map(|ask| self.prepare(rules, caller, ask, deadline)).collect();
+        let prepared: Vec<_> = futures_util::stream::iter(preparing).buffered(PREPARED_AT_ONCE).collect().await;
         let answers = self.record(rules, &asks, prepared).await;
         for answer in &answers {
             match answer {

@@ -1,8 +1,12 @@
 //! Arguments: `serve` runs the daemon, `check` the config, every other verb the command line.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use presignd::aws::Environment;
 use presignd::cli::{self, Verb, exit::Exit};
+use presignd::config::Surroundings;
+use presignd::daemon;
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -10,9 +14,8 @@ fn main() -> ExitCode {
         Err(exit) => return exit.into(),
     };
     let around = cli::surroundings(std::env::vars_os());
-    if let Verb::Serve(_) = cli.verb {
-        cli::exit::warn("serve is not built yet");
-        return Exit::Other.into();
+    if let Verb::Serve(serve) = cli.verb {
+        return serve_until_told(serve.config, around);
     }
     match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => {
@@ -24,6 +27,28 @@ fn main() -> ExitCode {
         Err(error) => {
             cli::exit::warn(&format!("cannot start: {error}"));
             Exit::Surroundings.into()
+        }
+    }
+}
+
+/// The daemon, on a runtime of its own.
+fn serve_until_told(config: Option<PathBuf>, around: Surroundings) -> ExitCode {
+    let utf8 =
+        |(name, value): (std::ffi::OsString, std::ffi::OsString)| name.into_string().ok().zip(value.into_string().ok());
+    let environment: Environment = std::env::vars_os().filter_map(utf8).collect();
+    let served = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(daemon::serve(config, around, environment)),
+        Err(error) => {
+            cli::exit::warn(&format!("cannot start: {error}"));
+            return Exit::Surroundings.into();
+        }
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::exit::warn(&presignd::aws::chain(&error));
+            let exit = if matches!(error, daemon::Error::Ended(_)) { Exit::Other } else { Exit::Surroundings };
+            exit.into()
         }
     }
 }

@@ -252,6 +252,18 @@ pub struct Addressing {
     pub accelerate: bool,
 }
 
+impl Addressing {
+    /// These forms, and `wider` ones where nothing is said.
+    pub fn or(self, wider: Self) -> Self {
+        Self {
+            style: if self.style == Style::Auto { wider.style } else { self.style },
+            dual_stack: self.dual_stack || wider.dual_stack,
+            fips: self.fips || wider.fips,
+            accelerate: self.accelerate || wider.accelerate,
+        }
+    }
+}
+
 /// Where the bucket's name goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Style {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::issued::Fingerprint;
 use crate::s3::form::Form;
 use crate::s3::request::Request;
-use crate::s3::{Refused, Region};
+use crate::s3::{Addressing, Refused, Region};
 use crate::session::Credentials;
 use crate::time::{Timestamp, Ttl};
 
@@ -27,6 +27,8 @@ pub struct Target {
     pub region: Region,
     /// AWS, or a store that speaks S3.
     pub endpoint: endpoint::Endpoint,
+    /// Host forms where the request says nothing else.
+    pub addressing: Addressing,
 }
 
 /// Signs with one session's credentials. Holds secrets: no `Debug`; all are wiped when it is dropped.

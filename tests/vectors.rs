@@ -25,7 +25,7 @@ fn the_documented_presigned_get_has_the_documented_signature() {
     let request = Request::new(Method::Get, bucket, key, vec![], Headers::default(), addressing).unwrap();
     // The documentation signs the global host, which presignd never does by itself.
     let endpoint = Endpoint::parse("https://s3.amazonaws.com").unwrap();
-    let target = Target { region: Region::parse("us-east-1").unwrap(), endpoint };
+    let target = Target { region: Region::parse("us-east-1").unwrap(), endpoint, addressing: Addressing::default() };
     let at = Timestamp::parse_amz_date("20130524T000000Z").unwrap();
     let presigned = example_signer().presign(&request, &target, at, Ttl::new(86_400).unwrap(), None).unwrap();
     assert_eq!(

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Error;
-use crate::aws::{Aws, Environment};
+use crate::aws::{Aws, Environment, chain};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error;
@@ -44,28 +44,27 @@ impl Running {
     ///
     /// # Errors
     /// When anything that a daemon needs cannot be had. STS being away is no error: it delays readiness.
-    pub async fn start(config: Config, environment: Arc<Environment>, clock: Clock) -> Result<Self, Error> {
+    pub async fn start(config: Config, environment: Environment, clock: Clock) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new()?);
         metrics.reasons_start_at_zero(error::Error::REASONS);
-        let registry = Registry::open((&config.registry).into(), clock.clone(), Arc::clone(&metrics)).await?;
-        let aws = Aws::new(clock.clone(), &environment)?;
+        let registry = Registry::open(&config.registry, clock.clone(), Arc::clone(&metrics)).await?;
+        let aws = Aws::new(clock.clone(), environment)?;
         let (doors, rooms) = (CancellationToken::new(), CancellationToken::new());
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
 
-        let identities =
-            Identities::start(&config, &environment, &aws, &registry, &metrics, &rooms, |name, renewing| {
-                let _ = name;
-                back.spawn(async move {
-                    renewing.await;
-                    ("a renewal task", Ok(()))
-                });
-            });
+        let mut renewals = JoinSet::new();
+        let identities = Identities::start(&config, &aws, &registry, &metrics, &rooms, &mut renewals);
+        back.spawn(async move {
+            // Each ends when it is told to stop; one that ends before, or breaks, ends the daemon.
+            let ended = renewals.join_next().await.and_then(Result::err);
+            ("a renewal task", ended.map_or(Ok(()), |broken| Err(chain(&broken))))
+        });
         let rules = Rules {
             grants: config.grants.clone(),
             default_identity: config.default_identity.clone(),
             identities: Arc::new(identities),
         };
-        let regions = Regions::new(aws.http.clone(), clock.clone(), Arc::clone(&metrics));
+        let regions = Regions::new(aws.connector.clone(), clock.clone(), Arc::clone(&metrics));
         let issuer = Arc::new(Issuer::new(rules, regions, registry.clone(), clock.clone(), Arc::clone(&metrics)));
 
         let sign = Socket::bind(&config.sockets.sign, config.sockets.sign_mode)?;
@@ -83,7 +82,9 @@ impl Running {
             ready,
         };
         let stop = doors.clone();
-        front.spawn(async move { ("the gRPC server", grpc::serve(sign, admin, parts, stop).await.map_err(|e| chain(&e))) });
+        front.spawn(
+            async move { ("the gRPC server", grpc::serve(sign, admin, parts, stop).await.map_err(|e| chain(&e))) },
+        );
 
         let mut address = None;
         if let Some(listen) = config.http.listen {
@@ -196,17 +197,6 @@ async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<boo
             info!(ready = is_ready, reasons = ?now.reasons, "readiness changed");
         }
     }
-}
-
-/// An error and what is behind it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// How long renewal tasks and the like may take to stop.

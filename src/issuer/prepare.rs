@@ -65,8 +65,12 @@ impl Issuer {
         let id = self.registry.next_url_id();
         let signed = sign(&identity, &live, ask, region, Signing { id, at: now, ttl: life.ttl })?;
         let record = signed.record(ask, caller, &live, id, now, life, supersedes);
-        let issued =
-            Issued { record, session: Arc::clone(&live.session), output: signed.output, cautions: cautions(ask, &live) };
+        let issued = Issued {
+            record,
+            session: Arc::clone(&live.session),
+            output: signed.output,
+            cautions: cautions(ask, &live),
+        };
         Ok(Prepared::New { issued, supersedes })
     }
 
@@ -135,7 +139,6 @@ impl Issuer {
                 // Nothing to sign with: even a source that is only read may have something by now.
                 (_, None) => failed.is_none(),
                 (Plan::Refuse(short), Some(_)) => return Err(refusal(identity, short, failed)),
-                (Plan::Sign(_), None) => false,
             };
             if !renew {
                 break;
@@ -183,7 +186,8 @@ struct Signed {
 
 fn sign(identity: &Identity, live: &Live, ask: &Ask, region: Region, signing: Signing) -> Result<Signed, Error> {
     let Signing { id, at, ttl } = signing;
-    let target = Target { region: region.clone(), endpoint: identity.s3().endpoint() };
+    let s3 = identity.s3();
+    let target = Target { region: region.clone(), endpoint: s3.endpoint.clone(), addressing: s3.addressing };
     match &ask.what {
         Signable::Request(request) => {
             let tag = ask.tag.then(|| id.to_string());

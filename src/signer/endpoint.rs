@@ -65,6 +65,7 @@ pub(super) fn resolve<'a>(
     addressing: Addressing,
     target: &'a Target,
 ) -> Result<Place<'a>, Refused> {
+    let addressing = addressing.or(target.addressing);
     match (&target.endpoint, bucket) {
         (Endpoint::Aws, Bucket::Name(name)) => aws(name, key, addressing, &target.region),
         (Endpoint::Aws, Bucket::AccessPoint(point)) => {
