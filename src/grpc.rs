@@ -2,9 +2,17 @@
 
 mod accept;
 pub mod authority;
+mod call;
 mod convert;
+mod guard;
 pub mod peer;
+mod serve;
+mod served;
+mod service;
 pub mod socket;
+
+pub use guard::Admins;
+pub use serve::{Parts, ServeError, serve};
 
 /// Generated from `proto/presignd/v1`.
 #[allow(

@@ -3,12 +3,20 @@
 //!
 //! Never decides and never waits.
 
+mod ask;
 mod filter;
+mod found;
+mod identity;
+mod issued;
 mod operation;
 mod record;
 mod request;
 
-pub(super) use filter::{filter, page_size, page_token, read_page_token};
+pub(super) use ask::{form_ask, url_ask};
+pub(super) use filter::{filter, page, page_size, read_page_token};
+pub(super) use found::{explanation, found};
+pub(super) use identity::described;
+pub(super) use issued::{presigned, presigned_form, result};
 pub(super) use record::{session_reference, url_record};
 
 use prost_types::{Duration, Timestamp as WireTimestamp};
@@ -52,6 +60,14 @@ fn text(field: &str, text: String, most: usize) -> Result<String, Refused> {
         return Err(Refused::new(field, "must not hold control characters"));
     }
     Ok(text)
+}
+
+/// Bounds a list of items.
+pub(super) fn item_count(field: &str, count: usize, most: usize) -> Result<(), Refused> {
+    if (1..=most.min(MAX_ITEMS)).contains(&count) {
+        return Ok(());
+    }
+    Err(Refused::new(field, format!("are {count}; they must be 1 to {}", most.min(MAX_ITEMS))))
 }
 
 /// Text that the explainer may read: bounded, and otherwise whatever was pasted.
@@ -143,3 +159,6 @@ const MAX_REQUEST_ID_BYTES: usize = 128;
 const MAX_PASTED_BYTES: usize = 16 << 10;
 /// Requests of one batch, ids of one re-sign, and rows of one page.
 pub(super) const MAX_ITEMS: usize = 1000;
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
 //! Which records are asked for, page by page.
 
+use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::operation::operation;
-use super::{MAX_ITEMS, MAX_ON_BEHALF_OF_BYTES, given, identity, instant, labels, record_id, text};
+use super::{MAX_ITEMS, MAX_ON_BEHALF_OF_BYTES, given, identity, instant, labels, record_id, text, url_record};
 use crate::grpc::proto;
-use crate::issued::Filter;
+use crate::issued::{Filter, Record};
 use crate::s3::{KeyPrefix, ObjectKey, Refused};
 use crate::session::RecordId;
 
@@ -47,7 +48,7 @@ pub(in crate::grpc) fn page_size(wire: i32) -> Result<usize, Refused> {
 }
 
 /// Names the page that begins behind `last`. Bound to its filter, since with another one it would skip and repeat.
-pub(in crate::grpc) fn page_token(filter: &Filter, last: RecordId) -> String {
+pub(super) fn page_token(filter: &Filter, last: RecordId) -> String {
     format!("{last}.{}", mark(filter))
 }
 
@@ -64,11 +65,33 @@ pub(in crate::grpc) fn read_page_token(filter: &Filter, token: &str) -> Result<O
     }
 }
 
+/// One page: as many of `records` as fit into a message, and where the next begins. `asked` rows were asked for, so
+/// fewer are the last.
+pub(in crate::grpc) fn page(filter: &Filter, records: Vec<Record>, asked: usize) -> proto::ListUrlsResponse {
+    let got = records.len();
+    let (mut urls, mut bytes, mut last) = (Vec::new(), 0, None);
+    for record in records {
+        let id = record.url.id;
+        let row = url_record(record);
+        bytes += row.encoded_len();
+        if !urls.is_empty() && bytes > MAX_PAGE_BYTES {
+            break;
+        }
+        urls.push(row);
+        last = Some(id);
+    }
+    let more = urls.len() < got || got == asked;
+    let next = last.filter(|_| more).map(|last| page_token(filter, last));
+    proto::ListUrlsResponse { urls, next_page_token: next.unwrap_or_default() }
+}
+
 /// `Debug` writes every field, and in the same order: what more is there to tell filters apart?
 fn mark(filter: &Filter) -> String {
     hex::encode(&Sha256::digest(format!("{filter:?}"))[..4])
 }
 
+/// Most clients take 4 MiB; a page ends before, with rows left over for the next.
+const MAX_PAGE_BYTES: usize = 3 << 20;
 const DEFAULT_PAGE: usize = 100;
 const MAX_ACCESS_KEY_ID_BYTES: usize = 128;
 /// An access point ARN is longer than a bucket's name, and still not that long.

@@ -85,10 +85,10 @@ fn wire_form(form: &Form) -> proto::S3Request {
 fn policy(form: &Form, ends_at: Timestamp) -> String {
     let mut conditions = vec![json!({ "bucket": form.bucket.as_str() })];
     conditions.push(match &form.target {
-        Target::Key(key) if key.as_str().ends_with(FILENAME) => {
-            json!(["starts-with", "$key", key.as_str().trim_end_matches(FILENAME)])
-        }
-        Target::Key(key) => json!({ "key": key.as_str() }),
+        Target::Key(key) => match key.as_str().split_once(FILE_NAME) {
+            Some((before, _)) => json!(["starts-with", "$key", before]),
+            None => json!({ "key": key.as_str() }),
+        },
         Target::StartsWith(prefix) => json!(["starts-with", "$key", prefix.as_str()]),
     });
     conditions.extend(form.fields.iter().map(|(name, value)| json!({ name: value })));
@@ -103,4 +103,4 @@ fn caller(caller: Caller) -> proto::Caller {
 }
 
 /// In a form's key: the name of the file that the user picks.
-const FILENAME: &str = "${filename}";
+const FILE_NAME: &str = "${filename}";

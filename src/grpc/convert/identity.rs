@@ -1,0 +1,78 @@
+//! Identities and their sessions, to the wire.
+
+use super::{session_reference, wire_instant, wire_length, wire_limit, wire_ttl};
+use crate::grpc::proto;
+use crate::identity::{Identity, State};
+use crate::registry::SessionRow;
+use crate::session::{CredentialKind, lifetime};
+use crate::time::Timestamp;
+
+/// An identity with the sessions that the registry holds of it, newest first.
+pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: Timestamp) -> proto::Identity {
+    let status = identity.status();
+    let longest_now = identity.current().and_then(|live| lifetime::longest_now(now, &live.session));
+    let fresh = identity.fresh();
+    let longest_fresh = fresh.and_then(lifetime::reach_of_fresh);
+    let signing = |row: &SessionRow| identity.live(row.session.id).is_some();
+    let alive = rows.iter().filter(|row| row.session.left(now).is_some());
+    proto::Identity {
+        name: identity.name().as_str().to_owned(),
+        source: identity.source().to_owned(),
+        state: state(status.state),
+        sessions: alive.map(|row| session(row, signing(row))).collect(),
+        longest_now: longest_now.map(|life| wire_ttl(life.ttl)),
+        longest_now_limited_by: longest_now.map_or(0, |life| wire_limit(life.limited_by)),
+        longest_fresh: longest_fresh.map(wire_ttl),
+        longest_fresh_limited_by: longest_fresh.and(fresh).map_or(0, |fresh| wire_limit(fresh.limited_by)),
+        next_renewal_at: status.next_renewal_at.map(wire_instant),
+        failures: status.failures,
+        last_failure: status.last_failure,
+        headroom: Some(wire_length(status.headroom)),
+    }
+}
+
+fn session(row: &SessionRow, signing: bool) -> proto::Session {
+    let facts = &row.session.facts;
+    proto::Session {
+        reference: Some(session_reference(&row.session)),
+        kind: kind(facts.kind),
+        account: facts.account.clone(),
+        principal_arn: facts.principal_arn.clone(),
+        principal_unique_id: facts.principal_unique_id.clone(),
+        session_name: facts.session_name.clone(),
+        issued_not_before: facts.issued.not_before.map(wire_instant),
+        issued_not_after: Some(wire_instant(facts.issued.not_after)),
+        parent_access_key_id: facts.parent_access_key_id.clone(),
+        signing,
+        outstanding_urls: row.outstanding,
+        last_url_ends_at: row.last_url_ends_at.map(wire_instant),
+    }
+}
+
+fn state(state: State) -> i32 {
+    let state = match state {
+        State::Starting => proto::IdentityState::Starting,
+        State::Ready => proto::IdentityState::Ready,
+        State::RenewalFailing => proto::IdentityState::RenewalFailing,
+        State::Unavailable => proto::IdentityState::Unavailable,
+    };
+    state.into()
+}
+
+fn kind(kind: CredentialKind) -> i32 {
+    let kind = match kind {
+        CredentialKind::LongTermKey => proto::CredentialKind::LongTermKey,
+        CredentialKind::SessionToken => proto::CredentialKind::SessionToken,
+        CredentialKind::FederationToken => proto::CredentialKind::FederationToken,
+        CredentialKind::AssumeRole => proto::CredentialKind::AssumeRole,
+        CredentialKind::WebIdentity => proto::CredentialKind::WebIdentity,
+        CredentialKind::PodIdentity => proto::CredentialKind::PodIdentity,
+        CredentialKind::EcsTask => proto::CredentialKind::EcsTask,
+        CredentialKind::Ec2Instance => proto::CredentialKind::Ec2Instance,
+        CredentialKind::Lambda => proto::CredentialKind::Lambda,
+        CredentialKind::Sso => proto::CredentialKind::Sso,
+        CredentialKind::Root => proto::CredentialKind::Root,
+        CredentialKind::Temporary => proto::CredentialKind::Temporary,
+    };
+    kind.into()
+}

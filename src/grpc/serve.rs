@@ -1,0 +1,159 @@
+//! Runs the server: accepts on each socket, serves every service, and stops in an orderly way within a bound.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::service::RoutesBuilder;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+
+use super::accept::accept;
+use super::guard::{Admins, Guard};
+use super::peer::Door;
+use super::proto;
+use super::served;
+use super::service::{Bounds, Services};
+use super::socket::Socket;
+use crate::config::Limits;
+use crate::issuer::Issuer;
+use crate::telemetry::Metrics;
+
+/// What the server needs of the rooms below.
+pub struct Parts {
+    /// Issues URLs, and leads to identities, grants, the registry and the clock.
+    pub issuer: Arc<Issuer>,
+    /// Where calls are counted.
+    pub metrics: Arc<Metrics>,
+    /// Bounds of calls, streams and connections.
+    pub limits: Limits,
+    /// Whom the admin socket admits.
+    pub admins: Admins,
+    /// What `grpc.health.v1` says.
+    pub ready: watch::Receiver<bool>,
+}
+
+/// The server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The compiled proto cannot be shown by reflection.
+    #[error("the compiled proto is damaged")]
+    Reflection(#[source] tonic_reflection::server::Error),
+    /// Serving a socket failed.
+    #[error("could not serve a socket")]
+    Transport(#[source] tonic::transport::Error),
+}
+
+/// Serves both sockets until told to stop. Then it accepts no more, ends streams, and waits for the calls under way, at
+/// most for `limits.drain`. The sockets' files are gone when it returns.
+///
+/// # Errors
+/// When the server cannot be built. A connection that fails ends alone.
+pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: CancellationToken) -> Result<(), ServeError> {
+    let (health, health_server) = tonic_health::server::health_reporter();
+    let reflection = reflection().map_err(ServeError::Reflection)?;
+    let Parts { issuer, metrics, limits, admins, ready } = parts;
+    let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.call);
+    let bounds = Bounds { batch: limits.batch_items, group: limits.stream_items.clamp(1, GROUP), call: limits.call };
+    let services = Services { issuer, metrics, bounds, stop: stop.clone() };
+
+    let mut routes = RoutesBuilder::default();
+    routes.add_service(health_server).add_service(reflection);
+    add_own(&mut routes, &services);
+    let routes = routes.routes();
+    let one = |socket, door| {
+        let (connections, accepted) = mpsc::channel(1);
+        let server = Server::builder()
+            .layer(guard.clone())
+            .max_concurrent_streams(limits.calls_per_connection)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .add_routes(routes.clone());
+        let serving =
+            server.serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.clone().cancelled_owned());
+        (accept(socket, door, limits.connections, connections, stop.clone()), serving)
+    };
+    let ((accept_sign, serve_sign), (accept_admin, serve_admin)) = (one(sign, Door::Sign), one(admin, Door::Admin));
+    let serving = async {
+        let done =
+            tokio::join!(accept_sign, accept_admin, serve_sign, serve_admin, report(health, ready, stop.clone()));
+        done.2.and(done.3).map_err(ServeError::Transport)
+    };
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(limits.drain).await;
+    };
+    tokio::select! {
+        done = serving => done,
+        () = late => {
+            tracing::warn!(drain = ?limits.drain, "calls were still under way when the time to drain had passed");
+            Ok(())
+        }
+    }
+}
+
+/// Messages are bounded on the way in by what any batch may need, on the way out by what its answer can be.
+fn add_own(routes: &mut RoutesBuilder, services: &Services) {
+    let signer = proto::signer_server::SignerServer::new(services.clone());
+    let identities = proto::identities_server::IdentitiesServer::new(services.clone());
+    let registry = proto::registry_server::RegistryServer::new(services.clone());
+    routes
+        .add_service(signer.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT))
+        .add_service(identities.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT))
+        .add_service(registry.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT));
+}
+
+fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_reflection::server::Error> {
+    let mut builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    for service in served::SERVICES.into_iter().chain([HEALTH, REFLECTION]) {
+        builder = builder.with_service_name(service);
+    }
+    builder.build_v1()
+}
+
+/// Says over `grpc.health.v1` whether the daemon is ready, for the server as a whole and for each service. When the
+/// daemon stops, those who watch are told and their streams end.
+async fn report(mut health: HealthReporter, mut ready: watch::Receiver<bool>, stop: CancellationToken) {
+    let names = || served::SERVICES.into_iter().chain([""]);
+    loop {
+        let status = if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in names() {
+            health.set_service_status(name, status).await;
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            changed = ready.changed() => if changed.is_err() {
+                // Nobody is left who could change it: what was said last stays true.
+                stop.cancelled().await;
+                break;
+            },
+        }
+    }
+    for name in names() {
+        health.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    for name in names() {
+        health.clear_service_status(name).await;
+    }
+}
+
+const HEALTH: &str = "grpc.health.v1.Health";
+const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
+/// The usual bound of gRPC, and room for a thousand requests of 4 KiB.
+const MAX_IN: usize = 4 << 20;
+/// A key grows threefold when it is percent-encoded, and each URL carries a token.
+const MAX_OUT: usize = 32 << 20;
+/// Items of a stream that are signed and recorded together: enough to share one fsync, few enough to answer soon.
+const GROUP: usize = 256;
+/// Names and values of one call's headers.
+const MAX_HEADER_BYTES: u32 = 16 << 10;
+/// Finds peers that are stopped rather than gone, whose connections would count for ever.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);

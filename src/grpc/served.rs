@@ -1,0 +1,47 @@
+//! Which services are served, for reflection, health and metrics: read from the compiled proto, so that no list can
+//! fall behind it.
+//!
+//! Services that the proto announces for later are in its descriptors and not served.
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::server::NamedService;
+
+use super::proto;
+
+/// presignd's own, served on both sockets.
+pub(super) const SERVICES: [&str; 3] = [
+    <proto::signer_server::SignerServer<()> as NamedService>::NAME,
+    <proto::identities_server::IdentitiesServer<()> as NamedService>::NAME,
+    <proto::registry_server::RegistryServer<()> as NamedService>::NAME,
+];
+
+/// Service and method of every call that is served.
+pub(super) fn methods() -> impl Iterator<Item = (String, String)> {
+    let sets =
+        [proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET];
+    let files = sets.into_iter().flat_map(|set| FileDescriptorSet::decode(set).map(|set| set.file).unwrap_or_default());
+    files
+        .flat_map(|file| {
+            let package = file.package().to_owned();
+            file.service.into_iter().flat_map(move |service| {
+                let name = format!("{package}.{}", service.name());
+                service.method.into_iter().map(move |method| (name.clone(), method.name().to_owned()))
+            })
+        })
+        .filter(|(service, _)| SERVICES.contains(&service.as_str()) || !service.starts_with("presignd."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_methods_are_those_of_the_served_services() {
+        let all: Vec<String> = methods().map(|(service, method)| format!("{service}/{method}")).collect();
+        for wanted in ["presignd.v1.Signer/PresignStream", "grpc.health.v1.Health/Watch"] {
+            assert!(all.contains(&wanted.to_owned()), "{all:?}");
+        }
+        assert!(all.iter().all(|name| !name.contains("Impact") && !name.contains("Rotation")));
+    }
+}

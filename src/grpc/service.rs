@@ -1,0 +1,51 @@
+//! The handlers: caller, convert, desk, convert. One file for each service of the proto.
+//!
+//! Never decides who may have a URL: the desk does. Decides what a caller may see: on the signing socket its own records
+//! and the identities of its grants, on the admin socket everything.
+
+mod identities;
+mod registry;
+mod signer;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::identity::Identity;
+use crate::issuer::Issuer;
+use crate::session::IdentityName;
+use crate::telemetry::Metrics;
+
+use super::call::Call;
+
+/// What every handler has at hand; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Services {
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) bounds: Bounds,
+    /// Ends streams, which would otherwise hold up a stop.
+    pub(super) stop: CancellationToken,
+}
+
+/// Of the configuration's `[limits]`, those that handlers keep.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Items of one batch.
+    pub(super) batch: usize,
+    /// Items of a stream that are signed together.
+    pub(super) group: usize,
+    /// The longest that a group may take.
+    pub(super) call: Duration,
+}
+
+impl Services {
+    /// An identity that the caller may know of. One that it may not does not exist.
+    fn identity(&self, call: &Call, name: &IdentityName) -> Option<Arc<Identity>> {
+        let rules = self.issuer.rules();
+        let known = call.sees_all() || rules.grants.may_use(&call.caller, name);
+        rules.identities.identity(name).filter(|_| known)
+    }
+}

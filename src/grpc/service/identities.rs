@@ -1,0 +1,75 @@
+//! `Identities`: what there is to sign with.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use crate::error::Error;
+use crate::grpc::call::Call;
+use crate::grpc::convert;
+use crate::grpc::proto::identities_server::Identities;
+use crate::grpc::proto::{
+    GetIdentityRequest, GetIdentityResponse, Identity as WireIdentity, ListIdentitiesRequest, ListIdentitiesResponse,
+    RenewIdentityRequest, RenewIdentityResponse,
+};
+use crate::identity::Identity;
+use crate::session::IdentityName;
+
+#[tonic::async_trait]
+impl Identities for Services {
+    async fn list_identities(
+        &self,
+        request: Request<ListIdentitiesRequest>,
+    ) -> Result<Response<ListIdentitiesResponse>, Status> {
+        let call = Call::of(&request)?;
+        let rules = self.issuer.rules();
+        let names: Vec<IdentityName> = rules.identities.names().cloned().collect();
+        let mut identities = Vec::new();
+        for identity in names.iter().filter_map(|name| self.identity(&call, name)) {
+            identities.push(self.described(&call, &identity).await.map_err(|error| call.failed(error))?);
+        }
+        Ok(Response::new(ListIdentitiesResponse { identities }))
+    }
+
+    async fn get_identity(
+        &self,
+        request: Request<GetIdentityRequest>,
+    ) -> Result<Response<GetIdentityResponse>, Status> {
+        let call = Call::of(&request)?;
+        let answer = async {
+            let identity = self.named(&call, &request.get_ref().name)?;
+            self.described(&call, &identity).await
+        };
+        let identity = answer.await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(GetIdentityResponse { identity: Some(identity) }))
+    }
+
+    async fn renew_identity(
+        &self,
+        request: Request<RenewIdentityRequest>,
+    ) -> Result<Response<RenewIdentityResponse>, Status> {
+        let call = Call::of(&request)?;
+        let answer = async {
+            call.must_be_admin("sessions are renewed by hand on the admin socket only")?;
+            let identity = self.named(&call, &request.get_ref().name)?;
+            let renewed = identity.renew().await;
+            renewed.map_err(|cause| Error::NoSession { identity: identity.name().clone(), cause: Some(cause) })?;
+            self.described(&call, &identity).await
+        };
+        let identity = answer.await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(RenewIdentityResponse { identity: Some(identity) }))
+    }
+}
+
+impl Services {
+    fn named(&self, call: &Call, text: &str) -> Result<Arc<Identity>, Error> {
+        let name = convert::identity("name", text)?.ok_or(Error::NoDefaultIdentity)?;
+        self.identity(call, &name).ok_or(Error::UnknownIdentity(text.to_owned()))
+    }
+
+    async fn described(&self, _call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
+        let rows = self.issuer.registry().sessions(Some(identity.name())).await.map_err(Error::registry)?;
+        Ok(convert::described(identity, &rows, self.issuer.clock().now()))
+    }
+}

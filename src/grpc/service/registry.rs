@@ -1,0 +1,102 @@
+//! `Registry`: what was issued, as far as the caller may see it.
+
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use crate::error::Error;
+use crate::explain::{explain, locate};
+use crate::grpc::call::Call;
+use crate::grpc::convert;
+use crate::grpc::proto::registry_server::Registry;
+use crate::grpc::proto::{
+    ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, FindUrlResponse, GetUrlRequest, GetUrlResponse,
+    ListUrlsRequest, ListUrlsResponse,
+};
+use crate::issued::{Filter, Record};
+use crate::s3::Refused;
+
+#[tonic::async_trait]
+impl Registry for Services {
+    async fn get_url(&self, request: Request<GetUrlRequest>) -> Result<Response<GetUrlResponse>, Status> {
+        let call = Call::of(&request)?;
+        let record = self.record(&call, &request.get_ref().id).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(GetUrlResponse { url: Some(convert::url_record(record)) }))
+    }
+
+    async fn list_urls(&self, request: Request<ListUrlsRequest>) -> Result<Response<ListUrlsResponse>, Status> {
+        let call = Call::of(&request)?;
+        let page = self.page(&call, request.into_inner()).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(page))
+    }
+
+    async fn find_url(&self, request: Request<FindUrlRequest>) -> Result<Response<FindUrlResponse>, Status> {
+        let call = Call::of(&request)?;
+        let found = self.found(&call, request.into_inner().text).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(found))
+    }
+
+    async fn explain_url(&self, request: Request<ExplainUrlRequest>) -> Result<Response<ExplainUrlResponse>, Status> {
+        let call = Call::of(&request)?;
+        let explained = self.explained(&call, request.into_inner().url).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(explained))
+    }
+}
+
+impl Services {
+    /// A record that the caller may see. Another's answers as one that does not exist.
+    async fn record(&self, call: &Call, id: &str) -> Result<Record, Error> {
+        let id = convert::record_id("id", id)?;
+        let record = self.issuer.registry().url(id).await.map_err(Error::registry)?;
+        record.filter(|record| call.sees(record.url.caller.uid)).ok_or(Error::UrlNotFound)
+    }
+
+    async fn page(&self, call: &Call, asked: ListUrlsRequest) -> Result<ListUrlsResponse, Error> {
+        let mut filter = convert::filter(asked.filter).map_err(|refused| refused_within("filter", refused))?;
+        own_only(call, &mut filter)?;
+        let size = convert::page_size(asked.page_size)?;
+        let after = convert::read_page_token(&filter, &asked.page_token)?;
+        let records = self.issuer.registry().list(filter.clone(), size, after).await.map_err(Error::registry)?;
+        Ok(convert::page(&filter, records, size))
+    }
+
+    async fn found(&self, call: &Call, text: String) -> Result<FindUrlResponse, Error> {
+        let text = convert::pasted("text", text)?;
+        let located = locate(&text).map_err(|refused| Refused::new("text", refused.problem))?;
+        let registry = self.issuer.registry();
+        let rows = match located.fingerprint {
+            Some(fingerprint) => registry.find_signature(&located.access_key_id, located.signed_at, fingerprint).await,
+            None => registry.find(&located.access_key_id, located.signed_at).await,
+        };
+        let mut rows = rows.map_err(Error::registry)?;
+        rows.retain(|record| call.sees(record.url.caller.uid));
+        Ok(convert::found(&located, rows, call.sees_all()))
+    }
+
+    async fn explained(&self, call: &Call, url: String) -> Result<ExplainUrlResponse, Error> {
+        let url = convert::pasted("url", url)?;
+        let now = self.issuer.clock().now();
+        let explanation = explain(&url, now).map_err(|refused| Refused::new("url", refused.problem))?;
+        // Best effort: a URL of another making, or one without a signature, has no record here.
+        let record = match locate(&url) {
+            Ok(located) if located.fingerprint.is_some() => self.found(call, url).await?.found.pop(),
+            _ => None,
+        };
+        Ok(convert::explanation(explanation, record.and_then(|found| found.url)))
+    }
+}
+
+/// On the signing socket a list is of the caller's own records, whatever it asks for.
+fn own_only(call: &Call, filter: &mut Filter) -> Result<(), Error> {
+    if call.sees_all() {
+        return Ok(());
+    }
+    if filter.uid.is_some_and(|uid| uid != call.caller.uid) {
+        return Err(Error::NotAdmitted("records of other users are shown on the admin socket only"));
+    }
+    filter.uid = Some(call.caller.uid);
+    Ok(())
+}
+
+fn refused_within(message: &str, refused: Refused) -> Error {
+    Refused::new(format!("{message}.{}", refused.field), refused.problem).into()
+}
