@@ -1,10 +1,11 @@
 //! What stands behind a URL, to the wire.
 
-use super::url_record;
-use crate::explain::{Explanation, Located};
+use prost_types::Duration;
+
+use super::{url_record, wire_instant};
+use crate::explain::{Explanation, Finding, Located, Severity};
 use crate::grpc::proto;
 use crate::issued::Record;
-use crate::s3::form::{Signable, Target};
 
 /// Those of `rows` that agree with what was located. `rows` share its credential and second, and its signature where it
 /// has one.
@@ -13,31 +14,11 @@ pub(in crate::grpc) fn found(located: &Located, rows: Vec<Record>, sees_all: boo
         Some(_) => proto::found_url::Match::Signature,
         None => proto::found_url::Match::Request,
     };
-    let agreeing = rows.into_iter().filter(|record| located.fingerprint.is_some() || agrees(located, record));
+    let agreeing = rows.into_iter().filter(|record| located.fingerprint.is_some() || located.agrees_with(&record.url));
     let found: Vec<_> =
         agreeing.map(|record| proto::FoundUrl { url: Some(url_record(record)), r#match: by.into() }).collect();
     let explanation = explanation_of(located, found.len(), sees_all);
     proto::FindUrlResponse { found, explanation }
-}
-
-/// Whatever the text shows must be what was signed; what it does not show decides nothing.
-fn agrees(located: &Located, record: &Record) -> bool {
-    let (method, key) = match &record.url.what {
-        Signable::Request(request) => (request.method().as_str(), request.key().map(|key| key.as_str())),
-        Signable::Form(form) => ("POST", form_key(&form.target)),
-    };
-    let same = |shown: Option<&String>, signed: &str| shown.is_none_or(|shown| shown == signed);
-    same(located.method.as_ref(), method)
-        && same(located.host.as_ref(), &record.url.host)
-        && same(located.bucket.as_ref(), record.url.what.bucket().as_str())
-        && located.key.as_deref().is_none_or(|shown| key.is_none_or(|key| shown == key))
-}
-
-fn form_key(target: &Target) -> Option<&str> {
-    match target {
-        Target::Key(key) => Some(key.as_str()),
-        Target::StartsWith(_) => None,
-    }
 }
 
 fn explanation_of(located: &Located, count: usize, sees_all: bool) -> String {
@@ -54,10 +35,34 @@ fn explanation_of(located: &Located, count: usize, sees_all: bool) -> String {
 }
 
 /// A URL taken apart, with its record when there is one to be seen.
-pub(in crate::grpc) fn explanation(
-    explanation: Explanation,
-    url: Option<proto::UrlRecord>,
-) -> proto::ExplainUrlResponse {
-    let _ = explanation;
-    proto::ExplainUrlResponse { url, ..Default::default() }
+pub(in crate::grpc) fn explanation(told: Explanation, url: Option<proto::UrlRecord>) -> proto::ExplainUrlResponse {
+    let seconds = |seconds: u64| Duration { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 };
+    proto::ExplainUrlResponse {
+        algorithm: told.algorithm,
+        access_key_id: told.access_key_id,
+        credential: told.credential.to_owned(),
+        has_session_token: told.has_session_token,
+        region: told.region,
+        service: told.service,
+        host: told.host,
+        bucket: told.bucket,
+        key: told.key,
+        signed_at: told.signed_at.map(wire_instant),
+        expires_in: told.expires_in.map(seconds),
+        ends_at: told.ends_at.map(wire_instant),
+        state: told.state.as_str().to_owned(),
+        signed_headers: told.signed_headers,
+        query: told.query.into_iter().collect(),
+        findings: told.findings.into_iter().map(finding).collect(),
+        url,
+    }
+}
+
+fn finding(finding: Finding) -> proto::Finding {
+    let severity = match finding.severity {
+        Severity::Note => proto::finding::Severity::Note,
+        Severity::Warning => proto::finding::Severity::Warning,
+        Severity::Error => proto::finding::Severity::Error,
+    };
+    proto::Finding { severity: severity.into(), reason: finding.reason.to_owned(), message: finding.message.to_owned() }
 }
