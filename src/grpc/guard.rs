@@ -207,37 +207,4 @@ impl HttpBody for Watched {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn caller(uid: u32, gid: u32) -> Caller {
-        Caller { uid, gid, pid: None, executable: None }
-    }
-
-    #[test]
-    fn the_admin_socket_admits_root_the_daemon_and_those_who_are_named() {
-        let admins = Admins { own_uid: 500, uids: vec![7], gids: vec![70] };
-        for (uid, gid) in [(0, 9), (500, 9), (7, 9), (9, 70)] {
-            assert!(admins.admit(&caller(uid, gid)), "{uid} {gid}");
-        }
-        for (uid, gid) in [(9, 9), (70, 7), (501, 500), (9, 0)] {
-            assert!(!admins.admit(&caller(uid, gid)), "{uid} {gid}");
-        }
-    }
-
-    #[test]
-    fn an_unmapped_id_admits_nobody() {
-        let admins = Admins { own_uid: OVERFLOW_ID, uids: vec![OVERFLOW_ID], gids: vec![OVERFLOW_ID] };
-        assert!(!admins.admit(&caller(OVERFLOW_ID, OVERFLOW_ID)));
-    }
-
-    #[test]
-    fn every_code_has_its_name_in_the_metrics() {
-        for (number, name) in GRPC_CODES.iter().enumerate() {
-            let code = Code::from_i32(i32::try_from(number).unwrap());
-            assert_eq!(code as usize, number);
-            assert!(format!("{code:?}").starts_with(&name[..2]) || *name == "OK", "{name}");
-        }
-        assert_eq!(GRPC_CODES.len(), 17);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::service::RoutesBuilder;
+use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -64,8 +64,18 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection);
     add_own(&mut routes, &services);
-    let routes = routes.routes();
-    let one = |socket, door| {
+    let running = run(routes.routes(), guard, [(sign, Door::Sign), (admin, Door::Admin)], &limits, &stop);
+    tokio::join!(running, report(health, ready, stop.clone())).0
+}
+
+async fn run(
+    routes: Routes,
+    guard: Guard,
+    [one, other]: [(Socket, Door); 2],
+    limits: &Limits,
+    stop: &CancellationToken,
+) -> Result<(), ServeError> {
+    let listen = |(socket, door)| {
         let (connections, accepted) = mpsc::channel(1);
         let server = Server::builder()
             .layer(guard.clone())
@@ -73,16 +83,14 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .add_routes(routes.clone());
-        let serving =
-            server.serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.clone().cancelled_owned());
-        (accept(socket, door, limits.connections, connections, stop.clone()), serving)
+            .add_routes(routes.clone())
+            .serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.clone().cancelled_owned());
+        (accept(socket, door, limits.connections, connections, stop.clone()), server)
     };
-    let ((accept_sign, serve_sign), (accept_admin, serve_admin)) = (one(sign, Door::Sign), one(admin, Door::Admin));
+    let ((accept_one, serve_one), (accept_other, serve_other)) = (listen(one), listen(other));
     let serving = async {
-        let done =
-            tokio::join!(accept_sign, accept_admin, serve_sign, serve_admin, report(health, ready, stop.clone()));
-        done.2.and(done.3).map_err(ServeError::Transport)
+        let done = tokio::join!(serve_one, serve_other, accept_one, accept_other);
+        done.0.and(done.1).map_err(ServeError::Transport)
     };
     let late = async {
         stop.cancelled().await;
@@ -157,3 +165,6 @@ const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// Finds peers that are stopped rather than gone, whose connections would count for ever.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The guard around a handler that never answers, and around one that answers at once.
+
+use tower_layer::Layer;
+
+use super::*;
+use crate::time::Timestamp;
+
+fn caller(uid: u32, gid: u32) -> Caller {
+    Caller { uid, gid, pid: None, executable: None }
+}
+
+#[test]
+fn the_admin_socket_admits_root_the_daemon_and_those_who_are_named() {
+    let admins = Admins { own_uid: 500, uids: vec![7], gids: vec![70] };
+    for (uid, gid) in [(0, 9), (500, 9), (7, 9), (9, 70)] {
+        assert!(admins.admit(&caller(uid, gid)), "{uid} {gid}");
+    }
+    for (uid, gid) in [(9, 9), (70, 7), (501, 500), (9, 0)] {
+        assert!(!admins.admit(&caller(uid, gid)), "{uid} {gid}");
+    }
+}
+
+#[test]
+fn an_unmapped_id_admits_nobody() {
+    let admins = Admins { own_uid: OVERFLOW_ID, uids: vec![OVERFLOW_ID], gids: vec![OVERFLOW_ID] };
+    assert!(!admins.admit(&caller(OVERFLOW_ID, OVERFLOW_ID)));
+}
+
+#[test]
+fn every_code_has_its_name_in_the_metrics() {
+    for (number, name) in GRPC_CODES.iter().enumerate() {
+        let code = Code::from_i32(i32::try_from(number).unwrap());
+        assert_eq!(code as usize, number);
+        assert!(format!("{code:?}").starts_with(&name[..2]) || *name == "OK", "{name}");
+    }
+    assert_eq!(GRPC_CODES.len(), 17);
+}
+
+/// Answers at once with that status, or never.
+#[derive(Clone)]
+struct Handler(Option<Code>);
+
+impl Service<http::Request<Body>> for Handler {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Answer {
+        assert!(request.extensions().get::<Call>().is_some(), "the guard names the caller");
+        let answer = self.0.map(|code| Status::new(code, "").into_http());
+        Box::pin(async move {
+            match answer {
+                Some(answer) => Ok(answer),
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+fn guarded(handler: Handler) -> (Guarded<Handler>, Arc<Metrics>) {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let clock = Clock::tokio(Timestamp::EPOCH);
+    let admins = Admins { own_uid: 500, ..Admins::default() };
+    (Guard::new(admins, clock, Arc::clone(&metrics), Duration::from_secs(30)).layer(handler), metrics)
+}
+
+fn request(door: Door, uid: u32, timeout: Option<&str>) -> http::Request<Body> {
+    let mut request = http::Request::new(Body::empty());
+    *request.uri_mut() = http::Uri::from_static("/presignd.v1.Signer/Presign");
+    request.extensions_mut().insert(Peer { caller: Arc::new(caller(uid, 1)), door });
+    if let Some(timeout) = timeout {
+        request.headers_mut().insert("grpc-timeout", timeout.parse().unwrap());
+    }
+    request
+}
+
+fn code(response: &http::Response<Body>) -> Code {
+    Status::from_header_map(response.headers()).unwrap().code()
+}
+
+fn handled(metrics: &Metrics, code: &str) -> u64 {
+    metrics.grpc_handled.with_label_values(&["presignd.v1.Signer", "Presign", code]).get()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_at_its_deadline_or_at_the_daemons() {
+    let (mut guarded, metrics) = guarded(Handler(None));
+    for (timeout, seconds) in [(Some("2S"), 2), (Some("1H"), 30), (None, 30), (Some("nonsense"), 30)] {
+        let started = tokio::time::Instant::now();
+        let response = guarded.call(request(Door::Sign, 7, timeout)).await.unwrap();
+        assert_eq!(code(&response), Code::DeadlineExceeded);
+        assert_eq!(started.elapsed().as_secs(), seconds, "{timeout:?}");
+    }
+    assert_eq!(handled(&metrics, "DeadlineExceeded"), 4);
+}
+
+#[tokio::test]
+async fn a_stranger_at_the_admin_socket_is_denied_before_any_handler() {
+    let (mut guarded, metrics) = guarded(Handler(None));
+    let response = guarded.call(request(Door::Admin, 7, None)).await.unwrap();
+    assert_eq!(code(&response), Code::PermissionDenied);
+    drop(response);
+    assert_eq!(handled(&metrics, "PermissionDenied"), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_gave_up_is_counted_as_canceled() {
+    let (mut guarded, metrics) = guarded(Handler(None));
+    drop(guarded.call(request(Door::Sign, 7, None)));
+    assert_eq!(handled(&metrics, "Canceled"), 1);
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_served_gets_no_label_of_its_own() {
+    let (mut guarded, metrics) = guarded(Handler(Some(Code::Unimplemented)));
+    let mut request = request(Door::Sign, 7, None);
+    *request.uri_mut() = http::Uri::from_static("/presignd.v1.Impact/Assess");
+    drop(guarded.call(request).await.unwrap());
+    assert_eq!(metrics.grpc_handled.with_label_values(&["unknown", "unknown", "Unimplemented"]).get(), 1);
+    assert!(!metrics.encode().contains("Impact"));
+}
