@@ -53,6 +53,11 @@ impl<S> Filtered<S> {
         &self.stream
     }
 
+    /// Whether the peer has yet to finish the client preface, with which HTTP/2 begins.
+    pub fn in_preface(&self) -> bool {
+        matches!(self.at, At::Preface(_))
+    }
+
     /// Walks bytes that were just read, rewriting in place. Gives back how many of them may be passed on; the others
     /// are the beginning of a block and are held.
     fn walk(&mut self, bytes: &mut [u8]) -> usize {

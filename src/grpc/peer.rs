@@ -6,10 +6,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tonic::transport::server::Connected;
 
 use super::authority::Filtered;
@@ -38,6 +40,8 @@ pub struct Peer {
 pub struct Connection {
     stream: Filtered<UnixStream>,
     peer: Peer,
+    /// Runs out on a peer that connects and says nothing. Afterwards HTTP/2's pings tell who is alive.
+    patience: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -46,7 +50,8 @@ impl Connection {
     /// When the kernel does not name the peer.
     pub fn new(stream: UnixStream, door: Door, place: OwnedSemaphorePermit) -> io::Result<Self> {
         let caller = Arc::new(caller(&stream)?);
-        Ok(Self { stream: Filtered::new(stream), peer: Peer { caller, door }, _place: place })
+        let patience = Some(Box::pin(tokio::time::sleep(PATIENCE)));
+        Ok(Self { stream: Filtered::new(stream), peer: Peer { caller, door }, patience, _place: place })
     }
 
     /// Who it is.
@@ -77,7 +82,12 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, out)
+        let this = self.get_mut();
+        this.patience.take_if(|_| !this.stream.in_preface());
+        if this.patience.as_mut().is_some_and(|patience| patience.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut this.stream).poll_read(context, out)
     }
 }
 
@@ -109,9 +119,13 @@ impl AsyncWrite for Connection {
 
 /// Longer paths are left out of the record rather than cut.
 const MAX_EXECUTABLE_BYTES: usize = 1024;
+/// A place is not kept for longer for a peer that does not speak.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[tokio::test]
@@ -124,5 +138,26 @@ mod tests {
             caller.executable,
             std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok())
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_loses_its_place() {
+        let places = Arc::new(tokio::sync::Semaphore::new(2));
+        let mut read = [0; 64];
+        for (said, patient) in
+            [(&b""[..], false), (b"PRI * HTTP/2.0\r\n\r\n", false), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true)]
+        {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            let mut connection = Connection::new(ours, Door::Sign, place).unwrap();
+            theirs.write_all(said).await.unwrap();
+            let talk = async {
+                while connection.read(&mut read).await? > 0 {}
+                io::Result::Ok(())
+            };
+            let outcome = tokio::time::timeout(PATIENCE * 2, talk).await;
+            assert_eq!(outcome.is_err(), patient, "{outcome:?}");
+        }
+        assert_eq!(places.available_permits(), 2);
     }
 }

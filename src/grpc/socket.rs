@@ -17,7 +17,8 @@ use tokio::net::UnixListener;
 #[derive(Debug)]
 pub struct Socket {
     listener: UnixListener,
-    file: Option<Bound>,
+    /// Held for its drop.
+    _file: Option<Bound>,
 }
 
 /// What was made in the file system, and the lock that says that it is in use.
@@ -59,7 +60,7 @@ impl Socket {
             Ok((UnixListener::from_std(listener)?, (metadata.dev(), metadata.ino())))
         })();
         let (listener, identity) = made.map_err(failed("set up"))?;
-        Ok(Self { listener, file: Some(Bound { path: path.to_owned(), identity, _lock: lock }) })
+        Ok(Self { listener, _file: Some(Bound { path: path.to_owned(), identity, _lock: lock }) })
     }
 
     /// Takes over a socket that somebody else bound, such as systemd. Its file is theirs.
@@ -68,7 +69,7 @@ impl Socket {
     /// When it cannot be made non-blocking. Needs a runtime.
     pub fn from_listener(listener: net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: UnixListener::from_std(listener)?, file: None })
+        Ok(Self { listener: UnixListener::from_std(listener)?, _file: None })
     }
 
     pub(super) fn listener(&self) -> &UnixListener {
