@@ -187,7 +187,7 @@ struct Signed {
 fn sign(identity: &Identity, live: &Live, ask: &Ask, region: Region, signing: Signing) -> Result<Signed, Error> {
     let Signing { id, at, ttl } = signing;
     let s3 = identity.s3();
-    let target = Target { region: region.clone(), endpoint: s3.endpoint.clone(), addressing: s3.addressing };
+    let target = Target { region: region.clone(), endpoint: s3.endpoint(), addressing: s3.addressing };
     match &ask.what {
         Signable::Request(request) => {
             let tag = ask.tag.then(|| id.to_string());
