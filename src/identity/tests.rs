@@ -175,6 +175,7 @@ async fn the_pause_delays_a_caller_and_fails_none() {
 #[tokio::test]
 async fn a_source_that_repeats_itself_makes_no_generation_and_no_busy_loop() {
     let kit = Kit::new(&[Turn::Fresh(600), Turn::Same], Some(590)).await;
+    kit.identity.renew().await.unwrap();
     kit.seconds(500).await;
     assert_eq!(kit.generation(), Some(1));
     assert!((2..=40).contains(&kit.asked()), "asked {} times in 500 s", kit.asked());
