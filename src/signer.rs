@@ -98,7 +98,7 @@ impl Signer {
             url.push_str(part);
         }
         let path_at = url.len();
-        url.push_str(&place.base);
+        url.push_str(place.base);
         canonical::path(&mut url, &place, request.key());
         let path_ends = url.len();
         url.push('?');

@@ -1,5 +1,7 @@
 //! Identities against an STS on loopback: what is asked, what becomes of it, and what stands in the registry.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 mod support;
 
 use std::path::Path;

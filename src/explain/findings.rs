@@ -139,6 +139,6 @@ pub(super) fn of(url: &Explanation, parts: &Parts<'_>) -> Vec<Finding> {
         holds.then_some(Finding { severity, reason, message })
     };
     let mut findings: Vec<Finding> = rows.into_iter().filter_map(holds).collect();
-    findings.sort_by(|one, other| other.severity.cmp(&one.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }

@@ -26,7 +26,7 @@ pub(super) enum Lent {
     /// Of another identity.
     Live(Arc<Live>),
     /// Of the chain.
-    Found(Minted),
+    Found(Box<Minted>),
 }
 
 impl Lent {
@@ -59,7 +59,7 @@ impl Base {
     async fn lend_if(&self, current_will_do: bool) -> Result<Lent, RenewError> {
         match self {
             Self::Nobody => Err(RenewError::new(BASE, "this source has no base")),
-            Self::Chain(chain) => chain.mint().await.map(Lent::Found),
+            Self::Chain(chain) => chain.mint().await.map(|minted| Lent::Found(Box::new(minted))),
             Self::Other(bound) => {
                 let Some(base) = bound.get().and_then(Weak::upgrade) else {
                     return Err(RenewError::new(BASE, "the base identity is gone; the configuration was reloaded"));
