@@ -165,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_the_end_cuts_off_is_left_alone() {
+        // "0", "-", and five bits that padding would make a "%".
+        let mut value = [0b0000_0010, 0b1100_1010];
+        soften_coded(&mut value);
+        assert_eq!(value, [0b0000_0010, 0b1100_1010]);
+    }
+
+    #[test]
     fn every_way_to_write_the_field_is_found() {
         let named =
             [&b"\x41"[..], b"\x01", b"\x11", b"\x40\x0a:authority", b"\x10\x88\xb8\x3b\x53\x39\xec\x32\x7d\x7f"];

@@ -22,7 +22,7 @@ fn headers(authority: &str, first: u8, flags: u8, padding: u8) -> Vec<u8> {
         payload.push(padding);
     }
     if flags & PRIORITY != 0 {
-        payload.extend(*b"%/%/%");
+        payload.extend(*b"\0\0\0\x01\x10");
     }
     payload.extend(block(authority, first));
     if flags & PADDED != 0 {
