@@ -11,7 +11,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 
 use super::container::Container;
-use super::error::{ENVIRONMENT, NO_CREDENTIALS, PROFILE, RenewError};
+use super::error::{ENVIRONMENT, NO_CREDENTIALS, PROFILE, RenewError, TIMEOUT};
 use super::instance::Instance;
 use super::mint::{Mint, Minted, Minting, of_static};
 use super::sts::Sts;
@@ -88,7 +88,12 @@ impl FromProfile {
         if let Some(files) = self.files() {
             builder = builder.profile_files(files);
         }
-        let found = match builder.build().provide_credentials().await {
+        let provider = builder.build();
+        let Ok(looked) = tokio::time::timeout(LOOK, provider.provide_credentials()).await else {
+            let message = "the profile gave nothing in time; see that its credential_process or SSO answers";
+            return Err(RenewError::new(TIMEOUT, message));
+        };
+        let found = match looked {
             Ok(found) => found,
             Err(CredentialsError::CredentialsNotLoaded(_)) => return Ok(None),
             Err(error) => {
@@ -202,6 +207,11 @@ impl Mint for Chain {
         self.web.as_ref().filter(|_| self.from_web.load(Ordering::Relaxed)).and_then(|web| web.fresh())
     }
 
+    /// All but the web identity are read, and somebody else replaces what is there.
+    fn poll(&self) -> Option<Duration> {
+        (!self.from_web.load(Ordering::Relaxed)).then_some(LOOK_AGAIN)
+    }
+
     fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         self.environment.name(minted)
     }
@@ -209,3 +219,5 @@ impl Mint for Chain {
 
 /// A profile's files may change under us.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// The longest that a profile may take: a `credential_process` may ask a server of its own.
+const LOOK: Duration = Duration::from_secs(60);

@@ -28,6 +28,10 @@ impl Container {
     fn url(&self) -> Result<(String, CredentialKind), RenewError> {
         let environment = &self.aws.environment;
         if let Some(path) = environment.get(RELATIVE) {
+            // Anything else in front would become a part of the host.
+            if !path.starts_with('/') {
+                return Err(RenewError::new(ENVIRONMENT, format!("{RELATIVE} must begin with a slash")));
+            }
             return Ok((format!("http://169.254.170.2{path}"), CredentialKind::EcsTask));
         }
         let Some(url) = environment.get(FULL) else {
@@ -35,16 +39,13 @@ impl Container {
                 format!("neither {RELATIVE} nor {FULL} is set; this is no ECS task and no pod with an identity");
             return Err(RenewError::new(ENVIRONMENT, message));
         };
-        let host = url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
-        let host = host.unwrap_or_default().to_ascii_lowercase();
-        let bare = if host.starts_with('[') { host.split_inclusive(']').next() } else { host.split(':').next() };
-        let bare = bare.unwrap_or_default();
+        let host = host(url);
         // As in AWS's tools: a secret comes over TLS or from beside us.
-        if !url.starts_with("https://") && !BESIDE.contains(&bare) && !bare.starts_with("127.") {
-            let message = format!("{FULL} names {bare:?}, which is neither https nor a metadata or loopback address");
+        if !url.starts_with("https://") && !is_beside(&host) {
+            let message = format!("{FULL} names {host:?}, which is neither https nor a metadata or loopback address");
             return Err(RenewError::new(ENVIRONMENT, message));
         }
-        let pod = matches!(bare, "169.254.170.23" | "[fd00:ec2::23]");
+        let pod = matches!(host.as_str(), "169.254.170.23" | "[fd00:ec2::23]");
         Ok((url.to_owned(), if pod { CredentialKind::PodIdentity } else { CredentialKind::EcsTask }))
     }
 
@@ -83,9 +84,25 @@ impl Mint for Container {
         Box::pin(self.get())
     }
 
+    fn poll(&self) -> Option<Duration> {
+        Some(LOOK_AGAIN)
+    }
+
     fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(self.sts.name_principal(minted))
     }
+}
+
+/// The host of a URL, without port; empty when it names a user, for then the host is not where it seems.
+fn host(url: &str) -> String {
+    let authority = url.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let authority = authority.filter(|authority| !authority.contains(['@', '\\'])).unwrap_or_default();
+    let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
+    authority[..end.unwrap_or(authority.len())].to_ascii_lowercase()
+}
+
+fn is_beside(host: &str) -> bool {
+    BESIDE.contains(&host) || host.parse().is_ok_and(|address: std::net::Ipv4Addr| address.is_loopback())
 }
 
 /// What metadata endpoints answer: ECS, Pod Identity and IMDS alike.
@@ -128,6 +145,8 @@ const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 const BESIDE: &[&str] = &["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost", "[::1]"];
+/// How often metadata is looked at: a longer session may be there hours before ours ends (SEMANTICS.md 2.3).
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const TIME: Duration = Duration::from_secs(5);
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -162,5 +181,23 @@ mod tests {
             end(r#"{"Code":"AssumeRoleUnauthorizedAccess"}"#).is_err_and(|problem| problem.contains("Unauthorized"))
         );
         assert!(end("{}").is_err() && end("<html>").is_err());
+    }
+
+    #[test]
+    fn only_what_is_beside_us_is_asked_without_tls() {
+        for url in ["http://127.0.0.1:80/v1", "http://localhost/", "http://169.254.170.23/v1", "http://[::1]:8080/x"] {
+            assert!(is_beside(&host(url)), "{url}");
+        }
+        let others = [
+            "http://127.example.com/",
+            "http://127.0.0.1.example.com/",
+            "http://localhost:x@example.com/",
+            "http://example.com?localhost",
+            "http://example.com\\@localhost/",
+            "127.0.0.1",
+        ];
+        for url in others {
+            assert!(!is_beside(&host(url)), "{url}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! (SEMANTICS.md 2.4).
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use aws_config::imds::Client;
 use aws_config::provider_config::ProviderConfig;
@@ -9,7 +10,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::http_client_fn;
 use tokio::sync::OnceCell;
 
-use super::container::read;
+use super::container::{LOOK_AGAIN, read};
 use super::error::{METADATA, RenewError};
 use super::mint::{Mint, Minted, Minting};
 use super::sts::Sts;
@@ -78,6 +79,10 @@ fn hint(problem: &str) -> String {
 impl Mint for Instance {
     fn mint(&self) -> Minting<'_> {
         Box::pin(self.get())
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        Some(LOOK_AGAIN)
     }
 
     fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {

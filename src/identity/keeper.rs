@@ -248,8 +248,9 @@ fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1).max(bound.mul_f64(fastrand::f64()))
 }
 
-/// The longest that one attempt may take, base and budget included.
-const ATTEMPT: Duration = Duration::from_secs(90);
+/// The longest that one attempt may take. Each source bounds its own calls far below; this is for what it waits for, the
+/// base's pause and the budget, which may delay a caller and must not fail it.
+const ATTEMPT: Duration = Duration::from_secs(600);
 /// Part of the headroom by which a renewal may come earlier, so that many daemons do not come together.
 const JITTER: f64 = 0.1;
 const BACKOFF_FIRST: Duration = Duration::from_secs(2);

@@ -1,8 +1,8 @@
 //! The budget of calls to STS, all identities together. Delays a call, never refuses one.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -11,7 +11,8 @@ use crate::clock::Clock;
 pub(super) struct Budget {
     clock: Clock,
     each: Duration,
-    /// When all that was taken will have been earned.
+    /// When all that was taken will have been earned. Who waits holds the lock, so that calls go in the order in which
+    /// they came.
     earned_at: Mutex<Option<Instant>>,
 }
 
@@ -20,17 +21,14 @@ impl Budget {
         Self { clock, each: MINUTE / calls_per_minute.max(1), earned_at: Mutex::new(None) }
     }
 
-    /// Waits for room for one call. A wait that is given up keeps its place: the next waits the longer, no call is lost.
+    /// Waits for room for one call. A wait that is given up takes nothing: calls that are never made must not make
+    /// others wait.
     pub(super) async fn take(&self) {
+        let mut earned_at = self.earned_at.lock().await;
         let now = self.clock.monotonic();
-        let earned_at = {
-            let mut earned_at = self.earned_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = earned_at.map_or(now, |at| at.max(now)) + self.each;
-            *earned_at = Some(next);
-            next
-        };
-        let wait = earned_at.saturating_duration_since(now).saturating_sub(MINUTE);
-        tokio::time::sleep(wait).await;
+        let next = earned_at.map_or(now, |at| at.max(now)) + self.each;
+        tokio::time::sleep(next.saturating_duration_since(now).saturating_sub(MINUTE)).await;
+        *earned_at = Some(next);
     }
 }
 
@@ -49,6 +47,21 @@ mod tests {
             budget.take().await;
         }
         assert_eq!(clock.monotonic() - began, Duration::ZERO);
+        budget.take().await;
+        assert_eq!((clock.monotonic() - began).as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_given_up_makes_nobody_wait() {
+        let clock = Clock::tokio(Timestamp::EPOCH);
+        let (budget, began) = (Budget::new(clock.clone(), 6), clock.monotonic());
+        for _ in 0..6 {
+            budget.take().await;
+        }
+        for _ in 0..5 {
+            let given_up = tokio::time::timeout(Duration::from_secs(1), budget.take()).await;
+            assert!(given_up.is_err());
+        }
         budget.take().await;
         assert_eq!((clock.monotonic() - began).as_secs(), 10);
     }
