@@ -43,7 +43,7 @@ const MAX_BUCKETS: usize = 10_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Grant, Grants, Identities, Operations, Who};
+    use crate::access::{BucketPattern, Grant, Grants, Identities, Operations, Who};
     use crate::s3::form::{Form, Signable, Target};
     use crate::s3::{Addressing, Bucket, KeyPrefix};
     use crate::session::IdentityName;
@@ -58,8 +58,8 @@ mod tests {
             name: None,
             who: Who::Any,
             identities: Identities::All,
-            buckets: Vec::new(),
-            prefixes: Vec::new(),
+            buckets: vec![BucketPattern::StartsWith(String::new())],
+            prefixes: vec![KeyPrefix::default()],
             operations: Operations::All,
             max_expires_in: Ttl::MAX,
             rate: Some(Rate { per_second: 1, burst: 1 }),
