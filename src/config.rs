@@ -103,13 +103,13 @@ pub enum LogFormat {
 /// `[limits]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Items of one `PresignBatch`, 1 to 10,000.
+    /// Items of one `PresignBatch`, 1 to 1,000.
     pub batch_items: usize,
-    /// Items of one `PresignStream` on their way at the same time, 1 to 10,000.
+    /// Items of one `PresignStream` that are signed and recorded together, 1 to 256.
     pub stream_items: usize,
     /// Calls that one connection may have open at the same time, 1 to 10,000.
     pub calls_per_connection: u32,
-    /// Connections of both sockets together, 1 to 100,000; the next is closed at once.
+    /// Connections of each socket, 1 to 100,000; the next is closed at once.
     pub connections: usize,
     /// The longest that a call may take, whatever deadline its client sets: 1 s to 5 min.
     pub call: Duration,

@@ -204,8 +204,8 @@ impl LimitsTable {
     fn check(self) -> Result<Limits, Error> {
         let seconds = Duration::from_secs;
         Ok(Limits {
-            batch_items: number("limits.batch_items", self.batch_items, 1000, 1..=10_000)?,
-            stream_items: number("limits.stream_items", self.stream_items, 64, 1..=10_000)?,
+            batch_items: number("limits.batch_items", self.batch_items, 1000, 1..=1000)?,
+            stream_items: number("limits.stream_items", self.stream_items, 64, 1..=256)?,
             calls_per_connection: number("limits.calls_per_connection", self.calls_per_connection, 128, 1..=10_000)?,
             connections: number("limits.connections", self.connections, 1024, 1..=100_000)?,
             call: length("limits.call", self.call, seconds(30), seconds(1)..=seconds(300))?,

@@ -121,9 +121,14 @@ pub enum BindError {
 }
 
 fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
-    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) else {
+    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
+    if let Ok(there) = fs::metadata(directory) {
+        // Its mode is somebody's choice, or that of an earlier configuration.
+        if !there.mode() & directory_mode(mode) != 0 {
+            tracing::warn!(directory = %directory.display(), "its mode keeps some from the socket whom the socket's mode admits");
+        }
         return Ok(());
-    };
+    }
     if let Some(above) = directory.parent() {
         DirBuilder::new().recursive(true).mode(0o755).create(above)?;
     }

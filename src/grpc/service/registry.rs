@@ -100,3 +100,32 @@ fn own_only(call: &Call, filter: &mut Filter) -> Result<(), Error> {
 fn refused_within(message: &str, refused: Refused) -> Error {
     Refused::new(format!("{message}.{}", refused.field), refused.problem).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::access::Caller;
+    use crate::grpc::peer::{Door, Peer};
+
+    fn call(door: Door) -> Call {
+        let caller = Arc::new(Caller { uid: 7, gid: 7, pid: None, executable: None });
+        Call::new(&Peer { caller, door }, None, tokio::time::Instant::now(), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn on_the_signing_socket_a_caller_sees_its_own_records_only() {
+        let (sign, admin) = (call(Door::Sign), call(Door::Admin));
+        assert!(sign.sees(7) && !sign.sees(8) && !sign.sees(0));
+        assert!(admin.sees(7) && admin.sees(8));
+        let mut filter = Filter::default();
+        own_only(&sign, &mut filter).unwrap();
+        assert_eq!(filter.uid, Some(7));
+        let mut filter = Filter { uid: Some(8), ..Filter::default() };
+        assert!(matches!(own_only(&sign, &mut filter), Err(Error::NotAdmitted(_))));
+        own_only(&admin, &mut filter).unwrap();
+        assert_eq!(filter.uid, Some(8));
+    }
+}
