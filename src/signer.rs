@@ -169,3 +169,6 @@ pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SIGNATURE_CHARACTERS: usize = 64;
 /// More than scheme, base path, credential scope, names of parameters, tag and signature ever take.
 const FIXED_PARTS: usize = 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! AWS's published examples: the presigned GET of the SigV4 documentation, and the POST policy of the S3 API reference.
+//! AWS's published presigned GET. The examples that no URL shows are in `tests/vectors/`; `src/signer/tests.rs` reads them.
 
 use presignd::s3::operation::Method;
 use presignd::s3::request::{Headers, Request};

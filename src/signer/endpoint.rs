@@ -34,12 +34,13 @@ impl Endpoint {
         let (authority, base_path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let own_port = if scheme == "https" { ":443" } else { ":80" };
         let authority = authority.strip_suffix(own_port).unwrap_or(authority);
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-        if authority.is_empty() || !authority.bytes().all(legal) {
+        if !is_authority(authority) {
             return refuse("must name a host, and a port if need be, and nothing else before the path");
         }
-        if base_path.bytes().any(|byte| matches!(byte, b'?' | b'#' | b'%') || !byte.is_ascii_graphic()) {
-            return refuse("must not have a query, a fragment, or encoded characters");
+        // What a URL would encode, and what programs would collapse, cannot be signed as it stands.
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !base_path.bytes().all(legal) || base_path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return refuse("must have a path of letters, digits, '-', '.', '_' and '~' only, or none");
         }
         let base_path = base_path.trim_end_matches('/').to_owned();
         Ok(Self::Custom { scheme: scheme.to_owned(), authority: authority.to_ascii_lowercase(), base_path })
@@ -71,8 +72,25 @@ pub(super) fn resolve<'a>(
         (Endpoint::Aws, Bucket::AccessPoint(point)) => {
             refuse_if(addressing.accelerate, "accelerate", "does not work with access points")?;
             refuse_if(addressing.style == Style::Path, "style", "cannot be path for an access point")?;
+            if key.is_some_and(|key| key.as_str() == "soap") {
+                return Err(Refused::new(
+                    "key",
+                    "\"soap\" is reached in path style only, which access points have not",
+                ));
+            }
+            if target.region != point.region {
+                let problem = format!("is {}, but the access point is in {}", target.region, point.region);
+                return Err(Refused::new("region", problem));
+            }
+            let partition = Partition::of(&point.region);
+            if point.partition != partition.name {
+                let problem =
+                    format!("names the partition {}, but its region is in {}", point.partition, partition.name);
+                return Err(Refused::new("bucket", problem));
+            }
+            refuse_if(addressing.fips && !partition.fips, "fips", "has no endpoints in this region's partition")?;
             let (fips, stack) = (if addressing.fips { "-fips" } else { "" }, stack(addressing));
-            let suffix = Partition::of(&point.region).suffix;
+            let suffix = partition.suffix;
             let (name, account, region) = (&point.name, &point.account, &point.region);
             let host = format!("{name}-{account}.s3-accesspoint{fips}{stack}.{region}.{suffix}");
             Ok(Place { scheme: "https", host, base: "", bucket_in_path: None, region })
@@ -86,11 +104,12 @@ pub(super) fn resolve<'a>(
                 refuse_if(set, field, "does not work with a custom endpoint_url")?;
             }
             let virtual_host = style == Style::VirtualHost;
-            refuse_if(
-                virtual_host && !name.is_dns_compatible(),
-                "style",
-                "cannot be virtual-host for this bucket's name",
-            )?;
+            refuse_if(virtual_host && is_address(authority), "style", "cannot be virtual-host for an IP address")?;
+            // Without TLS no certificate minds a name with dots.
+            let covered = name.is_dns_compatible() && (scheme == "http" || !name.as_str().contains('.'));
+            refuse_if(virtual_host && !covered, "style", "cannot be virtual-host for this bucket's name")?;
+            let soap = key.is_some_and(|key| key.as_str() == "soap");
+            refuse_if(virtual_host && soap, "style", "cannot be virtual-host for the key \"soap\"")?;
             let host = if virtual_host { format!("{}.{authority}", name.as_str()) } else { authority.clone() };
             let bucket_in_path = (!virtual_host).then_some(name.as_str());
             Ok(Place { scheme, host, base: base_path, bucket_in_path, region: &target.region })
@@ -122,6 +141,7 @@ fn aws<'a>(
             "accelerate",
             "needs virtual-host style and a bucket name without dots",
         )?;
+        refuse_if(name.as_str().ends_with("-s3alias"), "accelerate", "does not work with access points")?;
         refuse_if(!partition.accelerate, "accelerate", "is not offered in this region's partition")?;
         let host = format!("{}.s3-accelerate{stack}.{suffix}", name.as_str());
         return Ok(Place { scheme: "https", host, base: "", bucket_in_path: None, region });
@@ -149,8 +169,35 @@ fn refuse_if(refused: bool, field: &str, problem: &str) -> Result<(), Refused> {
     if refused { Err(Refused::new(format!("addressing.{field}"), problem)) } else { Ok(()) }
 }
 
+/// A host name or an address, with a port or without.
+fn is_authority(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        // The last colon of `[::1]` is not that of a port.
+        Some((host, port)) if !port.ends_with(']') => {
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits || port.parse().unwrap_or(0u16) == 0 {
+                return false;
+            }
+            host
+        }
+        _ => authority,
+    };
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(legal);
+    is_address(host) || host.len() <= 253 && host.split('.').all(label)
+}
+
+/// Whether a host, with a port or without, is an IP address: nothing can stand before it.
+fn is_address(authority: &str) -> bool {
+    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => authority.split(':').next().is_some_and(|host| host.parse::<std::net::Ipv4Addr>().is_ok()),
+    }
+}
+
 /// A group of regions with names and credentials of its own (AWS's endpoint rules, SEMANTICS.md 3.6).
 struct Partition {
+    name: &'static str,
     prefix: &'static str,
     suffix: &'static str,
     fips: bool,
@@ -171,22 +218,26 @@ pub fn dns_suffix(region: &Region) -> &'static str {
 }
 
 const fn partition(
+    name: &'static str,
     prefix: &'static str,
     suffix: &'static str,
     fips: bool,
     dual_stack: bool,
     accelerate: bool,
 ) -> Partition {
-    Partition { prefix, suffix, fips, dual_stack, accelerate }
+    Partition { name, prefix, suffix, fips, dual_stack, accelerate }
 }
 
 const PARTITIONS: &[Partition] = &[
-    partition("cn-", "amazonaws.com.cn", false, true, false),
-    partition("us-gov-", "amazonaws.com", true, true, true),
-    partition("us-isob-", "sc2s.sgov.gov", true, false, true),
-    partition("us-isof-", "csp.hci.ic.gov", true, false, true),
-    partition("eu-isoe-", "cloud.adc-e.uk", true, false, true),
-    partition("us-iso-", "c2s.ic.gov", true, false, true),
-    partition("eusc-", "amazonaws.eu", true, true, true),
-    partition("", "amazonaws.com", true, true, true),
+    partition("aws-cn", "cn-", "amazonaws.com.cn", false, true, false),
+    partition("aws-us-gov", "us-gov-", "amazonaws.com", true, true, true),
+    partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", true, false, true),
+    partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", true, false, true),
+    partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", true, false, true),
+    partition("aws-iso", "us-iso-", "c2s.ic.gov", true, false, true),
+    partition("aws-eusc", "eusc-", "amazonaws.eu", true, true, true),
+    partition("aws", "", "amazonaws.com", true, true, true),
 ];
+
+#[cfg(test)]
+mod tests;

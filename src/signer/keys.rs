@@ -46,6 +46,11 @@ impl SigningKeys {
         keys.push(Arc::clone(&key));
         key
     }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 impl SigningKey {

@@ -39,7 +39,11 @@ pub(super) fn presign(
     let (target, target_condition) = match &form.target {
         // S3 fills the name in before it compares, so what comes before it is all that can be asked of the key.
         Target::Key(target) => match target.as_str().split_once(FILE_NAME) {
-            Some((before, _)) => (target.as_str().to_owned(), json!(["starts-with", "$key", before])),
+            Some((before, "")) => (target.as_str().to_owned(), json!(["starts-with", "$key", before])),
+            Some(_) => {
+                let problem = "must end with ${filename}: S3 cannot be told to insist on what follows it";
+                return Err(Refused::new("key", problem));
+            }
             None => (target.as_str().to_owned(), json!({ "key": target.as_str() })),
         },
         Target::StartsWith(prefix) => {
@@ -51,7 +55,10 @@ pub(super) fn presign(
     let mut conditions: Vec<Value> = vec![json!({ "bucket": bucket.as_str() }), target_condition];
     for (name, value) in &form.fields {
         fields.push((name.clone(), Zeroizing::new(value.clone())));
-        conditions.push(json!({ name.as_str(): value }));
+        // S3 looks at no such field, and so at no condition on one.
+        if !name.to_ascii_lowercase().starts_with("x-ignore-") {
+            conditions.push(json!({ name.as_str(): value }));
+        }
     }
     for (name, prefix) in &form.starts_with {
         conditions.push(json!(["starts-with", format!("${name}"), prefix]));
@@ -75,6 +82,9 @@ pub(super) fn presign(
     let fingerprint = Fingerprint::of(&signature);
     fields.push(("policy".to_owned(), policy));
     fields.push(("x-amz-signature".to_owned(), signature));
+    if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_BYTES {
+        return Err(Refused::new("fields", "make a form of more than the 20,000 bytes that S3 takes beside the file"));
+    }
     let path = place.bucket_in_path.map_or("/".to_owned(), |bucket| format!("/{bucket}"));
     let url = format!("{}://{}{}{path}", place.scheme, place.host, place.base);
     Ok(PresignedForm { url, fields, host: place.host.clone(), fingerprint })
@@ -82,3 +92,5 @@ pub(super) fn presign(
 
 /// What S3 replaces by the name of the file that the user picked.
 const FILE_NAME: &str = "${filename}";
+/// What a form may weigh beside its file (SEMANTICS.md 3.9).
+const MAX_BYTES: usize = 20_000;
