@@ -12,6 +12,7 @@ pub mod identities;
 pub mod json;
 pub mod length;
 pub mod line;
+pub mod online;
 pub mod out;
 pub mod post;
 pub mod presign;
@@ -29,6 +30,7 @@ use clap::{Parser, Subcommand};
 use connect::Globals;
 use exit::{Exit, Failure};
 
+use crate::aws::Environment;
 use crate::config::Surroundings;
 
 /// Signs S3 URLs, says how long each one lives, and records every one it issues.
@@ -73,6 +75,12 @@ pub fn surroundings(variables: impl IntoIterator<Item = (OsString, OsString)>) -
         variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let named: HashMap<String, String> = named.collect();
     Surroundings::read(rustix::process::geteuid().as_raw(), |name| named.get(name).cloned())
+}
+
+/// The environment as other tools of AWS read it; what is not UTF-8 is not there.
+pub fn environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
+    let named = |(name, value): (OsString, OsString)| name.into_string().ok().zip(value.into_string().ok());
+    variables.into_iter().filter_map(named).collect()
 }
 
 /// Reads the command line.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use presignd::aws::Environment;
 use presignd::cli::{self, Verb, exit::Exit};
 use presignd::config::Surroundings;
 use presignd::daemon;
@@ -33,9 +32,7 @@ fn main() -> ExitCode {
 
 /// The daemon, on a runtime of its own.
 fn serve_until_told(config: Option<PathBuf>, around: Surroundings) -> ExitCode {
-    let utf8 =
-        |(name, value): (std::ffi::OsString, std::ffi::OsString)| name.into_string().ok().zip(value.into_string().ok());
-    let environment: Environment = std::env::vars_os().filter_map(utf8).collect();
+    let environment = cli::environment(std::env::vars_os());
     let served = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(daemon::serve(config, around, environment)),
         Err(error) => {

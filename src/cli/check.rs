@@ -1,4 +1,5 @@
 //! `presignd check`: reads a configuration as the daemon would, and answers what it would allow. Signs nothing.
+//! Asks AWS only with `--online`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::connect::Globals;
 use super::exit::{Exit, Failure};
 use super::out::{self, Format, Sheet};
-use super::{flags, say};
+use super::{flags, online, say};
 use crate::access::{Caller, Denied, Permit};
 use crate::config::{Config, Surroundings};
 use crate::s3::form::Signable;
@@ -16,13 +17,18 @@ use crate::s3::operation::{Method, Operation};
 use crate::s3::request::{Headers, Request};
 use crate::s3::{Addressing, Bucket, ObjectKey, Refused};
 use crate::session::IdentityName;
+use crate::telemetry;
 
 /// Check a configuration, and ask what it allows; needs no daemon.
 #[derive(Debug, Clone, clap::Args)]
+#[command(group(clap::ArgGroup::new("question").args(["can", "online"])))]
 pub struct Check {
     /// The configuration; left out, what a daemon without one would do
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Get a session for each identity from AWS, and say whose it is: exit code 0, or 254 when any fails
+    #[arg(long)]
+    pub online: bool,
     /// Ask whether a caller may sign for this object or bucket: exit code 0 or 254
     #[arg(long, value_name = "S3URI", value_parser = flags::s3_uri)]
     pub can: Option<(String, String)>,
@@ -32,8 +38,8 @@ pub struct Check {
     /// Ask for this group id [default: yours]
     #[arg(long, value_name = "GID", requires = "can")]
     pub as_gid: Option<u32>,
-    /// Ask for this identity [default: the configuration's]
-    #[arg(long, value_name = "NAME", requires = "can")]
+    /// Ask for this identity [default: the configuration's default; with --online all]
+    #[arg(long, value_name = "NAME", requires = "question")]
     pub identity: Option<String>,
     /// Ask for this operation [default: GetObject]
     #[arg(long, value_name = "NAME", requires = "can", value_parser = operation)]
@@ -53,25 +59,38 @@ impl Check {
     /// Reads and answers.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let config = read(self.config.as_deref(), around)?;
+        telemetry::check_filter(&config.log.filter).map_err(|error| Failure::surroundings(error.to_string()))?;
         let format = globals.output.unwrap_or(Format::Table);
         match &self.can {
-            None => Ok(summary(&config, around, format)?),
             Some((bucket, key)) => self.ask(&config, bucket, key, format),
+            None if self.online => {
+                let only = self.named(&config)?;
+                let environment = super::environment(std::env::vars_os());
+                online::run(config, only.as_ref(), environment, globals.timeout.duration(), format).await
+            }
+            None => Ok(summary(&config, around, format)?),
         }
     }
 
+    /// The identity that `--identity` names.
+    fn named(&self, config: &Config) -> Result<Option<IdentityName>, Failure> {
+        let Some(name) = &self.identity else { return Ok(None) };
+        let name = IdentityName::parse(name).map_err(|error| Failure::usage(format!("--identity: {error}")))?;
+        if config.identities.contains_key(&name) {
+            return Ok(Some(name));
+        }
+        Err(Failure::usage(format!("no identity is called {:?} in this configuration", name.as_str()))
+            .with(format!("it has {}", names(config).join(", "))))
+    }
+
     fn ask(&self, config: &Config, bucket: &str, key: &str, format: Format) -> Result<(), Failure> {
-        let identity = match &self.identity {
-            Some(name) => IdentityName::parse(name).map_err(|error| Failure::usage(format!("--identity: {error}")))?,
+        let identity = match self.named(config)? {
+            Some(name) => name,
             None => config
                 .default_identity
                 .clone()
                 .ok_or_else(|| Failure::usage("the configuration has no default_identity; name one with --identity"))?,
         };
-        if !config.identities.contains_key(&identity) {
-            return Err(Failure::usage(format!("no identity is called {:?} in this configuration", identity.as_str()))
-                .with(format!("it has {}", names(config).join(", "))));
-        }
         let what = self.request(bucket, key).map_err(|refused| Failure::usage(refused.to_string()))?;
         let caller = Caller {
             uid: self.as_uid.unwrap_or_else(|| rustix::process::getuid().as_raw()),
