@@ -29,7 +29,7 @@ pub struct Explanation {
     pub region: String,
     /// From the credential scope.
     pub service: String,
-    /// As the URL has it.
+    /// In lower case, with its port where it has one.
     pub host: String,
     /// Read from host or path; empty where neither tells.
     pub bucket: String,
@@ -83,13 +83,14 @@ impl State {
 /// Names `url` when the text is not a URL with a query, or is over [`MAX_TEXT`] bytes.
 pub fn explain(text: &str, now: Timestamp) -> Result<Explanation, Refused> {
     let parts = Parts::of_url(text)?;
-    let (bucket, key) = place::bucket_and_key(parts.host, &parts.path);
+    let host = parts.host.to_ascii_lowercase();
+    let (bucket, key) = place::bucket_and_key(&host, &parts.path);
     let mut explanation = Explanation {
-        host: parts.host.to_owned(),
+        host,
         bucket,
         key,
         has_session_token: parts.value("X-Amz-Security-Token").is_some(),
-        query: parts.unsigned_names().collect(),
+        query: parts.shown().collect(),
         ..Explanation::default()
     };
     if let Some(algorithm) = parts.value("X-Amz-Algorithm") {

@@ -1,6 +1,6 @@
 //! What is wrong with a URL, or worth knowing of it. Facts that AWS does not confirm are worded as such.
 
-use super::place::is_aws;
+use super::place::{is_aws, region_in_host};
 use super::text::Parts;
 use super::{Explanation, State};
 
@@ -39,7 +39,18 @@ pub(super) fn of(url: &Explanation, parts: &Parts<'_>) -> Vec<Finding> {
     let twice = ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signature", "X-Amz-Security-Token"];
     let dots = url.key.split('/').any(|segment| matches!(segment, "." | ".."));
     let rows = [
-        (!v2 && !v4, Error, "NOT_PRESIGNED", "no signature parameters: this is a plain URL"),
+        (
+            !v2 && !v4,
+            Error,
+            "NOT_PRESIGNED",
+            "no X-Amz-Algorithm of SigV4 and no key of SigV2: S3 takes this for a plain, anonymous request",
+        ),
+        (
+            parts.is_html,
+            Error,
+            "HTML_ESCAPED",
+            "copied from the source of a web page: as it stands, S3 reads parameters that begin with \"amp;\"",
+        ),
         (signature.is_none() && (v2 || v4), Error, "SIGNATURE_MISSING", "the signature is missing"),
         (
             v4 && ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"].iter().any(|n| missing(n)),
@@ -101,6 +112,12 @@ pub(super) fn of(url: &Explanation, parts: &Parts<'_>) -> Vec<Finding> {
             Warning,
             "SESSION_MAY_END_SOONER",
             "signed with a temporary session, whose end the URL does not show: it dies with the session, with 400 ExpiredToken",
+        ),
+        (
+            region_in_host(&url.host).is_some_and(|region| !url.region.is_empty() && region != url.region),
+            Warning,
+            "REGION_DIFFERS",
+            "the host is of another region than the one that was signed for",
         ),
         (
             dots,

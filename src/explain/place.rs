@@ -21,17 +21,34 @@ fn bucket_in_host(host: &str) -> Option<&str> {
     if !is_aws(host) {
         return None;
     }
-    // The service label is the last one that begins with `s3`; before it stands the bucket, dots and all.
-    let service = |label: &str| label == "s3" || label.starts_with("s3-");
-    let mut end = None;
+    let before = &host[..service_at(host)?.checked_sub(1)?];
+    // An interface endpoint: `bucket.vpce-…` before the service, and a bucket before that in virtual-host style.
+    match before.strip_prefix("vpce-").map(|_| 0).or_else(|| before.find(".vpce-")) {
+        None => Some(before),
+        Some(at) => before[..at].rsplit_once('.').map(|(bucket, _)| bucket),
+    }
+}
+
+/// The region in one of AWS's host names, where it has one.
+pub(super) fn region_in_host(host: &str) -> Option<&str> {
+    let host = host.split(':').next().unwrap_or_default();
+    let suffix = SUFFIXES.iter().find(|suffix| host.ends_with(**suffix))?;
+    let service = host.get(service_at(host)?..host.len() - suffix.len())?;
+    let mut labels = service.split('.').skip(1).filter(|label| !matches!(*label, "dualstack" | "vpce"));
+    labels.next()
+}
+
+/// Where the label of the service begins: the last one that begins with `s3`. Before it stands the bucket, dots and all.
+fn service_at(host: &str) -> Option<usize> {
+    let mut found = None;
     let mut at = 0;
     for label in host.split('.') {
-        if service(label) {
-            end = Some(at);
+        if label == "s3" || label.starts_with("s3-") || label.starts_with("s3express-") {
+            found = Some(at);
         }
         at += label.len() + 1;
     }
-    end.filter(|end| *end > 0).map(|end| &host[..end - 1])
+    found
 }
 
 const SUFFIXES: &[&str] = &[

@@ -52,10 +52,58 @@ fn what_s3_refuses_is_an_error() {
         ("host%3Bif-none-match", "if-none-match", "HOST_UNSIGNED"),
         ("X-Amz-Credential=ASIAEXAMPLE%2F20261122%2Feu-central-1%2Fs3%2Faws4_request&", "", "PARAMETER_MISSING"),
         ("a%20b/cat.jpg", "a/../cat.jpg", "KEY_UNUSABLE_IN_BROWSERS"),
+        ("&X-Amz-Date", "&amp;X-Amz-Date", "HTML_ESCAPED"),
+        ("s3.eu-central-1.", "s3.eu-west-1.", "REGION_DIFFERS"),
+        ("X-Amz-Expires=3600", "X-Amz-Expires=3600&X-Amz-Expires=60", "PARAMETER_REPEATED"),
+        ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256", "SIGV4A"),
+        ("&X-Amz-Signature=", "&Signature=", "SIGNATURE_MISSING"),
     ];
     for (from, to, reason) in table {
         let changed = url().replace(from, to);
         assert!(reasons(&changed, "20261122T123000Z").contains(&reason), "{changed}");
+    }
+}
+
+#[test]
+fn a_sound_url_has_no_finding_but_what_everybody_should_know() {
+    assert_eq!(reasons(&url(), "20261122T123000Z"), ["SESSION_MAY_END_SOONER", "HEADERS_REQUIRED"]);
+}
+
+/// However it was copied: shouted, escaped for a web page, with a customer's key among the parameters, or with a password.
+#[test]
+fn no_secret_is_shown_however_the_url_is_written() {
+    let customer = url().replace("versionId=7", "x-amz-server-side-encryption-customer-key=topsecret");
+    let password = url().replace("https://", "https://me:topsecret@");
+    let shouted = url().replace("X-Amz-S", "X-AMZ-S");
+    let encoded = url().replace("X-Amz-Sec", "X%2dAmz-Sec").replace("X-Amz-Sig", "%58-Amz-Sig");
+    for text in [url().replace('&', "&amp;"), customer, password, shouted, encoded] {
+        let shown =
+            format!("{:?} {:?}", explain(&text, at("20261122T123000Z")), locate(&text).map(|found| found.signed_at));
+        assert!(!shown.contains(SIGNATURE) && !shown.contains("secret"), "{shown}");
+    }
+}
+
+#[test]
+fn bucket_and_key_are_read_from_every_form_of_host() {
+    for (host, path, wanted) in [
+        ("photos.s3.eu-west-1.amazonaws.com", "/a/b", ("photos", "a/b")),
+        ("PHOTOS.S3.EU-WEST-1.AMAZONAWS.COM", "/a", ("photos", "a")),
+        ("my.photos.s3.dualstack.eu-west-1.amazonaws.com:443", "/a", ("my.photos", "a")),
+        ("s3.eu-west-1.amazonaws.com", "/photos/a/b", ("photos", "a/b")),
+        ("s3-fips.dualstack.us-gov-west-1.amazonaws.com", "/photos", ("photos", "")),
+        ("photos.s3-accelerate.amazonaws.com", "/a", ("photos", "a")),
+        ("photos.s3.cn-north-1.amazonaws.com.cn", "//a", ("photos", "/a")),
+        ("photos.s3.us-isob-east-1.sc2s.sgov.gov", "/a", ("photos", "a")),
+        ("logs-123456789012.s3-accesspoint.eu-west-1.amazonaws.com", "/a", ("logs-123456789012", "a")),
+        ("logs--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", "/a", ("logs--use1-az4--x-s3", "a")),
+        ("bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com", "/photos/a", ("photos", "a")),
+        ("photos.bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com", "/a", ("photos", "a")),
+        ("minio.example:9000", "/photos/a", ("photos", "a")),
+        ("s3.example", "/", ("", "")),
+    ] {
+        let explained =
+            explain(&format!("https://{host}{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256"), Timestamp::EPOCH).unwrap();
+        assert_eq!((explained.bucket.as_str(), explained.key.as_str()), wanted, "{host}{path}");
     }
 }
 

@@ -14,6 +14,9 @@ pub(super) struct Parts<'a> {
     /// As it stands in the text.
     pub raw_path: &'a str,
     pub method: Option<&'a str>,
+    /// Whether `&` stands as `&amp;`, as in the source of a web page. It is read as `&` all the same, or a signature would
+    /// go by another name and be shown.
+    pub is_html: bool,
     parameters: Vec<(String, String)>,
 }
 
@@ -21,9 +24,12 @@ impl<'a> Parts<'a> {
     pub(super) fn of_url(text: &'a str) -> Result<Self, Refused> {
         let text = within_bound(text, "url")?;
         let refuse = |problem: &str| Refused::new("url", problem);
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let web = |scheme: &str| scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        let rest = text.split_once("://").filter(|(scheme, _)| web(scheme)).map(|(_, rest)| rest);
         let rest = rest.ok_or_else(|| refuse("does not begin with https:// or http://"))?;
-        let (host, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        // A user and a password before the host are no part of it, and not to be shown.
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(refuse("has no host"));
         }
@@ -50,9 +56,11 @@ impl<'a> Parts<'a> {
         let (raw_path, query) = rest.split_once('?')?;
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(MAX_PARAMETERS);
-        let parameters = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let is_html = query.contains("&amp;");
+        let plain = |pair: &'a str| pair.strip_prefix("amp;").filter(|_| is_html).unwrap_or(pair);
+        let parameters = pairs.map(|pair| plain(pair).split_once('=').unwrap_or((plain(pair), "")));
         let parameters = parameters.map(|(name, value)| (decode(name), decode(value))).collect();
-        Some(Self { host, path: decode(raw_path), raw_path, method, parameters })
+        Some(Self { host, path: decode(raw_path), raw_path, method, is_html, parameters })
     }
 
     /// The value of the first parameter of that name.
@@ -64,10 +72,11 @@ impl<'a> Parts<'a> {
         self.parameters.iter().filter(|(given, _)| given == name).count()
     }
 
-    /// Parameters that are no part of a signature; so neither signature nor token is among them.
-    pub(super) fn unsigned_names(&self) -> impl Iterator<Item = (String, String)> {
+    /// Parameters that may be shown: those that are no part of a signature, and no key of the customer's.
+    pub(super) fn shown(&self) -> impl Iterator<Item = (String, String)> {
         let signing = |name: &str| SIGNING.iter().any(|known| known.eq_ignore_ascii_case(name));
-        self.parameters.iter().filter(move |(name, _)| !signing(name)).cloned()
+        let customer_key = |name: &str| name.to_ascii_lowercase().ends_with("customer-key");
+        self.parameters.iter().filter(move |(name, _)| !signing(name) && !customer_key(name)).cloned()
     }
 }
 
