@@ -32,7 +32,7 @@ impl Timestamp {
     /// # Errors
     /// When the text is not RFC 3339.
     pub fn parse_rfc3339(text: &str) -> Result<Self, NotATime> {
-        OffsetDateTime::parse(text, &Rfc3339).map(|at| Self(at.unix_timestamp())).map_err(|_| NotATime)
+        OffsetDateTime::parse(text, &Rfc3339).map(|at| Self::from_unix(at.unix_timestamp())).map_err(|_| NotATime)
     }
 
     /// Reads the basic ISO form of `X-Amz-Date`, `20261122T235959Z`.
@@ -211,6 +211,13 @@ mod tests {
         #[test]
         fn anything_may_be_parsed_without_panic(text in "\\PC{0,20}") {
             let _ = Timestamp::parse_amz_date(&text);
+        }
+    }
+
+    #[test]
+    fn an_instant_that_its_offset_carries_beyond_the_years_can_be_written() {
+        for text in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+            assert!(Timestamp::parse_rfc3339(text).is_ok_and(|at| !at.to_string().is_empty()));
         }
     }
 

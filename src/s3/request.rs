@@ -260,6 +260,9 @@ fn check_query(query: &[(String, String)]) -> Result<(), Refused> {
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
             return refuse("belongs to the signature; presignd sets it");
         }
+        if is_secret(&name.to_ascii_lowercase()) {
+            return refuse("is a secret, which a URL would show and the registry keep; sign it as a header");
+        }
         if name == "partNumber" && !value.parse().is_ok_and(|part: u32| (1..=10_000).contains(&part)) {
             return refuse("must lie between 1 and 10000");
         }
@@ -367,6 +370,15 @@ mod tests {
             Addressing::default(),
         );
         assert_eq!(refused.unwrap_err().field, "operation");
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_header_but_not_in_the_query() {
+        let key = ObjectKey::parse("cat.jpg").unwrap();
+        let query = vec![("X-Amz-Server-Side-Encryption-Customer-Key".to_owned(), "c2VjcmV0".to_owned())];
+        let refused = Request::new(Method::Put, bucket(), Some(key), query, Headers::default(), Addressing::default())
+            .unwrap_err();
+        assert!(refused.field.starts_with("query.") && !refused.problem.contains("c2VjcmV0"));
     }
 
     #[test]
