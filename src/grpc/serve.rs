@@ -10,7 +10,7 @@ use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tonic_reflection::server::Builder;
 
 use super::accept::accept;
 use super::guard::{Admins, Guard};
@@ -55,14 +55,15 @@ pub enum ServeError {
 /// When the server cannot be built. A connection that fails ends alone.
 pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: CancellationToken) -> Result<(), ServeError> {
     let (health, health_server) = tonic_health::server::health_reporter();
-    let reflection = reflection().map_err(ServeError::Reflection)?;
+    let reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
+    let old_reflection = self::reflection().build_v1alpha().map_err(ServeError::Reflection)?;
     let Parts { issuer, metrics, limits, admins, ready } = parts;
     let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.call);
     let bounds = Bounds { batch: limits.batch_items, group: limits.stream_items.clamp(1, GROUP), call: limits.call };
     let services = Services { issuer, metrics, bounds, stop: stop.clone() };
 
     let mut routes = RoutesBuilder::default();
-    routes.add_service(health_server).add_service(reflection);
+    routes.add_service(health_server).add_service(reflection).add_service(old_reflection);
     add_own(&mut routes, &services);
     let running = run(routes.routes(), guard, [(sign, Door::Sign), (admin, Door::Admin)], &limits, &stop);
     tokio::join!(running, report(health, ready, stop.clone())).0
@@ -116,14 +117,15 @@ fn add_own(routes: &mut RoutesBuilder, services: &Services) {
         .add_service(registry.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT));
 }
 
-fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_reflection::server::Error> {
-    let mut builder = tonic_reflection::server::Builder::configure()
+/// In both versions: Python's client knows the older only.
+fn reflection() -> Builder<'static> {
+    let mut builder = Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     for service in served::SERVICES.into_iter().chain([HEALTH, REFLECTION]) {
         builder = builder.with_service_name(service);
     }
-    builder.build_v1()
+    builder
 }
 
 /// Says over `grpc.health.v1` whether the daemon is ready, for the server as a whole and for each service. When the

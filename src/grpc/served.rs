@@ -18,8 +18,9 @@ pub(super) const SERVICES: [&str; 3] = [
 
 /// Service and method of every call that is served.
 pub(super) fn methods() -> impl Iterator<Item = (String, String)> {
-    let sets =
-        [proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET];
+    use tonic_reflection::pb::{v1, v1alpha};
+    let health = tonic_health::pb::FILE_DESCRIPTOR_SET;
+    let sets = [proto::DESCRIPTORS, health, v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET];
     let files = sets.into_iter().flat_map(|set| FileDescriptorSet::decode(set).map(|set| set.file).unwrap_or_default());
     files
         .flat_map(|file| {

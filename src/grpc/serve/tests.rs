@@ -44,7 +44,7 @@ fn front(connections: usize) -> Front {
     let guard = Guard::new(own, Clock::system(), Arc::clone(&metrics), limits.call);
     let ((health, health_server), (ready, seen)) = (tonic_health::server::health_reporter(), watch::channel(false));
     let mut routes = RoutesBuilder::default();
-    routes.add_service(health_server).add_service(reflection().unwrap());
+    routes.add_service(health_server).add_service(reflection().build_v1().unwrap());
     let (routes, stop) = (routes.routes(), CancellationToken::new());
     let until = stop.clone();
     let running = tokio::spawn(async move {
