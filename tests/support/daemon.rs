@@ -196,9 +196,13 @@ impl Daemon {
         http::get(&format!("{}/metrics", self.metrics)).await.text()
     }
 
-    /// The status of a probe, such as `/readyz`.
+    /// The status of a probe, such as `/readyz`; 0 while nobody listens.
     pub async fn probe(&self, path: &str) -> u16 {
-        http::get(&format!("{}{path}", self.metrics)).await.status
+        let address = self.metrics.trim_start_matches("http://");
+        match tokio::net::TcpStream::connect(address).await {
+            Ok(_) => http::get(&format!("{}{path}", self.metrics)).await.status,
+            Err(_) => 0,
+        }
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -1,0 +1,164 @@
+//! The real daemon as a process, over its real sockets, with an STS that follows a script.
+
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/daemon.rs"]
+mod process;
+#[path = "daemon/running.rs"]
+mod running;
+#[path = "daemon/secrets.rs"]
+mod secrets;
+mod support;
+
+use std::time::Duration;
+
+use load::Load;
+use presignd::grpc::proto::{
+    GetUrlRequest, IdentityState, LimitedBy, PresignRequest, PresignResponse, RenewIdentityRequest,
+};
+use process::{Daemon, World, get, length, presign};
+use support::sts::Turn;
+use support::{eventually, now};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_renewed_ahead_of_its_end_and_no_call_notices() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "cat.jpg", "meow");
+    world.sts.sessions_last(Some(Duration::from_secs(20)));
+    let daemon = world.daemon(&world.web("duration = \"15m\"\nheadroom = \"15s\"\nmin_pause = \"1s\"")).await;
+    let first = daemon.web().await.sessions[0].reference.clone().expect("a session has a name");
+    let load = Load::start(&daemon, "cat.jpg", 8).await;
+    eventually("a second generation signs", async || {
+        let reference = daemon.web().await.sessions[0].reference.clone()?;
+        (reference.generation > first.generation).then_some(())
+    })
+    .await;
+    assert!(first.expires_at.is_some_and(|end| end.seconds > now()), "the first was renewed after its end");
+    let signed = load.signed();
+    eventually("signing goes on", async || (load.signed() > signed + 10).then_some(())).await;
+    let urls = load.stop().await.expect("no call fails while sessions change");
+    let generation = |url: &&PresignResponse| url.session.as_ref().map_or(0, |session| session.generation);
+    let old = urls.iter().rfind(|url| generation(url) == first.generation).expect("the first session signed");
+    let new = urls.iter().rfind(|url| generation(url) > first.generation).expect("the second session signs");
+    for url in [old, new] {
+        assert_eq!(world.s3.fetch("GET", &url.url, [], "").await.status, 200, "URLs of both sessions work");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sts_away_and_back_costs_no_signature_while_the_session_has_life() {
+    let world = World::new().await;
+    world.sts.sessions_last(Some(Duration::from_secs(300)));
+    let daemon = world.daemon(&world.web("duration = \"15m\"\nmin_pause = \"1s\"")).await;
+    let load = Load::start(&daemon, "cat.jpg", 5).await;
+    for away in [Turn::Cut, Turn::Fail(503, "ServiceUnavailable"), Turn::Fail(400, "Throttling"), Turn::Nonsense] {
+        world.sts.stay(away.clone());
+        renew(&daemon).await.expect_err("STS is away");
+        let web = daemon.web().await;
+        assert_eq!(web.state(), IdentityState::RenewalFailing, "{away:?}");
+        assert!(!web.last_failure.is_empty() && web.failures > 0);
+        // Longer than the back-off: it has tried again by itself.
+        let failures = web.failures;
+        eventually("it tries again", async || (daemon.web().await.failures > failures).then_some(())).await;
+        world.sts.stay(Turn::Answer);
+        eventually("renewals work again by themselves", async || (daemon.web().await.failures == 0).then_some(()))
+            .await;
+        let signed = load.signed();
+        eventually("signing goes on", async || (load.signed() > signed).then_some(())).await;
+    }
+    load.stop().await.expect("no call fails while STS is away");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sts_that_hangs_holds_up_nobody_whose_session_has_life() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"1h\"\nmin_pause = \"1s\"")).await;
+    world.sts.stay(Turn::Hang);
+    let load = Load::start(&daemon, "cat.jpg", 5).await;
+    let before = world.sts.count("AssumeRole");
+    let mut admin = daemon.admin().await;
+    let hangs = tokio::spawn(async move { admin.renew_identity(RenewIdentityRequest { name: "web".into() }).await });
+    eventually("a renewal hangs", async || (world.sts.count("AssumeRole") > before).then_some(())).await;
+    let signed = load.signed();
+    eventually("signing goes on", async || (load.signed() > signed + 50).then_some(())).await;
+    assert!(!hangs.is_finished(), "the renewal still hangs");
+    hangs.abort();
+    load.stop().await.expect("no call fails while STS hangs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_session_covers_is_cut_truthfully_or_refused() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "cat.jpg", "meow");
+    world.sts.sessions_last(Some(Duration::from_secs(40)));
+    let daemon = world.daemon(&world.web("duration = \"15m\"\nmin_pause = \"1s\"")).await;
+    let mut signer = daemon.signer().await;
+    let wish = PresignRequest { expires_in: Some(length(600)), at_least: Some(length(1)), ..get("cat.jpg") };
+    let url = presign(&mut signer, wish.clone()).await.expect("a second is not too much to ask");
+    assert_eq!(url.limited_by(), LimitedBy::Session);
+    let session = url.session.and_then(|session| session.expires_at).expect("a session of STS has an end");
+    assert_eq!(url.usable_until, Some(session), "the claim ends with the session");
+    let refused = PresignRequest { at_least: Some(length(600)), ..wish };
+    let status = presign(&mut signer, refused).await.expect_err("no session lasts ten minutes");
+    assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_request_gets_the_same_url_and_after_a_restart_one_that_names_the_former() {
+    let world = World::new().await;
+    let web = world.web("duration = \"1h\"");
+    let daemon = world.daemon(&web).await;
+    let once = PresignRequest { request_id: "order-7".to_owned(), ..get("cat.jpg") };
+    let mut signer = daemon.signer().await;
+    let first = presign(&mut signer, once.clone()).await.expect("it signs");
+    let again = presign(&mut signer, once.clone()).await.expect("it signs");
+    assert_eq!((&first.url, &first.id), (&again.url, &again.id));
+    daemon.kill().await;
+    let daemon = world.daemon(&web).await;
+    let after = presign(&mut daemon.signer().await, once).await.expect("it signs");
+    assert_ne!(after.url, first.url, "the secret of the first session is gone");
+    assert_eq!(after.replaces, first.id);
+    let asked = GetUrlRequest { id: first.id };
+    let record = daemon.registry().await.get_url(asked).await.expect("it is still there").into_inner();
+    assert_eq!(record.url.and_then(|url| url.usable_until), first.usable_until);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sts_away_at_boot_delays_readiness_and_never_start_up() {
+    let world = World::new().await;
+    world.sts.stay(Turn::Cut);
+    let daemon = world.spawn(&world.web("duration = \"1h\"\nmin_pause = \"1s\""));
+    eventually("it is alive", async || {
+        let alive = tokio::net::UnixStream::connect(daemon.sign_socket()).await.is_ok();
+        (alive && daemon.probe("/livez").await == 200).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.probe("/readyz").await, 503);
+    let status = presign(&mut daemon.signer().await, get("cat.jpg")).await.expect_err("there is no session");
+    assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+    world.sts.stay(Turn::Answer);
+    eventually("it is ready", async || (daemon.probe("/readyz").await == 200).then_some(())).await;
+    presign(&mut daemon.signer().await, get("cat.jpg")).await.expect("it signs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_wrong_is_corrected_by_the_dates_of_sts() {
+    let world = World::new().await;
+    world.sts.ahead(3600);
+    let daemon = world.daemon(&world.web("duration = \"1h\"")).await;
+    let url = presign(&mut daemon.signer().await, get("cat.jpg")).await.expect("it signs");
+    let ahead = url.signed_at.expect("every URL has a date").seconds - now();
+    assert!((3590..=3610).contains(&ahead), "signed {ahead} s ahead of the machine's clock");
+    eventually("the offset is exported", async || {
+        let metrics = daemon.metrics().await;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("presignd_clock_offset_seconds "))?;
+        let offset: i64 = line.parse().expect("a whole number of seconds");
+        (3595..=3605).contains(&offset).then_some(())
+    })
+    .await;
+    assert!(daemon.log().contains("differs from AWS's"), "and warned of:\n{}", daemon.log());
+}
+
+async fn renew(daemon: &Daemon) -> Result<(), tonic::Status> {
+    daemon.admin().await.renew_identity(RenewIdentityRequest { name: "web".into() }).await.map(drop)
+}
