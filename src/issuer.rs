@@ -144,7 +144,10 @@ impl Issuer {
     pub async fn issue(&self, caller: &Caller, asks: Vec<Ask>, deadline: Instant) -> Vec<Result<Issued, Error>> {
         let rules = self.rules();
         let rules = &rules;
-        let preparing: Vec<_> = asks.iter().map(|ask| self.prepare(rules, caller, ask, deadline)).collect();
+        // What cannot be had in time fails alone, and leaves the others of its call time to be recorded.
+        let now = self.clock.monotonic();
+        let soon = now + deadline.saturating_duration_since(now) * 9 / 10;
+        let preparing: Vec<_> = asks.iter().map(|ask| self.prepare(rules, caller, ask, soon)).collect();
         let prepared: Vec<_> = futures_util::stream::iter(preparing).buffered(PREPARED_AT_ONCE).collect().await;
         let answers = self.record(rules, &asks, prepared).await;
         for answer in &answers {

@@ -132,7 +132,8 @@ impl Issuer {
         let mut fresh = identity.fresh();
         for _ in 0..MAX_LOOKS {
             let (now, live) = (self.clock.now(), identity.current());
-            let plan = lifetime::plan(now, want, live.as_ref().map(|live| &*live.session), fresh);
+            let held = live.as_ref().map(|live| Arc::clone(&live.session));
+            let plan = lifetime::plan(now, want, held.as_deref(), fresh);
             let renew = match (plan, live) {
                 (Plan::Sign(life), Some(live)) => return Ok((live, now, life)),
                 (Plan::RenewFirst, _) => true,
@@ -143,8 +144,15 @@ impl Issuer {
             if !renew {
                 break;
             }
-            let renewed = timeout_at(deadline, identity.renew()).await;
-            failed = renewed.map_err(|_| Error::Deadline("a new session"))?.err();
+            // A session that would do is not given up for a source that does not answer: half the time is for that.
+            let will_do = matches!(lifetime::plan(now, want, held.as_deref(), None), Plan::Sign(_));
+            let began = self.clock.monotonic();
+            let patience = deadline.saturating_duration_since(began) / if will_do { 2 } else { 1 };
+            failed = match timeout_at(began + patience, identity.renew()).await {
+                Ok(renewed) => renewed.err(),
+                Err(_) if will_do => None,
+                Err(_) => return Err(Error::Deadline("a new session")),
+            };
             // Tried: what is there now has to do.
             fresh = None;
         }
