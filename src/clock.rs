@@ -68,6 +68,11 @@ impl Clock {
         self.0.offset.load(Ordering::Relaxed)
     }
 
+    /// The same; `None` until there is evidence.
+    pub fn learnt_offset_seconds(&self) -> Option<i64> {
+        self.0.bounds.lock().unwrap_or_else(PoisonError::into_inner).map(Bounds::nearest)
+    }
+
     /// Learns from the `Date` header of an answer of AWS. `sent` and `received` are local times around the call. A call
     /// during which the local clock was set back teaches nothing.
     pub fn observe(&self, sent: Timestamp, date: Timestamp, received: Timestamp) {

@@ -154,6 +154,14 @@ impl Identity {
         self.keeper.renew().await
     }
 
+    /// How the last attempt to get a session went; waits for the first.
+    ///
+    /// # Errors
+    /// What the attempt met.
+    pub async fn outcome(&self) -> Result<Arc<Live>, Arc<RenewError>> {
+        self.keeper.outcome().await
+    }
+
     /// How it is.
     pub fn status(&self) -> Status {
         self.keeper.status()

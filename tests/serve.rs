@@ -212,6 +212,13 @@ async fn a_hang_up_puts_the_new_grants_in_force_and_a_bad_file_changes_nothing()
     daemon.signal(Signal::HUP);
     logged("nothing changed").await;
 
+    // Admins are in force at once too.
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), text.replacen("[sockets]", "[sockets]\nadmin_uids = [4711]", 1)).unwrap();
+    daemon.signal(Signal::HUP);
+    let line = logged("sockets.admin_uids").await;
+    assert!(line.contains("in force"), "{line}");
+
     world.write_config(&(identities.clone() + &grant("photos") + "colour = \"red\"\n"));
     daemon.signal(Signal::HUP);
     let line = logged("the old one stays in force").await;
@@ -220,8 +227,8 @@ async fn a_hang_up_puts_the_new_grants_in_force_and_a_bad_file_changes_nothing()
 
     world.write_config(&(identities.replace("duration = \"1h\"", "duration = \"2h\"") + &grant("photos")));
     daemon.signal(Signal::HUP);
-    let line = logged("take effect at the next start").await;
-    assert!(line.contains("identity.web"), "{line}");
+    let line = logged("identity.web").await;
+    assert!(line.contains("take effect at the next start"), "{line}");
     assert_eq!((cli(&world, &films, "").await.0, cli(&world, &photos, "").await.0), (254, 0));
 }
 
@@ -298,7 +305,7 @@ async fn a_check_online_tells_whose_session_each_identity_gets_and_leaves_nothin
     assert_eq!(all["clock_offset_seconds"], 0, "{all}");
     assert_eq!(world.sts.count("AssumeRole"), 1, "one session each");
     let table = cli(&world, &check, "").await.fine();
-    assert!(table.contains("ok") && table.contains("in step with this machine"), "{table}");
+    assert!(table.contains("ok") && table.contains("clock offset: none"), "{table}");
 
     // The long-term key needs no session of the role.
     let asked = world.sts.count("AssumeRole");
@@ -327,6 +334,14 @@ async fn a_check_online_fails_when_any_identity_fails_and_says_why() {
     assert_eq!(all["identities"][1]["reason"], "ACCESS_DENIED", "{all}");
     assert!(said.2.contains("trust policy") && said.2.contains("1 of 2"), "{said:?}");
 
+    // What fails at once is told at once, and says nothing of AWS's clock.
+    let text = std::fs::read_to_string(&config).unwrap() + "[identity.lost]\nsource = \"web-identity\"\n";
+    std::fs::write(&config, text).unwrap();
+    let said = cli(&world, &[&check[..], &["--identity", "lost"]].concat(), "").await;
+    let all = said.json();
+    assert_eq!((said.0, &all["identities"][0]["reason"]), (254, &"ENVIRONMENT".into()), "{said:?}");
+    assert!(all["clock_offset_seconds"].is_null(), "{said:?}");
+
     // A key that AWS does not know: no call of its own fails, but nobody says whose it is.
     world.keys.deactivate(&world.user.access_key_id);
     let said = cli(&world, &[&check[..], &["--identity", "key"]].concat(), "").await;
@@ -334,7 +349,7 @@ async fn a_check_online_fails_when_any_identity_fails_and_says_why() {
 
     world.sts.stay(Turn::Hang);
     let said = cli(&world, &[&check[..], &["--timeout", "1s"]].concat(), "").await;
-    assert_eq!((said.0, &said.json()["identities"][1]["reason"]), (254, &"DEADLINE_EXCEEDED".into()), "{said:?}");
+    assert_eq!((said.0, &said.json()["identities"][2]["reason"]), (254, &"DEADLINE_EXCEEDED".into()), "{said:?}");
     assert_eq!(std::fs::read_dir(world.folder.path().join("tmp")).unwrap().count(), 0, "nothing is left behind");
 }
 

@@ -64,7 +64,7 @@ pub async fn run(
     };
     let clock = Clock::system();
     let answers = ask(&config, &asked, environment, &clock, deadline).await?;
-    let offset = clock.offset_seconds();
+    let offset = clock.learnt_offset_seconds();
     match format {
         Format::Json => out::json(json!({
             "identities": answers.iter().map(Answer::as_json).collect::<Vec<_>>(),
@@ -74,7 +74,7 @@ pub async fn run(
             sheet(&answers).print(format)?;
             if format == Format::Table {
                 out::line("")?;
-                out::line(&format!("clock offset: AWS is {}", told(offset)))?;
+                out::line(&format!("clock offset: {}", told(offset)))?;
             }
         }
     }
@@ -127,10 +127,7 @@ async fn ask(
 
 /// The session of the identity's first attempt.
 async fn session(identity: Arc<Identity>, deadline: Duration) -> Result<Arc<Live>, Trouble> {
-    if let Some(live) = identity.current() {
-        return Ok(live);
-    }
-    match timeout(deadline, identity.renew()).await {
+    match timeout(deadline, identity.outcome()).await {
         Ok(got) => got.map_err(|error: Arc<RenewError>| Trouble { reason: error.reason(), message: error.to_string() }),
         Err(_) => Err(Trouble {
             reason: "DEADLINE_EXCEEDED",
@@ -215,10 +212,11 @@ fn sheet(answers: &[Answer]) -> Sheet {
 }
 
 /// Where the clock of AWS stands.
-fn told(offset: i64) -> String {
+fn told(offset: Option<i64>) -> String {
     match offset {
-        0 => "in step with this machine".to_owned(),
-        ahead @ 1.. => format!("{} ahead of this machine", say::seconds(ahead.unsigned_abs())),
-        behind => format!("{} behind this machine", say::seconds(behind.unsigned_abs())),
+        None => "unknown, as AWS did not answer".to_owned(),
+        Some(0) => "none".to_owned(),
+        Some(ahead @ 1..) => format!("AWS is {} ahead of this machine", say::seconds(ahead.unsigned_abs())),
+        Some(behind) => format!("AWS is {} behind this machine", say::seconds(behind.unsigned_abs())),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
+use super::running::admins;
 use super::{Running, load};
 use crate::config::Surroundings;
 use crate::issuer::Rules;
@@ -32,9 +33,12 @@ impl Running {
         let identities = Arc::clone(&self.issuer.rules().identities);
         let default_identity = new.default_identity.clone();
         self.issuer.replace_rules(Rules { grants: new.grants.clone(), default_identity, identities });
+        self.admins.send_replace(admins(&new));
         info!(keys = ?now, "reloaded: these keys changed and are in force");
         // What waits for a restart goes on being told as different at the next reload.
         self.config.grants = new.grants;
         self.config.default_identity = new.default_identity;
+        self.config.sockets.admin_uids = new.sockets.admin_uids;
+        self.config.sockets.admin_gids = new.sockets.admin_gids;
     }
 }

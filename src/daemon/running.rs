@@ -13,7 +13,7 @@ use crate::aws::{Aws, Environment, chain};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error;
-use crate::grpc::{self, socket::Socket};
+use crate::grpc::{self, Admins, socket::Socket};
 use crate::http::{self, Readiness};
 use crate::identity::Identities;
 use crate::issuer::{Issuer, Rules};
@@ -28,6 +28,7 @@ type Part = (&'static str, Result<(), String>);
 pub struct Running {
     pub(super) config: Config,
     pub(super) issuer: Arc<Issuer>,
+    pub(super) admins: watch::Sender<Admins>,
     registry: Registry,
     /// Stops taking calls.
     doors: CancellationToken,
@@ -70,15 +71,12 @@ impl Running {
         let sign = Socket::bind(&config.sockets.sign, config.sockets.sign_mode)?;
         let admin = Socket::bind(&config.sockets.admin, config.sockets.admin_mode)?;
         let (say_ready, ready) = watch::channel(false);
+        let (say_admins, admins) = watch::channel(admins(&config));
         let parts = grpc::Parts {
             issuer: Arc::clone(&issuer),
             metrics: Arc::clone(&metrics),
             limits: config.limits.clone(),
-            admins: grpc::Admins {
-                own_uid: rustix::process::geteuid().as_raw(),
-                uids: config.sockets.admin_uids.clone(),
-                gids: config.sockets.admin_gids.clone(),
-            },
+            admins,
             ready,
         };
         let stop = doors.clone();
@@ -108,7 +106,7 @@ impl Running {
             ("the watch over readiness", Ok(()))
         });
         info!(sign = %config.sockets.sign.display(), admin = %config.sockets.admin.display(), "listening");
-        Ok(Self { config, issuer, registry, doors, rooms, front, back, http: address })
+        Ok(Self { config, issuer, admins: say_admins, registry, doors, rooms, front, back, http: address })
     }
 
     /// Where metrics are served, with the port that the system chose when the configuration said 0.
@@ -149,6 +147,15 @@ impl Running {
         }
         self.registry.close().await;
         info!("stopped");
+    }
+}
+
+/// Whom the configuration lets in at the admin socket.
+pub(super) fn admins(config: &Config) -> Admins {
+    Admins {
+        own_uid: rustix::process::geteuid().as_raw(),
+        uids: config.sockets.admin_uids.clone(),
+        gids: config.sockets.admin_gids.clone(),
     }
 }
 

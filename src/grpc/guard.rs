@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codegen::{Bytes, Service};
 use tonic::server::NamedService;
@@ -48,7 +49,7 @@ impl Admins {
 pub(super) struct Guard(Arc<Inside>);
 
 struct Inside {
-    admins: Admins,
+    admins: watch::Receiver<Admins>,
     clock: Clock,
     metrics: Arc<Metrics>,
     /// The longest that a single answer may take.
@@ -58,7 +59,7 @@ struct Inside {
 }
 
 impl Guard {
-    pub(super) fn new(admins: Admins, clock: Clock, metrics: Arc<Metrics>, longest: Duration) -> Self {
+    pub(super) fn new(admins: watch::Receiver<Admins>, clock: Clock, metrics: Arc<Metrics>, longest: Duration) -> Self {
         let methods: HashMap<_, _> = super::served::methods()
             .map(|(service, method)| {
                 metrics.method_starts_at_zero(&service, &method);
@@ -133,7 +134,7 @@ impl Inside {
         let header = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
         let until = header.and_then(timeout).and_then(|left| now.checked_add(left));
         let call = Call::new(peer, until, now, self.longest);
-        if call.door == Door::Admin && !self.admins.admit(&call.caller) {
+        if call.door == Door::Admin && !self.admins.borrow().admit(&call.caller) {
             return Err(call.failed(Error::NotAdmitted("the admin socket does not admit your user")));
         }
         Ok(call)

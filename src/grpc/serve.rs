@@ -31,8 +31,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Bounds of calls, streams and connections.
     pub limits: Limits,
-    /// Whom the admin socket admits.
-    pub admins: Admins,
+    /// Whom the admin socket admits, from the next call on.
+    pub admins: watch::Receiver<Admins>,
     /// What `grpc.health.v1` says.
     pub ready: watch::Receiver<bool>,
 }

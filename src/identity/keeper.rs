@@ -89,6 +89,21 @@ impl Keeper {
         }
     }
 
+    pub(super) async fn outcome(&self) -> Result<Arc<Live>, Arc<RenewError>> {
+        let mut ended = self.ended.subscribe();
+        loop {
+            if let Some(outcome) = ended.borrow_and_update().outcome.clone() {
+                return outcome;
+            }
+            tokio::select! {
+                _ = ended.changed() => {}
+                () = self.stop.cancelled() => {
+                    return Err(Arc::new(RenewError::new(STOPPED, "the daemon is stopping")));
+                }
+            }
+        }
+    }
+
     pub(super) async fn renew(&self) -> Result<Arc<Live>, Arc<RenewError>> {
         let mut ended = self.ended.subscribe();
         let seen = ended.borrow_and_update().number;

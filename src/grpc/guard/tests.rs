@@ -65,7 +65,7 @@ fn guarded(handler: Handler) -> (Guarded<Handler>, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new().unwrap());
     let clock = Clock::tokio(Timestamp::EPOCH);
     let admins = Admins { own_uid: 500, ..Admins::default() };
-    (Guard::new(admins, clock, Arc::clone(&metrics), Duration::from_secs(30)).layer(handler), metrics)
+    (Guard::new(watch::channel(admins).1, clock, Arc::clone(&metrics), Duration::from_secs(30)).layer(handler), metrics)
 }
 
 fn request(door: Door, uid: u32, timeout: Option<&str>) -> http::Request<Body> {
@@ -105,6 +105,19 @@ async fn a_stranger_at_the_admin_socket_is_denied_before_any_handler() {
     assert_eq!(code(&response), Code::PermissionDenied);
     drop(response);
     assert_eq!(handled(&metrics, "PermissionDenied"), 1);
+}
+
+#[tokio::test]
+async fn admins_are_those_of_the_last_reload() {
+    let (say, admins) = watch::channel(Admins { own_uid: 500, uids: vec![7], gids: vec![] });
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let clock = Clock::tokio(Timestamp::EPOCH);
+    let mut guarded = Guard::new(admins, clock, metrics, Duration::from_secs(30)).layer(Handler(Some(Code::Ok)));
+    let answer = guarded.call(request(Door::Admin, 7, None)).await.unwrap();
+    assert_ne!(code(&answer), Code::PermissionDenied);
+    say.send_replace(Admins { own_uid: 500, uids: vec![8], gids: vec![] });
+    let answer = guarded.call(request(Door::Admin, 7, None)).await.unwrap();
+    assert_eq!(code(&answer), Code::PermissionDenied);
 }
 
 #[tokio::test]

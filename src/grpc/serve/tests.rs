@@ -41,7 +41,7 @@ fn front(connections: usize) -> Front {
     };
     let metrics = Arc::new(Metrics::new().unwrap());
     let own = Admins { own_uid: rustix::process::geteuid().as_raw(), ..Admins::default() };
-    let guard = Guard::new(own, Clock::system(), Arc::clone(&metrics), limits.call);
+    let guard = Guard::new(watch::channel(own).1, Clock::system(), Arc::clone(&metrics), limits.call);
     let ((health, health_server), (ready, seen)) = (tonic_health::server::health_reporter(), watch::channel(false));
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection().build_v1().unwrap());
