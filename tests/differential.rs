@@ -2,7 +2,9 @@
 //!
 //! The cases are random, but the same at every run: a failure names its case.
 
-#[allow(unreachable_pub, reason = "modules of a test crate")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot be unwrapped has failed")]
+
+#[expect(unreachable_pub, reason = "modules of a test crate")]
 mod differential {
     pub mod botocore;
     pub mod cases;
