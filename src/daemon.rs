@@ -21,7 +21,7 @@ pub use running::Running;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -29,25 +29,25 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file says something that cannot be.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] config::Error),
     /// The log's filter.
-    #[error("{0}")]
+    #[error(transparent)]
     Log(#[from] telemetry::SubscribeError),
     /// A metric is declared wrongly.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
     /// The registry cannot be used as it is.
-    #[error("{0}")]
+    #[error(transparent)]
     Registry(#[from] registry::OpenError),
     /// No way to talk to AWS.
-    #[error("{0}")]
+    #[error(transparent)]
     Aws(#[from] aws::Error),
     /// A socket cannot be bound.
-    #[error("{0}")]
+    #[error(transparent)]
     Socket(#[from] grpc::socket::BindError),
     /// The metrics' address cannot be bound.
-    #[error("cannot listen on {address} for metrics: {source}; change [http] listen")]
+    #[error("cannot listen on {address} for metrics; change [http] listen")]
     Http {
         /// Which address.
         address: std::net::SocketAddr,

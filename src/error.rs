@@ -30,7 +30,7 @@ pub enum Error {
     #[error("the request names no identity and the configuration has no default_identity: name one")]
     NoDefaultIdentity,
     /// No grant allows it.
-    #[error("{0}")]
+    #[error(transparent)]
     Denied(#[from] Denied),
     /// The socket does not serve this call to this caller.
     #[error("{0}")]
@@ -55,7 +55,7 @@ pub enum Error {
         cause: Option<Arc<RenewError>>,
     },
     /// The bucket's region is not known.
-    #[error("{0}")]
+    #[error(transparent)]
     Region(#[from] region::Error),
     /// The registry did not take or give a record.
     #[error("{}", registry_says(.0))]
