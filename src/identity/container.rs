@@ -190,6 +190,7 @@ mod tests {
         }
         let others = [
             "http://127.example.com/",
+            "http://10.0.0.1/",
             "http://127.0.0.1.example.com/",
             "http://localhost:x@example.com/",
             "http://example.com?localhost",
