@@ -119,6 +119,17 @@ async fn each_session_has_a_name_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_session_is_dated_by_the_clock_of_sts() {
+    let house = House::with(ROLE).await;
+    house.sts.ahead(300);
+    // The first session may have come before the clock was set.
+    house.session("role").await;
+    let issued = house.session("role").await.facts.issued;
+    let ahead = issued.not_after.unix() - support::now();
+    assert!((295..=305).contains(&ahead), "{ahead} s ahead of the machine");
+}
+
+#[tokio::test]
 async fn a_role_that_gives_less_is_asked_for_an_hour_and_says_what_limits_it() {
     let keys = format!("{ROLE}duration = \"12h\"\n");
     let house = House::with(&keys).await;
