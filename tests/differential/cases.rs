@@ -163,7 +163,7 @@ pub fn addresses(count: usize, seed: u64) -> Vec<Case> {
 }
 
 fn address(random: &mut Rng) -> Case {
-    let (operation, query, headers): (_, &[(&str, &str)], &[(&str, &str)]) = pick(random, OPERATIONS);
+    let (operation, query, headers) = pick(random, OPERATIONS);
     let (bucket, region, addressing, endpoint_url) = host_form(random);
     let mut key = operation.is_on_object().then(|| ObjectKey::parse(&key_text(random)).unwrap());
     // What only path style reaches is refused elsewhere, and not a matter of botocore's.
@@ -379,8 +379,9 @@ const HEADERS: &[(&str, &str)] = &[
     ("x-amz-copy-source", "/other/a%20b?versionId=7"),
     ("cache-control", "no-cache"),
 ];
-#[expect(clippy::type_complexity, reason = "a table of operations, their query and their headers")]
-const OPERATIONS: &[(Operation, &[(&str, &str)], &[(&str, &str)])] = &[
+type Pairs = &'static [(&'static str, &'static str)];
+
+const OPERATIONS: &[(Operation, Pairs, Pairs)] = &[
     (Operation::GetObject, &[], &[]),
     (Operation::GetObject, &[("versionId", "a.b_c-D"), ("response-content-type", "text/plain; charset=utf-8")], &[]),
     (Operation::GetObject, &[("response-content-disposition", "attachment; filename=\"ü +.txt\"")], &[]),
