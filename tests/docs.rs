@@ -102,9 +102,6 @@ fn every_relative_link_leads_to_a_file() {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = document.parent().unwrap().join(file);
             let headings = || anchors(&std::fs::read_to_string(&target).unwrap_or_default());
-            if TO_COME.contains(&link) && !target.exists() {
-                continue;
-            }
             if !target.exists() || !(anchor.is_empty() || headings().iter().any(|heading| heading == anchor)) {
                 dead.push(format!("{}: {link}", document.strip_prefix(root).unwrap().display()));
             }
@@ -113,9 +110,6 @@ fn every_relative_link_leads_to_a_file() {
     assert!(seen > 10, "the links are not found any more");
     assert!(dead.is_empty(), "{}", dead.join("\n"));
 }
-
-/// Announced by README, and being written.
-const TO_COME: [&str; 1] = ["docs/promises.md"];
 
 /// What a heading is called in a link.
 fn anchors(text: &str) -> Vec<String> {

@@ -124,7 +124,11 @@ fn cautions(signed: &PresignResponse, asked: i64) -> Vec<String> {
     }
     let mut headers: Vec<_> = signed.headers.iter().collect();
     headers.sort();
-    lines.extend(headers.iter().map(|(name, value)| format!("the bearer must send {name}: {value}")));
+    // What is printed ends in logs, so a customer's key is named and not shown.
+    lines.extend(headers.iter().map(|(name, value)| match name.ends_with("-server-side-encryption-customer-key") {
+        true => format!("the bearer must send {name} with the key that was given"),
+        false => format!("the bearer must send {name}: {value}"),
+    }));
     lines.extend(signed.cautions.iter().map(|caution| say::caution_text(*caution).to_owned()));
     if !signed.replaces.is_empty() {
         lines.push(format!(

@@ -139,7 +139,8 @@ impl Operation {
         }
     }
 
-    /// Reads the operation from a request. A sub-resource parameter that no row knows makes it an `Other…`.
+    /// Reads the operation from a request. A parameter that is neither plain nor in its row makes it an
+    /// `Other…`.
     pub fn of(method: Method, on_object: bool, copies: bool, query: &[(String, String)]) -> Self {
         let has = |name: &str, value: Option<&str>| {
             query.iter().any(|(n, v)| n == name && value.is_none_or(|value| v == value))
@@ -149,9 +150,9 @@ impl Operation {
             On::Bucket => !on_object,
             On::Copy => on_object && copies,
         };
-        let sub_resources = query.iter().filter(|(name, _)| SUB_RESOURCES.contains(&name.as_str())).count();
+        let sub_resources = query.iter().filter(|(name, _)| is_sub_resource(name)).count();
         let row = TABLE.iter().find(|(_, m, on, wanted)| {
-            let known = wanted.iter().filter(|(name, _)| SUB_RESOURCES.contains(name)).count();
+            let known = wanted.iter().filter(|(name, _)| is_sub_resource(name)).count();
             *m == method && fits(*on) && known == sub_resources && wanted.iter().all(|(n, v)| has(n, *v))
         });
         match row {
@@ -165,43 +166,52 @@ impl Operation {
 /// Parameters that belong to an operation but whose value is the caller's.
 const CHOSEN: &[&str] = &["uploadId", "partNumber"];
 
-/// Parameters that change what S3 does. All others (`versionId`, `response-*`, list parameters, `x-id`) leave the
-/// operation as it is.
-const SUB_RESOURCES: &[&str] = &[
-    "accelerate",
-    "acl",
-    "analytics",
-    "attributes",
-    "cors",
-    "delete",
-    "encryption",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "location",
-    "logging",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "renameObject",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "select",
-    "session",
-    "tagging",
-    "torrent",
-    "uploadId",
-    "uploads",
-    "versioning",
-    "versions",
-    "website",
-    "metadataConfiguration",
-    "metadataTable",
+/// Parameters that leave the operation as it is. Any other that no row of the table names may be a sub-resource that S3
+/// knows and this table does not, so it makes the request an `Other…`: a grant for `GetObject` must not reach further
+/// than that.
+const PLAIN: &[&str] = &[
+    "allow-unordered",
+    "continuation-token",
+    "delimiter",
+    "encoding-type",
+    "fetch-owner",
+    "key-marker",
+    "list-type",
+    "marker",
+    "max-keys",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "partNumber",
+    "prefix",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "start-after",
+    "upload-id-marker",
+    "version-id-marker",
+    "versionId",
+    "x-id",
 ];
+
+/// Whether a parameter can change what S3 does. Headers that stand in the query (`x-amz-acl`) do not.
+fn is_sub_resource(name: &str) -> bool {
+    !PLAIN.contains(&name) && !name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_nobody_knows_is_no_plain_get_or_list() {
+        let query = |name: &str| vec![(name.to_owned(), String::new()), ("prefix".to_owned(), "public/".to_owned())];
+        assert_eq!(Operation::of(Method::Get, false, false, &query("abac")), Operation::OtherBucket);
+        assert_eq!(Operation::of(Method::Get, true, false, &query("torrent")), Operation::OtherObject);
+        assert_eq!(Operation::of(Method::Get, false, false, &query("marker")), Operation::ListObjects);
+        assert_eq!(Operation::of(Method::Get, true, false, &query("X-Amz-Request-Payer")), Operation::GetObject);
+    }
+}
