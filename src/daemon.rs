@@ -80,6 +80,7 @@ pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Env
     let config = load(path.as_deref(), &around)?;
     telemetry::subscribe(&config.log)?;
     forbid_core_dumps();
+    raise_open_files();
     let on = |kind| signal(kind).map_err(Error::Signals);
     let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let mut hang_up = on(SignalKind::hangup())?;
@@ -100,6 +101,15 @@ pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Env
             error!(part, "a part of the daemon ended, so all of it ends");
             Err(Error::Ended(part))
         }
+    }
+}
+
+/// Many systems begin with 1,024 descriptors and allow far more to those who ask; each connection takes one.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the bound of open files could not be raised");
     }
 }
 

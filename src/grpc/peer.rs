@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tonic::transport::server::Connected;
 
+use super::accept::Place;
 use super::authority::Filtered;
 use crate::access::Caller;
 
@@ -42,13 +42,13 @@ pub struct Connection {
     peer: Peer,
     /// Runs out on a peer that connects and says nothing. Afterwards HTTP/2's pings tell who is alive.
     patience: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Connection {
     /// # Errors
     /// When the kernel does not name the peer.
-    pub fn new(stream: UnixStream, door: Door, place: OwnedSemaphorePermit) -> io::Result<Self> {
+    pub(super) fn new(stream: UnixStream, door: Door, place: Place) -> io::Result<Self> {
         let caller = Arc::new(caller(&stream)?);
         let patience = Some(Box::pin(tokio::time::sleep(PATIENCE)));
         Ok(Self { stream: Filtered::new(stream), peer: Peer { caller, door }, patience, _place: place })
@@ -142,13 +142,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_says_nothing_loses_its_place() {
-        let places = Arc::new(tokio::sync::Semaphore::new(2));
+        let mut places = super::super::accept::Places::new(1);
         let mut read = [0; 64];
         for (said, patient) in
             [(&b""[..], false), (b"PRI * HTTP/2.0\r\n\r\n", false), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true)]
         {
             let (ours, mut theirs) = UnixStream::pair().unwrap();
-            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            let place = places.take(0).unwrap();
             let mut connection = Connection::new(ours, Door::Sign, place).unwrap();
             theirs.write_all(said).await.unwrap();
             let talk = async {
@@ -158,6 +158,6 @@ mod tests {
             let outcome = tokio::time::timeout(PATIENCE * 2, talk).await;
             assert_eq!(outcome.is_err(), patient, "{outcome:?}");
         }
-        assert_eq!(places.available_permits(), 2);
+        assert!(places.take(0).is_some(), "each gave its place back");
     }
 }
