@@ -12,6 +12,8 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use prepare::Outcome;
+
 use crate::access::{Caller, Grants};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -149,7 +151,8 @@ impl Issuer {
         let soon = now + deadline.saturating_duration_since(now) * 9 / 10;
         let preparing: Vec<_> = asks.iter().map(|ask| self.prepare(rules, caller, ask, soon)).collect();
         let prepared: Vec<_> = futures_util::stream::iter(preparing).buffered(PREPARED_AT_ONCE).collect().await;
-        let answers = self.record(rules, &asks, prepared).await;
+        let signed = prepared.into_iter().zip(&asks).map(|(prepared, ask)| self.sign(caller, ask, prepared?));
+        let answers = self.record(rules, &asks, signed.collect()).await;
         for answer in &answers {
             match answer {
                 Ok(issued) => self.metrics.issued(&issued.session.identity, issued.record.what.operation()),
@@ -164,29 +167,24 @@ impl Issuer {
         &self,
         rules: &Rules,
         asks: &[Ask],
-        prepared: Vec<Result<prepare::Prepared, Error>>,
+        signed: Vec<Result<Outcome, Error>>,
     ) -> Vec<Result<Issued, Error>> {
-        let fresh: Vec<Append> = prepared
-            .iter()
-            .zip(asks)
-            .filter_map(|(prepared, ask)| match prepared {
-                Ok(prepare::Prepared::New { issued, supersedes }) => Some(append(issued, ask, *supersedes)),
-                _ => None,
-            })
-            .collect();
-        if fresh.is_empty() {
-            return prepared.into_iter().map(|prepared| prepared.map(prepare::Prepared::into_issued)).collect();
-        }
-        let appended = self.registry.append(fresh).await.map_err(Arc::new);
+        let fresh = signed.iter().zip(asks).filter_map(|(signed, ask)| match signed {
+            Ok(Outcome::New { issued, supersedes }) => Some(append(issued, ask, *supersedes)),
+            _ => None,
+        });
+        let fresh: Vec<Append> = fresh.collect();
+        let nothing = fresh.is_empty();
+        let appended = if nothing { Ok(Vec::new()) } else { self.registry.append(fresh).await.map_err(Arc::new) };
         let mut appended = appended.map(Vec::into_iter);
         let mut answers = Vec::with_capacity(asks.len());
-        for (prepared, ask) in prepared.into_iter().zip(asks) {
-            answers.push(match (prepared, &mut appended) {
+        for (signed, ask) in signed.into_iter().zip(asks) {
+            answers.push(match (signed, &mut appended) {
                 (Err(error), _) => Err(error),
-                (Ok(prepare::Prepared::Repeated(issued)), _) => Ok(issued),
-                (Ok(prepare::Prepared::New { .. }), Err(error)) => Err(Error::Registry(Arc::clone(error))),
-                (Ok(prepare::Prepared::New { issued, .. }), Ok(rows)) => match rows.next() {
-                    Some(Appended::Recorded) => Ok(issued),
+                (Ok(Outcome::Repeated(issued)), _) => Ok(*issued),
+                (Ok(Outcome::New { .. }), Err(error)) => Err(Error::Registry(Arc::clone(error))),
+                (Ok(Outcome::New { issued, .. }), Ok(rows)) => match rows.next() {
+                    Some(Appended::Recorded) => Ok(*issued),
                     Some(Appended::Already(remembered)) => self.repeat(rules, ask, &remembered),
                     None => Err(Error::Registry(Arc::new(crate::registry::Error::Closed))),
                 },

@@ -17,25 +17,34 @@ use crate::session::lifetime::{self, Lifetime, Plan, TooShort, Want};
 use crate::signer::Target;
 use crate::time::{Timestamp, Ttl};
 
-/// An ask on its way.
+/// What an ask had to wait for, all of it there.
+pub(super) struct Ready {
+    identity: Arc<Identity>,
+    region: Region,
+    want: Want,
+    granted: (Arc<Live>, Timestamp, Lifetime),
+    supersedes: Option<RecordId>,
+}
+
+/// An ask that waits for nothing any more.
 pub(super) enum Prepared {
-    /// Signed, to be recorded.
+    /// To be signed, together with the others of its call.
+    Ready(Ready),
+    /// The same URL as before; its record is durable already.
+    Repeated(Box<Issued>),
+}
+
+/// An ask that is signed.
+pub(super) enum Outcome {
+    /// To be recorded before anybody sees it.
     New {
         /// The answer, once recorded.
-        issued: Issued,
+        issued: Box<Issued>,
         /// The record whose request id this one takes over.
         supersedes: Option<RecordId>,
     },
     /// The same URL as before; its record is durable already.
-    Repeated(Issued),
-}
-
-impl Prepared {
-    pub(super) fn into_issued(self) -> Issued {
-        match self {
-            Self::New { issued, .. } | Self::Repeated(issued) => issued,
-        }
-    }
+    Repeated(Box<Issued>),
 }
 
 impl Issuer {
@@ -55,23 +64,35 @@ impl Issuer {
         if let Some(former) = &former {
             match self.repeat(rules, ask, former) {
                 Err(Error::Superseded) => {}
-                answer => return answer.map(Prepared::Repeated),
+                answer => return answer.map(|issued| Prepared::Repeated(Box::new(issued))),
             }
         }
         let region = self.region(&identity, ask, deadline).await?;
         let want = Want { asked: ask.asked, at_least: ask.at_least, granted: permit.granted };
-        let (live, now, life) = self.session(&identity, want, deadline).await?;
+        let granted = self.session(&identity, want, deadline).await?;
         let supersedes = former.map(|former| former.record.url.id);
+        Ok(Prepared::Ready(Ready { identity, region, want, granted, supersedes }))
+    }
+
+    /// Signs what waits for nothing any more. The instant is read anew, because the other asks of the call may have
+    /// waited since, and a URL must not lose that time of its life.
+    pub(super) fn sign(&self, caller: &Caller, ask: &Ask, prepared: Prepared) -> Result<Outcome, Error> {
+        let Ready { identity, region, want, granted, supersedes } = match prepared {
+            Prepared::Ready(ready) => ready,
+            Prepared::Repeated(issued) => return Ok(Outcome::Repeated(issued)),
+        };
+        let (now, current) = (self.clock.now(), identity.current());
+        let again = current.and_then(|live| match lifetime::plan(now, want, Some(&live.session), None) {
+            Plan::Sign(life) => Some((live, now, life)),
+            _ => None,
+        });
+        let (live, now, life) = again.unwrap_or(granted);
         let id = self.registry.next_url_id();
         let signed = sign(&identity, &live, ask, region, Signing { id, at: now, ttl: life.ttl })?;
         let record = signed.record(ask, caller, &live, id, now, life, supersedes);
-        let issued = Issued {
-            record,
-            session: Arc::clone(&live.session),
-            output: signed.output,
-            cautions: cautions(ask, &live),
-        };
-        Ok(Prepared::New { issued, supersedes })
+        let session = Arc::clone(&live.session);
+        let issued = Issued { record, session, output: signed.output, cautions: cautions(ask, &live) };
+        Ok(Outcome::New { issued: Box::new(issued), supersedes })
     }
 
     /// Who may, and how often. A denial is counted and logged here, never with a URL or a key.
