@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use load::Load;
 use presignd::grpc::proto::{
-    GetUrlRequest, IdentityState, LimitedBy, PresignRequest, PresignResponse, RenewIdentityRequest,
+    GetUrlRequest, IdentityState, LimitedBy, PresignBatchRequest, PresignRequest, PresignResponse,
+    RenewIdentityRequest, presign_result,
 };
 use process::{Daemon, World, get, length, presign};
 use support::sts::Turn;
@@ -101,6 +102,37 @@ async fn what_no_session_covers_is_cut_truthfully_or_refused() {
     let refused = PresignRequest { at_least: Some(length(600)), ..wish };
     let status = presign(&mut signer, refused).await.expect_err("no session lasts ten minutes");
     assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_will_do_signs_when_the_renewal_that_a_call_asks_for_hangs() {
+    let world = World::new().await;
+    world.sts.sessions_last(Some(Duration::from_secs(300)));
+    let daemon = world.daemon(&world.web("duration = \"15m\"\nmin_pause = \"1s\"")).await;
+    let mut signer = daemon.signer().await;
+    world.sts.stay(Turn::Hang);
+    // Only a fresh session could cover ten minutes, so the call asks for one; the one at hand covers a minute.
+    let wish = PresignRequest { expires_in: Some(length(600)), at_least: Some(length(60)), ..get("cat.jpg") };
+    let mut request = tonic::Request::new(wish);
+    request.set_timeout(Duration::from_secs(4));
+    let url = signer.presign(request).await.expect("the session at hand is long enough").into_inner();
+    assert_eq!(url.limited_by(), LimitedBy::Session);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_whose_identity_has_no_session_fails_alone() {
+    let world = World::new().await;
+    let missing = world.folder.path().join("nothing-here");
+    let broken = format!("[identity.broken]\nsource = \"key-file\"\npath = \"{}\"\n", missing.display());
+    let daemon = world.daemon(&format!("{}{broken}", world.web("duration = \"1h\""))).await;
+    let mut signer = daemon.signer().await;
+    let by = |name: &str| PresignRequest { identity: name.to_owned(), ..get("cat.jpg") };
+    let batch = PresignBatchRequest { requests: vec![by("web"), by("broken"), by("web")] };
+    let mut request = tonic::Request::new(batch);
+    request.set_timeout(Duration::from_secs(6));
+    let results = signer.presign_batch(request).await.expect("a batch is answered item by item").into_inner().results;
+    let signed = |at: usize| matches!(results[at].result, Some(presign_result::Result::Response(_)));
+    assert_eq!([signed(0), signed(1), signed(2)], [true, false, true]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -158,6 +158,10 @@ impl Issuer {
             let renew = match (plan, live) {
                 (Plan::Sign(life), Some(live)) => return Ok((live, now, life)),
                 (Plan::RenewFirst, _) => true,
+                // No session of any life would do.
+                (Plan::Refuse(short), None) if short.limited_by == lifetime::LimitedBy::Grant => {
+                    return Err(refusal(identity, short, failed));
+                }
                 // Nothing to sign with: even a source that is only read may have something by now.
                 (_, None) => failed.is_none(),
                 (Plan::Refuse(short), Some(_)) => return Err(refusal(identity, short, failed)),
