@@ -100,6 +100,12 @@ impl File {
         let identities = identities(self.identity)?;
         super::grants::check_names(&grants, &identities)?;
         let default_identity = default_identity(self.default_identity, &identities)?;
+        let limits = self.limits.check()?;
+        // A caller waits the pause out, so it must fit into a call.
+        if let Some((name, _)) = identities.iter().find(|(_, identity)| identity.min_pause >= limits.call) {
+            let problem = "must be shorter than limits.call, or callers who wait for a session fail; shorten one";
+            return Err(Error::new(format!("identity.{name}.min_pause"), problem));
+        }
         Ok(Config {
             sockets,
             http: self.http.check()?,
@@ -109,7 +115,7 @@ impl File {
             identities,
             default_identity,
             grants: Grants::new(surroundings.uid, grants),
-            limits: self.limits.check()?,
+            limits,
         })
     }
 }

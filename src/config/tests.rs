@@ -182,6 +182,14 @@ fn grants_open_the_signing_socket_and_admins_the_other() {
 }
 
 #[test]
+fn a_pause_that_no_call_can_wait_out_is_refused() {
+    let text = "[limits]\ncall = \"6s\"\n[identity.web]\nsource = \"environment\"\nmin_pause = \"6s\"\n";
+    let refused = Config::parse(text, &Surroundings::default()).unwrap_err();
+    assert!(refused.to_string().contains("identity.web.min_pause"), "{refused}");
+    assert!(Config::parse(&text.replace("pause = \"6s\"", "pause = \"5s\""), &Surroundings::default()).is_ok());
+}
+
+#[test]
 fn a_reload_names_what_differs_and_what_waits() {
     let old = parse(EXAMPLE);
     assert_eq!(old.changes(&parse(EXAMPLE)), Vec::<String>::new());

@@ -29,7 +29,7 @@ fn one(body: &str) -> Result<Identity, crate::config::Error> {
 fn a_full_role_is_read_with_every_value() {
     let text = format!(
         "source = \"assume-role\"\nrole_arn = \"{ROLE}\"\nexternal_id = \"ab-1\"\nduration = \"2h\"\nheadroom = \"40m\"\n\
-         min_pause = \"30s\"\nsession_policy = '{{\"Statement\": []}}'\npolicy_arns = [\"arn:aws:iam::aws:policy/Read\"]\n\
+         min_pause = \"20s\"\nsession_policy = '{{\"Statement\": []}}'\npolicy_arns = [\"arn:aws:iam::aws:policy/Read\"]\n\
          tags = {{ team = \"web\" }}\ntransitive_tag_keys = [\"team\"]\nsource_identity = \"web\"\n\
          [identity.web.sts]\nregion = \"eu-central-1\"\nfips = true\n\
          [identity.web.s3]\nregion = \"eu-west-1\"\naddressing = \"path\"\n"
