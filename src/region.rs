@@ -96,11 +96,6 @@ impl Regions {
         found
     }
 
-    /// Forgets a bucket, because S3 said that it is elsewhere.
-    pub fn forget(&self, bucket: &Bucket, s3: &S3) {
-        lock(&self.cache).forget(&format!("{}/{bucket}", base(s3)));
-    }
-
     async fn shared(&self, url: &str, bucket: &str) -> Result<Region, Error> {
         let flight = Arc::clone(lock(&self.flights).entry(url.to_owned()).or_default());
         let _landing = Landing { flights: &self.flights, url, flight: &flight };

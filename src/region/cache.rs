@@ -27,10 +27,6 @@ impl Cache {
         }
         self.0.insert(url, (region, now + LIFE));
     }
-
-    pub(super) fn forget(&mut self, url: &str) {
-        self.0.remove(url);
-    }
 }
 
 pub(super) const MAX_BUCKETS: usize = 10_000;

@@ -128,9 +128,6 @@ async fn a_region_is_remembered_for_an_hour_and_a_failure_not_at_all() {
     advance(Duration::from_secs(600)).await;
     regions.of(&photos(), &S3::default()).await.unwrap();
     assert_eq!(script.calls.load(Ordering::SeqCst), 2);
-    regions.forget(&photos(), &S3::default());
-    regions.of(&photos(), &S3::default()).await.unwrap();
-    assert_eq!(script.calls.load(Ordering::SeqCst), 3);
 
     let (script, regions) = scripted(Script { status: 404, ..Script::default() });
     for _ in 0..2 {
