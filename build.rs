@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["impact.proto", "presignd.proto", "rotation.proto"].map(|file| format!("proto/presignd/v1/{file}"));
+    let files = ["event.proto", "impact.proto", "presignd.proto", "rotation.proto"]
+        .map(|file| format!("proto/presignd/v1/{file}"));
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(&files, ["proto"])?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);

@@ -11,6 +11,7 @@ pub mod issued;
 // Rules: they decide; told the time, they never ask for it.
 pub mod signer;
 pub mod explain;
+pub mod impact;
 pub mod config;
 
 // Stores: they hold state and wait for others.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Told everything; open nothing. They stand before every other room.
-const PURE: [&str; 8] = ["time", "s3", "session", "access", "issued", "signer", "explain", "config"];
+const PURE: [&str; 9] = ["time", "s3", "session", "access", "issued", "signer", "explain", "impact", "config"];
 
 /// What a pure room may not name.
 const IMPURE: [&str; 12] = [

@@ -46,6 +46,7 @@ fn session(row: &SessionRow, signing: bool) -> proto::Session {
         signing,
         outstanding_urls: row.outstanding,
         last_url_ends_at: row.last_url_ends_at.map(wire_instant),
+        ..Default::default()
     }
 }
 

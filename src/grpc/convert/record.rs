@@ -37,6 +37,7 @@ pub(in crate::grpc) fn url_record(record: Record) -> proto::UrlRecord {
         post_policy,
         host: url.host,
         tagged: url.tagged,
+        endings: Vec::new(),
     }
 }
 

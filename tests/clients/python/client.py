@@ -32,7 +32,7 @@ def generate(protos):
     out = tempfile.mkdtemp()
     known = os.path.join(os.path.dirname(grpc_tools.__file__), "_proto")
     arguments = ["protoc", f"-I{protos}", f"-I{known}", f"--python_out={out}", f"--grpc_python_out={out}"]
-    assert protoc.main(arguments + ["presignd/v1/presignd.proto"]) == 0
+    assert protoc.main(arguments + ["presignd/v1/presignd.proto", "presignd/v1/event.proto"]) == 0
     sys.path.insert(0, out)
     return (
         importlib.import_module("presignd.v1.presignd_pb2"),
