@@ -118,6 +118,8 @@ impl Error {
         "REGION_UNKNOWN",
         "REGISTRY_FULL",
         "REGISTRY",
+        "REGISTRY_TIMEOUT",
+        "TOO_MANY_QUESTIONS",
         "TOO_MANY_REQUEST_IDS",
         "REQUEST_ID_REUSED",
         "SUPERSEDED",
@@ -144,16 +146,20 @@ fn registry_verdict(error: &registry::Error) -> (Code, &'static str) {
     match error {
         registry::Error::Full => (Code::ResourceExhausted, "REGISTRY_FULL"),
         registry::Error::TooManyRequestIds => (Code::ResourceExhausted, "TOO_MANY_REQUEST_IDS"),
+        registry::Error::TooManyQuestions => (Code::ResourceExhausted, "TOO_MANY_QUESTIONS"),
+        registry::Error::TimedOut => (Code::DeadlineExceeded, "REGISTRY_TIMEOUT"),
         _ => (Code::Unavailable, "REGISTRY"),
     }
 }
 
 /// What a caller may know: never a path or a store's own words.
-fn registry_says(error: &registry::Error) -> &'static str {
+fn registry_says(error: &registry::Error) -> String {
     match error {
-        registry::Error::Full => "the registry's queue is full; try again shortly",
-        registry::Error::TooManyRequestIds => "too many request ids within ten minutes; try again later",
-        _ => "the registry did not take or give the record, so no URL was issued; the daemon's log says why",
+        registry::Error::Full => "the registry's queue is full; try again shortly".to_owned(),
+        registry::Error::TooManyRequestIds => "too many request ids within ten minutes; try again later".to_owned(),
+        registry::Error::TooManyQuestions => format!("{error}; try again when one of them is answered"),
+        registry::Error::TimedOut => format!("{error}; narrow the question by session, identity or time"),
+        _ => "the registry did not take or give the record, so no URL was issued; the daemon's log says why".to_owned(),
     }
 }
 

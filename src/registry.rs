@@ -174,7 +174,7 @@ impl Registry {
         store.append(records, self.0.clock.now()).await
     }
 
-    /// The record that a request id of the last [`REQUEST_LIFE`] led to.
+    /// The record that a request id of the last [`REQUEST_LIFE`] led to. Waits for no question.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -185,56 +185,66 @@ impl Registry {
 
     /// One record; `None` when there is none, or no longer, or when the id is another registry's.
     ///
+    /// This and the following are questions of a user. A question that is dropped ends; one that takes longer than
+    /// [`READ_TIME`] is given up; a user has at most [`MAX_QUESTIONS`] under way.
+    ///
     /// # Errors
-    /// When the registry cannot be read.
-    pub async fn url(&self, id: RecordId) -> Result<Option<Record>, Error> {
+    /// When the registry cannot be read, or a bound is met.
+    pub async fn url(&self, uid: u32, id: RecordId) -> Result<Option<Record>, Error> {
         if id.instance != self.0.instance {
             return Ok(None);
         }
         let Store::Sqlite(store) = &self.0.store;
-        store.url(id.number).await
+        store.url(uid, id.number).await
     }
 
     /// Records that match, newest first: at most `page_size` (held to 1 to [`MAX_PAGE`]) of those before `after`, the
     /// last id of the page before. Fewer than asked means that there are no more.
     ///
     /// # Errors
-    /// When the registry cannot be read.
-    pub async fn list(&self, filter: Filter, page_size: usize, after: Option<RecordId>) -> Result<Vec<Record>, Error> {
+    /// As [`url`](Self::url).
+    pub async fn list(
+        &self,
+        uid: u32,
+        filter: Filter,
+        page_size: usize,
+        after: Option<RecordId>,
+    ) -> Result<Vec<Record>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        store.list(filter, page_size.clamp(1, MAX_PAGE), after.map(|id| id.number)).await
+        store.list(uid, filter, page_size.clamp(1, MAX_PAGE), after.map(|id| id.number)).await
     }
 
     /// Records signed with that access key in that second, newest first; at most [`MAX_PAGE`].
     ///
     /// # Errors
-    /// When the registry cannot be read.
-    pub async fn find(&self, access_key_id: &str, signed_at: Timestamp) -> Result<Vec<Record>, Error> {
+    /// As [`url`](Self::url).
+    pub async fn find(&self, uid: u32, access_key_id: &str, signed_at: Timestamp) -> Result<Vec<Record>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        store.find(access_key_id.to_owned(), signed_at, None).await
+        store.find(uid, access_key_id.to_owned(), signed_at, None).await
     }
 
     /// The record of one signature, however many were made in that second.
     ///
     /// # Errors
-    /// When the registry cannot be read.
+    /// As [`url`](Self::url).
     pub async fn find_signature(
         &self,
+        uid: u32,
         access_key_id: &str,
         signed_at: Timestamp,
         fingerprint: Fingerprint,
     ) -> Result<Vec<Record>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        store.find(access_key_id.to_owned(), signed_at, Some(fingerprint)).await
+        store.find(uid, access_key_id.to_owned(), signed_at, Some(fingerprint)).await
     }
 
     /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_PAGE`].
     ///
     /// # Errors
-    /// When the registry cannot be read.
-    pub async fn sessions(&self, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
+    /// As [`url`](Self::url).
+    pub async fn sessions(&self, uid: u32, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        store.sessions(identity.cloned(), self.0.clock.now()).await
+        store.sessions(uid, identity.cloned(), self.0.clock.now()).await
     }
 
     /// One small step of retention: forgets records that ended longer ago than the retention, at most
@@ -296,6 +306,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub const REQUEST_LIFE: Duration = Duration::from_secs(600);
 /// Request ids remembered for one uid.
 pub const MAX_REQUEST_IDS: u64 = 100_000;
+/// How long a question or a look-up may take; what would take longer is to be narrowed.
+pub const READ_TIME: Duration = Duration::from_secs(10);
+/// Questions of one user that are answered or wait.
+pub const MAX_QUESTIONS: usize = 32;
 /// Records in one call, and rows in one group of calls.
 pub const MAX_ROWS: usize = 1024;
 /// Records or sessions in one answer.

@@ -49,6 +49,8 @@ fn one_of_each() -> Vec<Error> {
         Error::Region(region::Error::NotNamed { bucket: bucket(), status: 500 }),
         of_registry(registry::Error::Full),
         of_registry(registry::Error::TooManyRequestIds),
+        of_registry(registry::Error::TooManyQuestions),
+        of_registry(registry::Error::TimedOut),
         of_registry(registry::Error::Closed),
         Error::RequestIdReused,
         Error::Superseded,

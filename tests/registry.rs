@@ -23,7 +23,7 @@ use presignd::session::{CredentialKind, Facts, RecordId};
 use presignd::time::{Timestamp, Ttl};
 
 use registry::filters::a_filter_finds_what_a_plain_search_finds;
-use registry::made::{NOW, append, asks, facts, name, request, url};
+use registry::made::{ASKER, NOW, append, asks, facts, name, request, url};
 use registry::place::{Place, numbers};
 use registry::requests::{
     a_repeated_request_id_leads_to_the_first_record, a_request_id_lasts_ten_minutes,
@@ -76,7 +76,7 @@ async fn a_record_reads_back_as_it_was_written(place: Place) {
         let mut url = url(&registry, &session, what);
         url.replaces = Some(RecordId { number: 77, ..url.id });
         registry.append(vec![append(&url)]).await.unwrap();
-        let found = registry.url(url.id).await.unwrap();
+        let found = registry.url(ASKER, url.id).await.unwrap();
         assert_eq!(found, Some(Record { url, session: session.clone() }));
     }
 }
@@ -107,7 +107,7 @@ async fn appending_a_number_twice_keeps_the_first_record(place: Place) {
     second.id = first.id;
     registry.append(vec![append(&first)]).await.unwrap();
     assert!(matches!(registry.append(vec![append(&second)]).await, Err(Error::Store(_))));
-    assert_eq!(registry.url(first.id).await.unwrap().unwrap().url, first);
+    assert_eq!(registry.url(ASKER, first.id).await.unwrap().unwrap().url, first);
     assert!(registry.is_writable(), "the call was wrong, not the disk");
 }
 
@@ -119,10 +119,10 @@ async fn a_call_is_written_whole_or_not_at_all(place: Place) {
     let outcome = registry.append(vec![append(&good), append(&bad), append(&good)]).await;
     assert!(matches!(outcome, Err(Error::Unknown(id)) if id == bad.session));
     assert_eq!(numbers(&registry, Filter::default()).await, [0_u64; 0]);
-    assert_eq!(registry.sessions(None).await.unwrap()[0].outstanding, 0);
+    assert_eq!(registry.sessions(ASKER, None).await.unwrap()[0].outstanding, 0);
     // What the failed call had learnt (the bucket's number) is not believed any more.
     registry.append(vec![append(&good)]).await.unwrap();
-    assert_eq!(registry.url(good.id).await.unwrap().unwrap().url, good);
+    assert_eq!(registry.url(ASKER, good.id).await.unwrap().unwrap().url, good);
 }
 
 async fn a_call_that_fails_spares_the_others_of_its_group(place: Place) {
@@ -157,9 +157,9 @@ async fn a_url_is_found_by_key_and_second(place: Place) {
     let mut later = url(&registry, &session, request("one"));
     later.signed_at = Timestamp::from_unix(NOW + 1);
     registry.append(vec![append(&one), append(&of_another_key), append(&later)]).await.unwrap();
-    let found = registry.find("ASIAONE", one.signed_at).await.unwrap();
+    let found = registry.find(ASKER, "ASIAONE", one.signed_at).await.unwrap();
     assert_eq!(found, [Record { url: one, session }]);
-    assert_eq!(registry.find("ASIANONE", later.signed_at).await.unwrap(), []);
+    assert_eq!(registry.find(ASKER, "ASIANONE", later.signed_at).await.unwrap(), []);
 }
 
 async fn a_signature_is_found_among_thousands_of_its_second(place: Place) {
@@ -167,10 +167,10 @@ async fn a_signature_is_found_among_thousands_of_its_second(place: Place) {
     let urls: Vec<_> = (0..MAX_PAGE + 2).map(|_| url(&registry, &session, request("k"))).collect();
     registry.append(urls.iter().map(append).collect()).await.unwrap();
     let at = Timestamp::from_unix(NOW);
-    assert_eq!(registry.find("ASIAONE", at).await.unwrap().len(), MAX_PAGE);
-    let found = registry.find_signature("ASIAONE", at, urls[0].fingerprint).await.unwrap();
+    assert_eq!(registry.find(ASKER, "ASIAONE", at).await.unwrap().len(), MAX_PAGE);
+    let found = registry.find_signature(ASKER, "ASIAONE", at, urls[0].fingerprint).await.unwrap();
     assert_eq!(found.iter().map(|record| record.url.id).collect::<Vec<_>>(), [urls[0].id]);
-    assert_eq!(registry.find_signature("ASIAONE", at, Fingerprint([0; 16])).await.unwrap(), []);
+    assert_eq!(registry.find_signature(ASKER, "ASIAONE", at, Fingerprint([0; 16])).await.unwrap(), []);
 }
 
 async fn pages_neither_repeat_nor_skip(place: Place) {
@@ -180,7 +180,7 @@ async fn pages_neither_repeat_nor_skip(place: Place) {
     for filter in [Filter::default(), Filter { session: Some(session.id), ..Filter::default() }] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = registry.list(filter.clone(), 10, after).await.unwrap();
+            let page = registry.list(ASKER, filter.clone(), 10, after).await.unwrap();
             seen.extend(page.iter().map(|record| record.url.id));
             after = page.last().map(|record| record.url.id);
             if page.len() < 10 {
@@ -193,7 +193,7 @@ async fn pages_neither_repeat_nor_skip(place: Place) {
         assert!(seen.windows(2).all(|pair| pair[0].number == pair[1].number + 1), "{seen:?}");
         assert_eq!((seen.len() as u64, seen.last().unwrap().number), (newest, 1));
     }
-    assert_eq!(registry.list(Filter::default(), 0, None).await.unwrap().len(), 1);
+    assert_eq!(registry.list(ASKER, Filter::default(), 0, None).await.unwrap().len(), 1);
 }
 
 /// Long enough that a page is no longer gathered and sorted.
@@ -207,9 +207,9 @@ async fn a_long_session_is_listed_newest_first(place: Place) {
     }
     let filter = Filter { session: Some(session.id), ..Filter::default() };
     let after = RecordId { number: 11_000, ..session.id };
-    let page = registry.list(filter.clone(), 2, Some(after)).await.unwrap();
+    let page = registry.list(ASKER, filter.clone(), 2, Some(after)).await.unwrap();
     assert_eq!(page.iter().map(|record| record.url.id.number).collect::<Vec<_>>(), [10_999, 10_998]);
-    assert_eq!(registry.list(filter, 1, None).await.unwrap()[0].url.id.number, last);
+    assert_eq!(registry.list(ASKER, filter, 1, None).await.unwrap()[0].url.id.number, last);
 }
 
 async fn the_same_access_key_of_an_identity_is_the_same_session(place: Place) {
@@ -250,14 +250,17 @@ async fn sessions_are_listed_while_they_have_life_or_urls(place: Place) {
     let two = url(&registry, &short, request("two"));
     registry.append(vec![append(&one), append(&two)]).await.unwrap();
     let rows = async || {
-        let rows = registry.sessions(None).await.unwrap();
+        let rows = registry.sessions(ASKER, None).await.unwrap();
         rows.iter().map(|row| (row.session.id, row.outstanding)).collect::<Vec<_>>()
     };
     assert_eq!(rows().await, [(short.id, 2), (key.id, 0)]);
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(rows().await, [(short.id, 1), (key.id, 0)], "a URL has ended when its end is reached");
-    assert_eq!(registry.sessions(Some(&name("web"))).await.unwrap()[0].last_url_ends_at, Some(two.usable_until()));
+    assert_eq!(
+        registry.sessions(ASKER, Some(&name("web"))).await.unwrap()[0].last_url_ends_at,
+        Some(two.usable_until())
+    );
     tokio::time::advance(Duration::from_secs(3540)).await;
     assert_eq!(rows().await, [(key.id, 0)]);
-    assert_eq!(registry.sessions(Some(&name("web"))).await.unwrap(), []);
+    assert_eq!(registry.sessions(ASKER, Some(&name("web"))).await.unwrap(), []);
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::{MAX_QUESTIONS, READ_TIME};
 use crate::session::RecordId;
 
 /// Why a call failed. Nothing of it was written.
@@ -12,6 +13,12 @@ pub enum Error {
     /// As many calls wait for the writer as may; the caller should come back later.
     #[error("the registry's queue is full")]
     Full,
+    /// The user has as many questions under way as one user may.
+    #[error("{MAX_QUESTIONS} questions of one user to the registry are under way, which are the most")]
+    TooManyQuestions,
+    /// The answer took longer than any may.
+    #[error("the registry did not answer within {READ_TIME:?}")]
+    TimedOut,
     /// The registry is closed or closing.
     #[error("the registry is closed")]
     Closed,

@@ -15,6 +15,7 @@ mod read;
 mod readers;
 mod rows;
 mod state;
+mod turns;
 mod verify;
 mod writer;
 
@@ -40,7 +41,8 @@ pub use verify::{MAX_PROBLEMS, Report, verify};
 pub(super) struct Sqlite {
     instance: InstanceId,
     queue: mpsc::Sender<Call>,
-    readers: Readers,
+    questions: Readers,
+    look_ups: Readers,
     writable: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
 }
@@ -88,30 +90,32 @@ impl Sqlite {
         now: Timestamp,
     ) -> Result<Option<Remembered>, Error> {
         let instance = self.instance;
-        self.readers.read(move |connection| read::remembered(connection, instance, uid, &request_id, now)).await
+        self.look_ups.read(uid, move |connection| read::remembered(connection, instance, uid, &request_id, now)).await
     }
 
-    pub(super) async fn url(&self, number: u64) -> Result<Option<Record>, Error> {
+    pub(super) async fn url(&self, uid: u32, number: u64) -> Result<Option<Record>, Error> {
         let instance = self.instance;
         let read = move |connection: &Connection| {
             let view = connection.unchecked_transaction()?;
             rows::Reader::new(&view, instance).one(number.cast_signed())
         };
-        self.readers.read(read).await
+        self.questions.read(uid, read).await
     }
 
     pub(super) async fn list(
         &self,
+        uid: u32,
         filter: Filter,
         page_size: usize,
         before: Option<u64>,
     ) -> Result<Vec<Record>, Error> {
         let instance = self.instance;
-        self.readers.read(move |connection| read::list(connection, instance, &filter, page_size, before)).await
+        self.questions.read(uid, move |connection| read::list(connection, instance, &filter, page_size, before)).await
     }
 
     pub(super) async fn find(
         &self,
+        uid: u32,
         access_key_id: String,
         signed_at: Timestamp,
         fingerprint: Option<Fingerprint>,
@@ -121,20 +125,21 @@ impl Sqlite {
             let view = connection.unchecked_transaction()?;
             read::find(&view, instance, &access_key_id, signed_at, fingerprint)
         };
-        self.readers.read(read).await
+        self.questions.read(uid, read).await
     }
 
     pub(super) async fn sessions(
         &self,
+        uid: u32,
         identity: Option<IdentityName>,
         now: Timestamp,
     ) -> Result<Vec<SessionRow>, Error> {
         let instance = self.instance;
-        self.readers.read(move |connection| read::sessions(connection, instance, identity.as_ref(), now)).await
+        self.questions.read(uid, move |connection| read::sessions(connection, instance, identity.as_ref(), now)).await
     }
 
     pub(super) async fn close(&self) {
-        self.readers.close().await;
+        tokio::join!(self.questions.close(), self.look_ups.close());
         let (answer, closed) = oneshot::channel();
         // This call alone waits for a place; an error says that the thread has ended already.
         if self.queue.send(Call::Close { answer }).await.is_ok() {
@@ -171,7 +176,8 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
         connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
     let (sender, queue) = mpsc::channel(queue_calls.max(1));
     let writable = Arc::new(AtomicBool::new(true));
-    let readers = Readers::new(path.clone(), metrics.clone());
+    let questions = Readers::new(path.clone(), readers::QUESTIONS, metrics.clone());
+    let look_ups = Readers::new(path.clone(), readers::LOOK_UPS, metrics.clone());
     let flag = writable.clone();
     let setup = Setup {
         connection,
@@ -185,5 +191,5 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
     };
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
-    Ok((Sqlite { instance, queue: sender, readers, writable, metrics }, Start { instance, last_url }))
+    Ok((Sqlite { instance, queue: sender, questions, look_ups, writable, metrics }, Start { instance, last_url }))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use presignd::registry::{Appended, Error, OpenError, Options, Registry};
 use rusqlite::Connection;
 
-use super::made::{append, request, url};
+use super::made::{ASKER, append, request, url};
 use super::place::{Place, metrics, numbers};
 
 async fn refused(place: &Place, path: &Path) -> OpenError {
@@ -189,7 +189,7 @@ async fn no_secret_reaches_the_disk() {
     let mut one = url(&registry, &session, super::made::with_customer_key(SECRETS[0]));
     one.fingerprint = presignd::issued::Fingerprint::of(SECRETS[2]);
     registry.append(vec![super::made::under(&one, "id", 1)]).await.unwrap();
-    let recorded = registry.url(one.id).await.unwrap().unwrap().url;
+    let recorded = registry.url(ASKER, one.id).await.unwrap().unwrap().url;
     let names: Vec<_> = recorded.what.headers().unwrap().iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(names, ["x-amz-server-side-encryption-customer-algorithm"]);
     let state = place.path().parent().unwrap().to_owned();

@@ -12,7 +12,7 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::made::{NOW, append, asks, facts, in_bucket, name, url};
+use super::made::{ASKER, NOW, append, asks, facts, in_bucket, name, url};
 use super::place::Place;
 
 /// Few values, so that filters meet records; with all that SQL could take for something else.
@@ -135,7 +135,7 @@ pub(crate) async fn a_filter_finds_what_a_plain_search_finds(place: Place) {
         met += usize::from(!wanted.is_empty());
         if let [first, second, ..] = wanted[..] {
             let after = RecordId { instance: registry.instance(), number: first };
-            let page = registry.list(filter, 1, Some(after)).await.unwrap();
+            let page = registry.list(ASKER, filter, 1, Some(after)).await.unwrap();
             assert_eq!(page.iter().map(|record| record.url.id.number).collect::<Vec<_>>(), [second]);
         }
     }

@@ -16,6 +16,9 @@ use presignd::time::{Timestamp, Ttl};
 /// When every test begins.
 pub(crate) const NOW: i64 = 1_800_000_000;
 
+/// Who puts the questions.
+pub(crate) const ASKER: u32 = 4711;
+
 /// An identity's name.
 pub(crate) fn name(text: &str) -> IdentityName {
     IdentityName::parse(text).unwrap()

@@ -6,7 +6,7 @@ use presignd::issued::Filter;
 use presignd::registry::{OpenError, backup, export, verify};
 use rusqlite::Connection;
 
-use super::made::{append, asks, request, under, url};
+use super::made::{ASKER, append, asks, request, under, url};
 use super::place::{Place, numbers};
 
 fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
@@ -137,7 +137,7 @@ async fn a_row_that_does_not_parse_is_an_error_that_names_it() {
     registry.append(vec![append(&bad)]).await.unwrap();
     let file = Connection::open(place.path()).unwrap();
     file.execute("UPDATE urls SET limited_by = 'whim'", []).unwrap();
-    let error = registry.list(Filter::default(), 10, None).await.unwrap_err();
+    let error = registry.list(ASKER, Filter::default(), 10, None).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the record {} cannot be read: limited_by: is unknown", bad.id));
     file.execute("UPDATE urls SET limited_by = 'request'", []).unwrap();
     assert_eq!(numbers(&registry, Filter::default()).await, [1]);

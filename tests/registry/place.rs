@@ -13,7 +13,7 @@ use presignd::session::Session;
 use presignd::telemetry::Metrics;
 use presignd::time::Timestamp;
 
-use super::made::{NOW, facts, name};
+use super::made::{ASKER, NOW, facts, name};
 
 pub(crate) struct Place {
     pub(crate) directory: tempfile::TempDir,
@@ -52,6 +52,6 @@ pub(crate) fn metrics() -> Arc<Metrics> {
 
 /// Numbers of all records that match.
 pub(crate) async fn numbers(registry: &Registry, filter: Filter) -> Vec<u64> {
-    let found = registry.list(filter, MAX_PAGE, None).await.unwrap();
+    let found = registry.list(ASKER, filter, MAX_PAGE, None).await.unwrap();
     found.iter().map(|record| record.url.id.number).collect()
 }

@@ -10,7 +10,7 @@ use presignd::session::Facts;
 use presignd::time::{Timestamp, Ttl};
 use tokio_util::sync::CancellationToken;
 
-use super::made::{NOW, append, facts, name, request, under, url};
+use super::made::{ASKER, NOW, append, facts, name, request, under, url};
 use super::place::{Place, numbers};
 
 pub(crate) async fn forgets_only_what_ended_longer_ago_than_the_retention(place: Place) {
@@ -33,11 +33,11 @@ pub(crate) async fn forgets_only_what_ended_longer_ago_than_the_retention(place:
     assert_eq!(registry.forget_ended().await.unwrap(), 5);
     assert_eq!(registry.forget_ended().await.unwrap(), 0);
     assert_eq!(numbers(&registry, Filter::default()).await, [alive.id.number, longer.id.number]);
-    let rows = registry.sessions(None).await.unwrap();
+    let rows = registry.sessions(ASKER, None).await.unwrap();
     assert_eq!((rows.len(), rows[0].outstanding), (1, 1));
 
     // The request id of a forgotten record leads nowhere, and the number of no record is an error.
-    assert_eq!(registry.url(longer.id).await.unwrap().unwrap().url, longer);
+    assert_eq!(registry.url(ASKER, longer.id).await.unwrap().unwrap().url, longer);
     registry.close().await;
     assert_eq!(verify(&place.path()).unwrap().problems, [""; 0]);
 }
@@ -54,7 +54,7 @@ pub(crate) async fn no_number_or_generation_is_given_again(place: Place) {
     registry.append(vec![under(&last, "id", 1)]).await.unwrap();
     tokio::time::advance(Duration::from_secs(2 * 3600)).await;
     assert_eq!(registry.forget_ended().await.unwrap(), 1);
-    assert_eq!(registry.url(last.id).await.unwrap(), None);
+    assert_eq!(registry.url(ASKER, last.id).await.unwrap(), None);
     assert_eq!(registry.remembered(1000, "id").await.unwrap(), None);
     registry.close().await;
 

@@ -68,8 +68,9 @@ impl Services {
         self.identity(call, &name).ok_or(Error::UnknownIdentity(text.to_owned()))
     }
 
-    async fn described(&self, _call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
-        let rows = self.issuer.registry().sessions(Some(identity.name())).await.map_err(Error::registry)?;
+    async fn described(&self, call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
+        let rows = self.issuer.registry().sessions(call.caller.uid, Some(identity.name())).await;
+        let rows = rows.map_err(Error::registry)?;
         Ok(convert::described(identity, &rows, self.issuer.clock().now()))
     }
 }

@@ -46,7 +46,7 @@ impl Services {
     /// A record that the caller may see. Another's answers as one that does not exist.
     async fn record(&self, call: &Call, id: &str) -> Result<Record, Error> {
         let id = convert::record_id("id", id)?;
-        let record = self.issuer.registry().url(id).await.map_err(Error::registry)?;
+        let record = self.issuer.registry().url(call.caller.uid, id).await.map_err(Error::registry)?;
         record.filter(|record| call.sees(record.url.caller.uid)).ok_or(Error::UrlNotFound)
     }
 
@@ -55,17 +55,19 @@ impl Services {
         own_only(call, &mut filter)?;
         let size = convert::page_size(asked.page_size)?;
         let after = convert::read_page_token(&filter, &asked.page_token)?;
-        let records = self.issuer.registry().list(filter.clone(), size, after).await.map_err(Error::registry)?;
+        let records = self.issuer.registry().list(call.caller.uid, filter.clone(), size, after).await;
+        let records = records.map_err(Error::registry)?;
         Ok(convert::page(&filter, records, size))
     }
 
     async fn found(&self, call: &Call, text: String) -> Result<FindUrlResponse, Error> {
         let text = convert::pasted("text", text)?;
         let located = locate(&text).map_err(|refused| Refused::new("text", refused.problem))?;
-        let registry = self.issuer.registry();
+        let (registry, uid) = (self.issuer.registry(), call.caller.uid);
+        let (key, at) = (&located.access_key_id, located.signed_at);
         let rows = match located.fingerprint {
-            Some(fingerprint) => registry.find_signature(&located.access_key_id, located.signed_at, fingerprint).await,
-            None => registry.find(&located.access_key_id, located.signed_at).await,
+            Some(fingerprint) => registry.find_signature(uid, key, at, fingerprint).await,
+            None => registry.find(uid, key, at).await,
         };
         let mut rows = rows.map_err(Error::registry)?;
         rows.retain(|record| call.sees(record.url.caller.uid));
