@@ -20,6 +20,17 @@ use crate::{region, registry};
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A message that is not what the proto says. What prost says names message and field, never a value.
+    #[error("{0}")]
+    Malformed(prost::DecodeError),
+    /// A message over the bound.
+    #[error("a message is {found} bytes long; {most} are the most: send fewer items in one call")]
+    MessageTooLarge {
+        /// Its length.
+        found: usize,
+        /// The bound.
+        most: usize,
+    },
     /// Fields that cannot be used as they are.
     #[error("{}", fields(.0))]
     Refused(Vec<Refused>),
@@ -86,6 +97,8 @@ impl Error {
     /// The status code, and the reason that clients match and metrics count.
     pub fn verdict(&self) -> (Code, &'static str) {
         match self {
+            Self::Malformed(_) => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+            Self::MessageTooLarge { .. } => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
             Self::Refused(_) => (Code::InvalidArgument, "INVALID_FIELD"),
             Self::UnknownIdentity(_) => (Code::NotFound, "UNKNOWN_IDENTITY"),
             Self::NoDefaultIdentity => (Code::InvalidArgument, "NO_DEFAULT_IDENTITY"),
@@ -106,6 +119,8 @@ impl Error {
 
     /// Every reason there is, for the table in docs/errors.md and for metrics that start at zero.
     pub const REASONS: &[&str] = &[
+        "MALFORMED_MESSAGE",
+        "MESSAGE_TOO_LARGE",
         "INVALID_FIELD",
         "UNKNOWN_IDENTITY",
         "NO_DEFAULT_IDENTITY",
@@ -127,6 +142,9 @@ impl Error {
         "DEADLINE_EXCEEDED",
         "NOT_SERVED",
     ];
+
+    /// The reasons of messages that no handler came to see.
+    pub const UNREAD: &[&str] = &["MALFORMED_MESSAGE", "MESSAGE_TOO_LARGE"];
 }
 
 impl From<Refused> for Error {

@@ -3,8 +3,10 @@
 mod accept;
 pub mod authority;
 mod call;
+pub mod codec;
 mod convert;
 mod guard;
+mod measured;
 pub mod peer;
 mod serve;
 mod served;

@@ -21,7 +21,7 @@ pub struct Metrics {
     registry: Registry,
     /// URLs and forms signed and recorded, by `identity` and `operation`.
     pub urls_issued: IntCounterVec,
-    /// Asks that ended without a URL, by `reason` (docs/errors.md).
+    /// Asks that ended without a URL, and messages that were not read, by `reason` (docs/errors.md).
     pub refused: IntCounterVec,
     /// Asks that no grant allowed, by the `dimension` that came closest.
     pub denied: IntCounterVec,
@@ -112,7 +112,7 @@ impl Metrics {
         self.urls_issued.with_label_values(&[identity.as_str(), operation.as_str()]).inc();
     }
 
-    /// Counts an ask that ended without a URL.
+    /// Counts an ask that ended without a URL, or a message that was not read.
     pub fn refused(&self, reason: &'static str) {
         self.refused.with_label_values(&[reason]).inc();
     }

@@ -2,6 +2,8 @@
 
 #[path = "support/load.rs"]
 mod load;
+#[path = "daemon/messages.rs"]
+mod messages;
 #[path = "support/daemon.rs"]
 mod process;
 #[path = "daemon/running.rs"]

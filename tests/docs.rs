@@ -37,6 +37,8 @@ fn one_of_each() -> Vec<Error> {
     let of_registry = |error| Error::Registry(Arc::new(error));
     let bucket = || "photos".to_owned();
     vec![
+        Error::Malformed(prost::Message::decode(&b"\0"[..]).map(|(): ()| ()).unwrap_err()),
+        Error::MessageTooLarge { found: 2, most: 1 },
         Error::Refused(vec![Refused::new("bucket", "is wrong")]),
         Error::UnknownIdentity("web".into()),
         Error::NoDefaultIdentity,

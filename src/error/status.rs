@@ -58,6 +58,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             }
             map
         }
+        Error::MessageTooLarge { found, most } => {
+            HashMap::from([("found_bytes".to_owned(), found.to_string()), ("limit_bytes".to_owned(), most.to_string())])
+        }
         Error::Denied(denied) => HashMap::from([("dimension".to_owned(), denied.dimension.as_str().to_owned())]),
         _ => HashMap::new(),
     }

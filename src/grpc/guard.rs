@@ -1,5 +1,5 @@
-//! What happens to every call before and after its handler: admission to the admin socket, the deadline, and the usual
-//! metrics of a gRPC server.
+//! What happens to every call before and after its handler: admission to the admin socket, the deadline, the bound on
+//! messages, and the usual metrics of a gRPC server.
 //!
 //! Never reads a message: it sees the path, the peer and the status.
 
@@ -16,9 +16,11 @@ use tonic::body::Body;
 use tonic::codegen::{Bytes, Service};
 use tonic::server::NamedService;
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use tower_layer::Layer;
 
 use super::call::{Call, timeout};
+use super::measured::Measured;
 use super::peer::{Door, Peer};
 use crate::access::{Caller, OVERFLOW_ID};
 use crate::clock::Clock;
@@ -108,7 +110,8 @@ where
         let mut running = Running::start(&self.inside, request.uri().path());
         let answer = self.inside.begin(&request).map(|call| {
             let deadline = call.deadline;
-            request.extensions_mut().insert(call);
+            request.extensions_mut().insert(call.clone());
+            let request = request.map(|body| Body::new(Measured::new(body, call)));
             (deadline, self.inner.call(request))
         });
         Box::pin(async move {
@@ -120,7 +123,9 @@ where
                 },
             };
             // An answer without a body has its status in the head.
-            running.code = Status::from_header_map(response.headers()).map(|status| status.code());
+            if let Some(status) = Status::from_header_map(response.headers()) {
+                running.ends_with(&status);
+            }
             Ok(response.map(|body| Body::new(Watched { body, running })))
         })
     }
@@ -158,6 +163,16 @@ impl Running {
         running
     }
 
+    /// Also counts the refusal of a message that no handler saw; handlers and the desk count their own.
+    fn ends_with(&mut self, status: &Status) {
+        self.code = Some(status.code());
+        let details = status.get_error_details();
+        let reason = details.error_info().map(|info| info.reason.as_str());
+        if let Some(reason) = Error::UNREAD.iter().find(|unread| reason == Some(**unread)) {
+            self.inside.metrics.refused(reason);
+        }
+    }
+
     fn labels(&self) -> (&str, &str) {
         self.inside.methods.get(&self.path).map_or(("unknown", "unknown"), |(service, method)| (service, method))
     }
@@ -189,10 +204,11 @@ impl HttpBody for Watched {
         let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
-                let status = frame.trailers_ref().and_then(Status::from_header_map);
-                this.running.code = status.map(|status| status.code()).or(this.running.code);
+                if let Some(status) = frame.trailers_ref().and_then(Status::from_header_map) {
+                    this.running.ends_with(&status);
+                }
             }
-            Some(Err(status)) => this.running.code = Some(status.code()),
+            Some(Err(status)) => this.running.ends_with(status),
             None => {}
         }
         Poll::Ready(frame)

@@ -14,6 +14,7 @@ use tonic_reflection::server::Builder;
 
 use super::accept::accept;
 use super::guard::{Admins, Guard};
+use super::measured::MAX_MESSAGE_BYTES;
 use super::peer::Door;
 use super::proto;
 use super::served;
@@ -112,9 +113,9 @@ fn add_own(routes: &mut RoutesBuilder, services: &Services) {
     let identities = proto::identities_server::IdentitiesServer::new(services.clone());
     let registry = proto::registry_server::RegistryServer::new(services.clone());
     routes
-        .add_service(signer.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT))
-        .add_service(identities.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT))
-        .add_service(registry.max_decoding_message_size(MAX_IN).max_encoding_message_size(MAX_OUT));
+        .add_service(signer.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
+        .add_service(identities.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
+        .add_service(registry.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT));
 }
 
 /// In both versions: Python's client knows the older only.
@@ -156,8 +157,6 @@ async fn report(mut health: HealthReporter, mut ready: watch::Receiver<bool>, st
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
-/// The usual bound of gRPC, and room for a thousand requests of 4 KiB.
-const MAX_IN: usize = 4 << 20;
 /// A key grows threefold when it is percent-encoded, and each URL carries a token.
 const MAX_OUT: usize = 32 << 20;
 /// Items of a stream that are signed and recorded together: enough to share one fsync, few enough to answer soon.

@@ -20,7 +20,12 @@ impl Metrics {
                 "URLs and forms signed and recorded.",
                 &["identity", "operation"],
             )?,
-            refused: counters(r, "presignd_refused_total", "Asks that ended without a URL.", &["reason"])?,
+            refused: counters(
+                r,
+                "presignd_refused_total",
+                "Asks that ended without a URL, and messages that were not read.",
+                &["reason"],
+            )?,
             denied: counters(
                 r,
                 "presignd_denied_total",

@@ -226,6 +226,42 @@ def a_life_that_no_session_has_is_refused_with_the_longest_there_is():
     assert found["PreconditionFailure"].violations
 
 
+def raw(method, kind=channel.unary_unary):
+    """A call of bytes as they are."""
+    return kind(f"/presignd.v1.{method}", request_serializer=bytes, response_deserializer=bytes)
+
+
+def a_message_over_the_bound_is_refused_with_the_bound():
+    big = pb.PresignBatchRequest(requests=[request("k" * 1000)] * 5000)
+    calls = {
+        "unary": lambda: signer.PresignBatch(big, timeout=20),
+        "stream": lambda: list(
+            signer.PresignStream(
+                iter([pb.PresignStreamRequest(request=request("k", on_behalf_of="x" * (5 << 20)))]), timeout=20
+            )
+        ),
+        "registry": lambda: registry.ExplainUrl(pb.ExplainUrlRequest(url="x" * (4 << 20)), timeout=20),
+    }
+    for name, call in calls.items():
+        code, found = refusal(call)
+        info = found["ErrorInfo"]
+        assert (code, info.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"), (name, code, info)
+        assert info.metadata["limit_bytes"] == str(4 << 20), (name, info)
+    assert int(info.metadata["found_bytes"]) == (4 << 20) + 5, info
+
+
+def what_is_no_message_is_refused_as_the_callers_fault():
+    for name, call in {
+        "wrong type": lambda: raw("Signer/Presign")(b"\x08\x01", timeout=20),
+        "cut off": lambda: raw("Registry/GetUrl")(b"\x0a\x7fabc", timeout=20),
+        "not UTF-8": lambda: raw("Registry/GetUrl")(b"\x0a\x02\xc3\x28", timeout=20),
+        "in a stream": lambda: list(raw("Signer/PresignStream", channel.stream_stream)(iter([b"\x12\x01\xff"]))),
+    }.items():
+        code, found = refusal(call)
+        expected = (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+        assert (code, found["ErrorInfo"].reason) == expected, (name, code, found)
+
+
 def renewing_is_not_for_the_signing_socket():
     code, _ = refusal(lambda: identities.RenewIdentity(pb.RenewIdentityRequest(name="web")))
     assert code == grpc.StatusCode.PERMISSION_DENIED, code
