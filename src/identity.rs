@@ -13,6 +13,7 @@ mod keyfile;
 mod mint;
 mod minting;
 mod pace;
+mod reload;
 mod shelf;
 mod sources;
 mod sts;
@@ -23,15 +24,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
 pub use error::RenewError;
 
-use crate::aws::Aws;
-use crate::config::Config;
-use crate::config::identity::S3;
-use crate::registry::Registry;
+use crate::config::identity::{self as tables, S3};
 use crate::session::lifetime::Fresh;
 use crate::session::{IdentityName, RecordId, Session};
 use crate::signer::Signer;
@@ -41,14 +36,16 @@ use crate::time::Timestamp;
 /// All identities of a configuration.
 pub struct Identities {
     all: BTreeMap<IdentityName, Arc<Identity>>,
+    shared: Arc<reload::Shared>,
 }
 
 /// One name, and the sessions that it can sign with.
 pub struct Identity {
     name: IdentityName,
-    source: &'static str,
-    s3: S3,
+    /// With what `[sts]` adds to it.
+    table: tables::Identity,
     keeper: keeper::Keeper,
+    metrics: Arc<Metrics>,
 }
 
 /// A session with its secret.
@@ -90,24 +87,6 @@ pub struct Status {
 }
 
 impl Identities {
-    /// Makes every identity and spawns its renewal into `tasks`; they end when `stop` is cancelled.
-    pub fn start(
-        config: &Config,
-        aws: &Aws,
-        registry: &Registry,
-        metrics: &Arc<Metrics>,
-        stop: &CancellationToken,
-        tasks: &mut JoinSet<()>,
-    ) -> Self {
-        let all = sources::build(config, aws, registry, metrics, stop);
-        for identity in all.values() {
-            metrics.identity_starts_at_zero(identity.name());
-            let identity = Arc::clone(identity);
-            tasks.spawn(async move { identity.keeper.run().await });
-        }
-        Self { all }
-    }
-
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &IdentityName> {
         self.all.keys()
@@ -120,6 +99,11 @@ impl Identities {
 }
 
 impl Identity {
+    fn new(name: IdentityName, table: tables::Identity, keeper: keeper::Keeper, metrics: Arc<Metrics>) -> Self {
+        metrics.identity_begins(&name);
+        Self { name, table, keeper, metrics }
+    }
+
     /// As the configuration names it.
     pub fn name(&self) -> &IdentityName {
         &self.name
@@ -127,7 +111,7 @@ impl Identity {
 
     /// Where its sessions come from, as the configuration writes it.
     pub fn source(&self) -> &'static str {
-        self.source
+        self.table.source.name()
     }
 
     /// The live session that signs: the one with the longest life. A long-term key is superseded by a later one.
@@ -169,6 +153,12 @@ impl Identity {
 
     /// How its URLs are addressed.
     pub fn s3(&self) -> &S3 {
-        &self.s3
+        &self.table.s3
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        self.metrics.identity_ends(&self.name);
     }
 }

@@ -6,6 +6,9 @@
 mod families;
 mod log;
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
@@ -19,6 +22,8 @@ pub use log::{SubscribeError, check_filter, subscribe};
 /// All metrics of the daemon, in a registry of their own. Handed to the rooms in an `Arc`.
 pub struct Metrics {
     registry: Registry,
+    /// How many hold each identity. A reload makes another of the same name while calls still end with the former.
+    identities: Mutex<BTreeMap<IdentityName, usize>>,
     /// URLs and forms signed and recorded, by `identity` and `operation`.
     pub urls_issued: IntCounterVec,
     /// Asks that ended without a URL, and messages that were not read, by `reason` (docs/errors.md).
@@ -78,8 +83,15 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Starts the series of an identity at zero, so that the first event is an increase. Once for each configured name.
-    pub fn identity_starts_at_zero(&self, identity: &IdentityName) {
+    /// Starts the series of an identity at zero, so that the first event is an increase. Each call is made up for by one of
+    /// [`Self::identity_ends`].
+    pub fn identity_begins(&self, identity: &IdentityName) {
+        let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        let holders = identities.entry(identity.clone()).or_default();
+        *holders += 1;
+        if *holders > 1 {
+            return;
+        }
         let name = identity.as_str();
         for operation in Operation::ALL {
             self.urls_issued.with_label_values(&[name, operation.as_str()]).inc_by(0);
@@ -89,6 +101,27 @@ impl Metrics {
         }
         self.session_expiry_timestamp_seconds.with_label_values(&[name]).add(0);
         self.identity_ready.with_label_values(&[name]).add(0);
+    }
+
+    /// Removes the series of an identity, when nobody is left who counts there.
+    pub fn identity_ends(&self, identity: &IdentityName) {
+        let mut identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = identities.get(identity).map_or(0, |holders| holders.saturating_sub(1));
+        if left > 0 {
+            identities.insert(identity.clone(), left);
+            return;
+        }
+        identities.remove(identity);
+        let name = identity.as_str();
+        // What is not there need not be removed.
+        for operation in Operation::ALL {
+            let _ = self.urls_issued.remove_label_values(&[name, operation.as_str()]);
+        }
+        for outcome in OUTCOMES {
+            let _ = self.renewals.remove_label_values(&[name, outcome]);
+        }
+        let _ = self.session_expiry_timestamp_seconds.remove_label_values(&[name]);
+        let _ = self.identity_ready.remove_label_values(&[name]);
     }
 
     /// Starts the series of every reason at zero. The reasons are those of `error::Error::REASONS`.

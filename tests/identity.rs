@@ -18,7 +18,6 @@ use presignd::session::{CredentialKind, IdentityName, Session};
 use presignd::telemetry::Metrics;
 use support::keys::Keys;
 use support::sts::{Sts, Turn};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 const OWNER: &str = "key";
@@ -29,7 +28,6 @@ struct House {
     sts: Sts,
     keys: Keys,
     dir: tempfile::TempDir,
-    _tasks: JoinSet<()>,
 }
 
 impl House {
@@ -53,9 +51,9 @@ impl House {
         let options = Options::at(dir.path().join("r.db"));
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
         let aws = Aws::new(clock, Environment::default()).unwrap();
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let identities = Identities::start(&config, &aws, &registry, &metrics, &stop, &mut tasks);
-        Self { identities, sts, keys, dir, _tasks: tasks }
+        let stop = CancellationToken::new();
+        let identities = Identities::start(&config, &aws, &registry, &metrics, &stop);
+        Self { identities, sts, keys, dir }
     }
 
     fn identity(&self, name: &str) -> Arc<Identity> {

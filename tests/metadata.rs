@@ -14,7 +14,6 @@ use presignd::session::{CredentialKind, IdentityName};
 use presignd::telemetry::Metrics;
 use presignd::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Answers as both metadata services do, and keeps the heads of what it was asked.
@@ -70,7 +69,6 @@ impl Metadata {
 
 struct House {
     identity: Arc<Identity>,
-    _tasks: JoinSet<()>,
     _dir: tempfile::TempDir,
 }
 
@@ -84,10 +82,10 @@ async fn house(table: &str, environment: Environment) -> House {
     let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
     let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
     let aws = Aws::new(clock, environment).unwrap();
-    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-    let identities = Identities::start(&config, &aws, &registry, &metrics, &stop, &mut tasks);
+    let stop = CancellationToken::new();
+    let identities = Identities::start(&config, &aws, &registry, &metrics, &stop);
     let identity = identities.identity(&IdentityName::parse("web").unwrap()).unwrap();
-    House { identity, _tasks: tasks, _dir: dir }
+    House { identity, _dir: dir }
 }
 
 fn soon(seconds: u64) -> Timestamp {

@@ -16,7 +16,6 @@ use presignd::registry::{Options, Registry};
 use presignd::session::lifetime::{Fresh, LimitedBy};
 use presignd::session::{CredentialKind, IdentityName};
 use presignd::telemetry::Metrics;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/uploads";
@@ -25,7 +24,6 @@ struct Kit {
     identities: Identities,
     clock: Clock,
     stop: CancellationToken,
-    _tasks: JoinSet<()>,
     _dir: tempfile::TempDir,
 }
 
@@ -47,9 +45,9 @@ impl Kit {
         let aws = Aws::new(clock.clone(), Environment::default()).unwrap();
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let identities = Identities::start(&config, &aws, &registry, &metrics, &stop, &mut tasks);
-        Self { identities, clock, stop, _tasks: tasks, _dir: dir }
+        let stop = CancellationToken::new();
+        let identities = Identities::start(&config, &aws, &registry, &metrics, &stop);
+        Self { identities, clock, stop, _dir: dir }
     }
 
     async fn renew(&self, name: &str) -> Arc<Live> {

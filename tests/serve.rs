@@ -228,7 +228,7 @@ async fn a_hang_up_puts_the_new_grants_in_force_and_a_bad_file_changes_nothing()
     world.write_config(&(identities.replace("duration = \"1h\"", "duration = \"2h\"") + &grant("photos")));
     daemon.signal(Signal::HUP);
     let line = logged("identity.web").await;
-    assert!(line.contains("take effect at the next start"), "{line}");
+    assert!(line.contains("in force"), "{line}");
     assert_eq!((cli(&world, &films, "").await.0, cli(&world, &photos, "").await.0), (254, 0));
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -104,8 +103,8 @@ async fn ask(
     let aws = Aws::new(clock.clone(), environment).map_err(|error| own(&error))?;
     let options = Options::at(dir.path().join("registry.db"));
     let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.map_err(|error| own(&error))?;
-    let (stop, mut renewals) = (CancellationToken::new(), JoinSet::new());
-    let identities = Identities::start(config, &aws, &registry, &metrics, &stop, &mut renewals);
+    let stop = CancellationToken::new();
+    let identities = Identities::start(config, &aws, &registry, &metrics, &stop);
     let asks: Vec<_> = asked.iter().filter_map(|name| identities.identity(name)).collect();
     let asks = asks.into_iter().map(|one| (Arc::clone(&one), tokio::spawn(session(one, deadline))));
     // All are under way before the first is waited for.
@@ -120,7 +119,7 @@ async fn ask(
         });
     }
     stop.cancel();
-    renewals.shutdown().await;
+    identities.ended().await.map_err(|broken| Failure::new(Exit::Other, broken))?;
     registry.close().await;
     Ok(answers)
 }

@@ -1,17 +1,23 @@
-//! What a reload changes.
+//! What a reload changes, and what of it waits for a restart.
 
 use std::collections::BTreeSet;
 
-use super::Config;
+use super::{Config, Sockets};
 
 impl Config {
-    /// The keys whose values differ in `new`, in the order of docs/configuration.md. Grants are named as one.
+    /// The keys whose values differ in `new`, in the order of docs/configuration.md; those that wait for a restart first.
+    /// Grants are named as one, and so is each identity.
     pub fn changes(&self, new: &Self) -> Vec<String> {
         let mut keys = self.changes_for_restart(new);
         let mut add = |differs: bool, key: &str| keys.extend(differs.then(|| key.to_owned()));
         add(self.sockets.admin_uids != new.sockets.admin_uids, "sockets.admin_uids");
         add(self.sockets.admin_gids != new.sockets.admin_gids, "sockets.admin_gids");
         add(self.default_identity != new.default_identity, "default_identity");
+        let names: BTreeSet<_> = self.identities.keys().chain(new.identities.keys()).collect();
+        for name in names {
+            add(self.identities.get(name) != new.identities.get(name), &format!("identity.{name}"));
+        }
+        add(self.sts != new.sts, "sts");
         add(self.grants != new.grants, "grant");
         keys
     }
@@ -26,15 +32,23 @@ impl Config {
         add(self.sockets.admin_mode != new.sockets.admin_mode, "sockets.admin_mode");
         add(self.http != new.http, "http.listen");
         add(self.registry.path != new.registry.path, "registry.path");
-        add(self.registry.retention != new.registry.retention, "registry.retention");
         add(self.registry.queue_calls != new.registry.queue_calls, "registry.queue_calls");
+        add(self.registry.retention != new.registry.retention, "registry.retention");
         add(self.log != new.log, "log");
         add(self.limits != new.limits, "limits");
-        add(self.sts != new.sts, "sts");
-        let names: BTreeSet<_> = self.identities.keys().chain(new.identities.keys()).collect();
-        for name in names {
-            add(self.identities.get(name) != new.identities.get(name), &format!("identity.{name}"));
-        }
         keys
+    }
+
+    /// This configuration as a daemon can take it that runs with `running`: what waits for a restart stays as it is there.
+    pub fn without_restart(self, running: &Self) -> Self {
+        let Sockets { sign, admin, sign_mode, admin_mode, .. } = running.sockets.clone();
+        Self {
+            sockets: Sockets { sign, admin, sign_mode, admin_mode, ..self.sockets },
+            http: running.http.clone(),
+            registry: running.registry.clone(),
+            log: running.log.clone(),
+            limits: running.limits.clone(),
+            ..self
+        }
     }
 }

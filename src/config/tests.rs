@@ -206,9 +206,9 @@ fn a_reload_names_what_differs_and_what_waits() {
         ("queue_calls = 1024", "queue_calls = 9", "registry.queue_calls", true),
         ("\"json\"", "\"text\"", "log", true),
         ("batch_items = 1000", "batch_items = 9", "limits", true),
-        ("calls_per_minute = 60", "calls_per_minute = 59", "sts", true),
-        ("headroom = \"30m\"", "headroom = \"20m\"", "identity.uploads", true),
-        ("[identity.archive]", "[identity.archives]", "identity.archive", true),
+        ("calls_per_minute = 60", "calls_per_minute = 59", "sts", false),
+        ("headroom = \"30m\"", "headroom = \"20m\"", "identity.uploads", false),
+        ("[identity.archive]", "[identity.archives]", "identity.archive", false),
         ("default_identity = \"uploads\"", "default_identity = \"archive\"", "default_identity", false),
         ("max_expires_in = \"12h\"", "max_expires_in = \"13h\"", "grant", false),
     ] {

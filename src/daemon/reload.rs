@@ -9,7 +9,6 @@ use super::running::admins;
 use super::{Running, load};
 use crate::config::Surroundings;
 use crate::issuer::Rules;
-use crate::session::IdentityName;
 
 impl Running {
     /// A configuration that does not hold changes nothing.
@@ -21,32 +20,29 @@ impl Running {
                 return;
             }
         };
-        let changes = self.config.changes(&new);
-        let mut later = self.config.changes_for_restart(&new);
-        if changes.is_empty() {
-            info!("reloaded: nothing changed");
-            return;
-        }
-        let identities = Arc::clone(&self.issuer.rules().identities);
-        let runs = |name: &IdentityName| identities.identity(name).is_some();
-        let mut default_identity = new.default_identity.clone();
-        if !default_identity.as_ref().is_none_or(runs) {
-            // It begins at the next start; until then callers who name nobody keep the one that they had.
-            later.push("default_identity".to_owned());
-            default_identity.clone_from(&self.config.default_identity);
-        }
-        let now: Vec<_> = changes.iter().filter(|key| !later.contains(key)).collect();
+        let later = self.config.changes_for_restart(&new);
         if !later.is_empty() {
+            // What waits for a restart differs at the next reload too, and is told again.
             warn!(keys = ?later, "these keys changed and take effect at the next start");
         }
-        let rules = Rules { grants: new.grants.clone(), default_identity: default_identity.clone(), identities };
-        self.issuer.replace_rules(rules);
-        self.admins.send_replace(admins(&new));
+        let new = new.without_restart(&self.config);
+        let now = self.config.changes(&new);
+        if now.is_empty() {
+            info!("reloaded: nothing changed that could be put in force");
+            return;
+        }
+        self.put_in_force(&new);
         info!(keys = ?now, "reloaded: these keys changed and are in force");
-        // What waits for a restart goes on being told as different at the next reload.
-        self.config.grants = new.grants;
-        self.config.default_identity = default_identity;
-        self.config.sockets.admin_uids = new.sockets.admin_uids;
-        self.config.sockets.admin_gids = new.sockets.admin_gids;
+        self.config = new;
+    }
+
+    /// In an order in which every call finds what its rules name.
+    fn put_in_force(&self, new: &crate::config::Config) {
+        let former = Arc::clone(&self.issuer.rules().identities);
+        let identities = Arc::new(former.next(new));
+        let (grants, default_identity) = (new.grants.clone(), new.default_identity.clone());
+        self.issuer.replace_rules(Rules { grants, default_identity, identities: Arc::clone(&identities) });
+        former.give_way_to(&identities);
+        self.admins.send_replace(admins(new));
     }
 }

@@ -53,13 +53,10 @@ impl Running {
         let (doors, rooms) = (CancellationToken::new(), CancellationToken::new());
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
 
-        let mut renewals = JoinSet::new();
-        let identities = Identities::start(&config, &aws, &registry, &metrics, &rooms, &mut renewals);
-        back.spawn(async move {
-            // Each ends when it is told to stop; one that ends before, or breaks, ends the daemon.
-            let ended = renewals.join_next().await.and_then(Result::err);
-            ("a renewal task", ended.map_or(Ok(()), |broken| Err(chain(&broken))))
-        });
+        let identities = Identities::start(&config, &aws, &registry, &metrics, &rooms);
+        // One that breaks ends the daemon.
+        let ended = identities.ended();
+        back.spawn(async move { ("the renewal of sessions", ended.await) });
         let rules = Rules {
             grants: config.grants.clone(),
             default_identity: config.default_identity.clone(),

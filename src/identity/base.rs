@@ -1,12 +1,13 @@
 //! Whose credentials mint: another identity's session, or what the default chain finds.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::Identity;
 use super::Live;
 use super::error::{BASE, RenewError};
 use super::mint::{Mint, Minted};
-use crate::session::{Credentials, Session};
+use crate::session::{Credentials, IdentityName, Session};
 
 /// Who asks STS.
 pub(super) enum Base {
@@ -14,12 +15,24 @@ pub(super) enum Base {
     Nobody,
     /// The default chain, looked through for each mint.
     Chain(Box<dyn Mint>),
-    /// Another identity; bound when all have been made.
-    Other(Bound),
+    /// Another identity, looked up for each mint: a reload may have put another in its place.
+    Other(IdentityName, Arc<Directory>),
 }
 
-/// A base that is made later. Weak, so that the identities of a former configuration go away together.
-pub(super) type Bound = Arc<OnceLock<Weak<Identity>>>;
+/// The identities of the configuration in force. Weak, because they hold it.
+#[derive(Default)]
+pub(super) struct Directory(RwLock<BTreeMap<IdentityName, Weak<Identity>>>);
+
+impl Directory {
+    pub(super) fn replace(&self, all: &BTreeMap<IdentityName, Arc<Identity>>) {
+        let all = all.iter().map(|(name, identity)| (name.clone(), Arc::downgrade(identity))).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    fn find(&self, name: &IdentityName) -> Option<Arc<Identity>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name)?.upgrade()
+    }
+}
 
 /// Credentials for one call.
 pub(super) enum Lent {
@@ -60,19 +73,25 @@ impl Base {
         match self {
             Self::Nobody => Err(RenewError::new(BASE, "this source has no base")),
             Self::Chain(chain) => chain.mint().await.map(|minted| Lent::Found(Box::new(minted))),
-            Self::Other(bound) => {
-                let Some(base) = bound.get().and_then(Weak::upgrade) else {
-                    return Err(RenewError::new(BASE, "the base identity is gone; the configuration was reloaded"));
+            Self::Other(name, directory) => loop {
+                let Some(base) = directory.find(name) else {
+                    let message = format!("the base identity {name} is gone; the configuration was reloaded");
+                    return Err(RenewError::new(BASE, message));
                 };
                 if let Some(live) = base.current().filter(|_| current_will_do) {
                     return Ok(Lent::Live(live));
                 }
                 // Boxed: a chain of identities is a chain of futures.
-                let renewed = Box::pin(base.renew()).await;
-                renewed.map(Lent::Live).map_err(|error| {
-                    RenewError::new(BASE, format!("the base identity {} has no session: {error}", base.name()))
-                })
-            }
+                match Box::pin(base.renew()).await {
+                    Ok(live) => return Ok(Lent::Live(live)),
+                    // Another has taken its place meanwhile.
+                    Err(error) if error.is_of_former_configuration() => {}
+                    Err(error) => {
+                        let message = format!("the base identity {name} has no session: {error}");
+                        return Err(RenewError::new(BASE, message));
+                    }
+                }
+            },
         }
     }
 }

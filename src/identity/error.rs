@@ -22,6 +22,11 @@ impl RenewError {
         self.reason
     }
 
+    /// Whether a reload has put another configuration in force, which may well have a session.
+    pub fn is_of_former_configuration(&self) -> bool {
+        self.reason == RELOADED
+    }
+
     /// Of a call to STS.
     pub(super) fn of_sts<E>(operation: &str, error: SdkError<E>) -> Self
     where
@@ -138,6 +143,7 @@ pub(super) const NO_CREDENTIALS: &str = "NO_CREDENTIALS";
 pub(super) const BASE: &str = "BASE";
 pub(super) const REGISTRY: &str = "REGISTRY";
 pub(super) const STOPPED: &str = "STOPPED";
+pub(super) const RELOADED: &str = "RELOADED";
 pub(super) const ENDED: &str = "ENDED";
 
 const MAX_MESSAGE: usize = 300;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::error::{ENDED, REGISTRY, RenewError, STOPPED, TIMEOUT};
+use super::error::{ENDED, REGISTRY, RELOADED, RenewError, STOPPED, TIMEOUT};
 use super::mint::{Mint, Minted};
 use super::shelf::Shelf;
 use super::{Live, State, Status};
@@ -26,26 +26,34 @@ use crate::time::Timestamp;
 
 /// See the room.
 pub(super) struct Keeper {
-    pub name: IdentityName,
-    pub source: Box<dyn Mint>,
+    name: IdentityName,
+    source: Box<dyn Mint>,
+    pace: Pace,
+    registry: Registry,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+    state: Mutex<Kept>,
+    /// The number of the last attempt that somebody wants.
+    wanted: AtomicU64,
+    nudge: Notify,
+    /// The last attempt that has ended.
+    pub(super) ended: watch::Sender<Ended>,
+}
+
+/// When to renew, as the table says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
     pub headroom: Option<Duration>,
     pub min_pause: Duration,
-    pub registry: Registry,
-    pub clock: Clock,
-    pub metrics: Arc<Metrics>,
-    pub stop: CancellationToken,
-    pub state: Mutex<Kept>,
-    /// The number of the last attempt that somebody wants.
-    pub wanted: AtomicU64,
-    pub nudge: Notify,
-    /// The last attempt that has ended.
-    pub ended: watch::Sender<Ended>,
 }
 
 /// What the lock holds; right after every statement.
 #[derive(Default)]
-pub(super) struct Kept {
+struct Kept {
     shelf: Shelf,
+    /// Another configuration is in force, and another keeper has the name.
+    retired: bool,
     next_at: Option<Timestamp>,
     failures: u32,
     last_failure: String,
@@ -59,6 +67,32 @@ pub(super) struct Ended {
 }
 
 impl Keeper {
+    pub(super) fn new(
+        name: IdentityName,
+        source: Box<dyn Mint>,
+        pace: Pace,
+        registry: Registry,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (state, wanted, nudge) = (Mutex::default(), AtomicU64::new(0), Notify::new());
+        let ended = watch::Sender::new(Ended::default());
+        Self { name, source, pace, registry, clock, metrics, stop, state, wanted, nudge, ended }
+    }
+
+    /// Begins with the sessions of another keeper of the same source.
+    pub(super) fn take_over(&self, former: &Self) {
+        let shelf = former.kept().shelf.clone();
+        self.kept().shelf = shelf;
+    }
+
+    /// Renews no more and tells no more of itself. Who waits is told to ask the one that came after.
+    pub(super) fn retire(&self) {
+        self.kept().retired = true;
+        self.stop.cancel();
+    }
+
     pub(super) fn current(&self) -> Option<Arc<Live>> {
         self.kept().shelf.current(self.clock.now())
     }
@@ -85,7 +119,7 @@ impl Keeper {
             next_renewal_at: kept.next_at,
             failures: kept.failures,
             last_failure: kept.last_failure.clone(),
-            headroom: kept.headroom.or(self.headroom).unwrap_or_default(),
+            headroom: kept.headroom.or(self.pace.headroom).unwrap_or_default(),
         }
     }
 
@@ -97,9 +131,7 @@ impl Keeper {
             }
             tokio::select! {
                 _ = ended.changed() => {}
-                () = self.stop.cancelled() => {
-                    return Err(Arc::new(RenewError::new(STOPPED, "the daemon is stopping")));
-                }
+                () = self.stop.cancelled() => return Err(self.stopped()),
             }
         }
     }
@@ -117,15 +149,22 @@ impl Keeper {
             let Ended { number, outcome } = ended.borrow_and_update().clone();
             match outcome {
                 Some(outcome) if number > seen => return outcome,
-                _ if !changed => return Err(Arc::new(RenewError::new(STOPPED, "the daemon is stopping"))),
+                _ if !changed => return Err(self.stopped()),
                 _ => {}
             }
         }
     }
 
-    /// Until told to stop; heeded between attempts, so that none is left half done.
+    fn stopped(&self) -> Arc<RenewError> {
+        Arc::new(match self.kept().retired {
+            true => RenewError::new(RELOADED, "the configuration was reloaded meanwhile; ask again"),
+            false => RenewError::new(STOPPED, "the daemon is stopping"),
+        })
+    }
+
+    /// Until told to stop. A source that is being asked then is given up; what it has given is recorded first.
     pub(super) async fn run(&self) {
-        let mut due = Some(self.clock.now());
+        let mut due = self.first();
         let mut not_before: Option<Instant> = None;
         loop {
             // Wakes for the end of the session too: the gauges must not call a dead one ready.
@@ -148,8 +187,12 @@ impl Keeper {
                     () = tokio::time::sleep_until(not_before) => {}
                 }
             }
-            let outcome = self.attempt().await;
-            not_before = Some(self.clock.monotonic() + self.min_pause);
+            let Some(outcome) = self.stop.run_until_cancelled(self.ask()).await else { return };
+            let outcome = match outcome {
+                Ok(minted) => self.admit(minted).await,
+                Err(error) => Err(error),
+            };
+            not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
             self.measure();
             let outcome = Some(outcome.map_err(Arc::new));
@@ -157,12 +200,15 @@ impl Keeper {
         }
     }
 
-    /// One attempt. A source that gives what it gave before gives the same session.
-    async fn attempt(&self) -> Result<Arc<Live>, RenewError> {
+    async fn ask(&self) -> Result<Minted, RenewError> {
         let minted = timeout(ATTEMPT, self.source.mint()).await;
-        let mut minted = minted.unwrap_or_else(|_| {
+        minted.unwrap_or_else(|_| {
             Err(RenewError::new(TIMEOUT, "the source did not answer in time; presignd tries again by itself"))
-        })?;
+        })
+    }
+
+    /// A source that gives what it gave before gives the same session.
+    async fn admit(&self, mut minted: Minted) -> Result<Arc<Live>, RenewError> {
         let known = self.kept().shelf.of_key(&minted.facts.access_key_id);
         let named = known.as_ref().map(|live| &live.session.facts).filter(|facts| !facts.principal_arn.is_empty());
         let same_end = named.is_some_and(|facts| facts.expires_at == minted.facts.expires_at || !facts.expiry_is_exact);
@@ -185,6 +231,33 @@ impl Keeper {
         Ok(live)
     }
 
+    /// When the first attempt is due: at once, unless there is a session that was taken over.
+    fn first(&self) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let mut kept = self.kept();
+        kept.next_at = match kept.shelf.current(now) {
+            Some(live) => self.next(&mut kept, &live.session, now),
+            None => Some(now),
+        };
+        kept.next_at
+    }
+
+    /// When the next attempt is due after one that gave `session`.
+    fn next(&self, kept: &mut Kept, session: &Session, now: Timestamp) -> Option<Timestamp> {
+        let headroom = headroom(session, self.pace.headroom);
+        kept.headroom = headroom;
+        let ahead = headroom.and_then(|headroom| {
+            let early = headroom + headroom.mul_f64(fastrand::f64() * JITTER);
+            lifetime::renew_at(session, early)
+        });
+        let unnamed = session.facts.principal_arn.is_empty().then_some(now + NAME_AGAIN);
+        let poll = self.source.poll().map(|poll| now + poll);
+        // A source that repeats itself is asked now and then, not in a loop.
+        let ahead = ahead.map(|at| if at > now { at } else { now + repeat(session, now) });
+        let next = [ahead, unnamed, poll].into_iter().flatten().min();
+        next.map(|at| at.max(now + self.pace.min_pause))
+    }
+
     /// Notes how an attempt went, and says when the next is due.
     fn settle(&self, outcome: &Result<Arc<Live>, RenewError>) -> Option<Timestamp> {
         let label = if outcome.is_ok() { "ok" } else { "failed" };
@@ -195,18 +268,7 @@ impl Keeper {
             Ok(live) => {
                 kept.failures = 0;
                 kept.last_failure.clear();
-                let headroom = headroom(&live.session, self.headroom);
-                kept.headroom = headroom;
-                let ahead = headroom.and_then(|headroom| {
-                    let early = headroom + headroom.mul_f64(fastrand::f64() * JITTER);
-                    lifetime::renew_at(&live.session, early)
-                });
-                let unnamed = live.session.facts.principal_arn.is_empty().then_some(now + NAME_AGAIN);
-                let poll = self.source.poll().map(|poll| now + poll);
-                // A source that repeats itself is asked now and then, not in a loop.
-                let ahead = ahead.map(|at| if at > now { at } else { now + repeat(&live.session, now) });
-                let next = [ahead, unnamed, poll].into_iter().flatten().min();
-                next.map(|at| at.max(now + self.min_pause))
+                self.next(&mut kept, &live.session, now)
             }
             Err(error) => {
                 kept.failures = kept.failures.saturating_add(1);
@@ -222,7 +284,12 @@ impl Keeper {
     }
 
     fn measure(&self) {
-        let current = self.current();
+        // Held to the end, so that nothing is told of a keeper that has retired.
+        let kept = self.kept();
+        if kept.retired {
+            return;
+        }
+        let current = kept.shelf.current(self.clock.now());
         let ends_at = current.as_ref().and_then(|live| live.session.facts.expires_at).map_or(0, Timestamp::unix);
         self.metrics.session_expiry_timestamp_seconds.with_label_values(&[self.name.as_str()]).set(ends_at);
         self.metrics.identity_ready.with_label_values(&[self.name.as_str()]).set(i64::from(current.is_some()));

@@ -1,5 +1,6 @@
 //! The budget of calls to STS, all identities together. Delays a call, never refuses one.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -10,7 +11,7 @@ use crate::clock::Clock;
 /// At most so many calls in a minute; a minute's worth may come at once.
 pub(super) struct Budget {
     clock: Clock,
-    each: Duration,
+    calls_per_minute: AtomicU32,
     /// When all that was taken will have been earned. Who waits holds the lock, so that calls go in the order in which
     /// they came.
     earned_at: Mutex<Option<Instant>>,
@@ -18,7 +19,12 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(clock: Clock, calls_per_minute: u32) -> Self {
-        Self { clock, each: MINUTE / calls_per_minute.max(1), earned_at: Mutex::new(None) }
+        Self { clock, calls_per_minute: calls_per_minute.into(), earned_at: Mutex::new(None) }
+    }
+
+    /// Counts from the next call on.
+    pub(super) fn set(&self, calls_per_minute: u32) {
+        self.calls_per_minute.store(calls_per_minute, Ordering::Relaxed);
     }
 
     /// Waits for room for one call. A wait that is given up takes nothing: calls that are never made must not make
@@ -26,7 +32,8 @@ impl Budget {
     pub(super) async fn take(&self) {
         let mut earned_at = self.earned_at.lock().await;
         let now = self.clock.monotonic();
-        let next = earned_at.map_or(now, |at| at.max(now)) + self.each;
+        let each = MINUTE / self.calls_per_minute.load(Ordering::Relaxed).max(1);
+        let next = earned_at.map_or(now, |at| at.max(now)) + each;
         tokio::time::sleep(next.saturating_duration_since(now).saturating_sub(MINUTE)).await;
         *earned_at = Some(next);
     }

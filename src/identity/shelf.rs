@@ -7,7 +7,7 @@ use crate::session::{RecordId, Session};
 use crate::time::Timestamp;
 
 /// Newest last.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Shelf(Vec<Arc<Live>>);
 
 impl Shelf {

@@ -1,72 +1,28 @@
-//! From the tables to identities: one source for each, bases bound when all are made.
+//! From a table to the source that it describes.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
-
-use super::Identity;
-use super::base::{Base, Bound};
+use super::base::{Base, Directory};
 use super::chain::{self, Chain};
 use super::container::Container;
 use super::instance::Instance;
-use super::keeper::{Ended, Keeper, Kept};
 use super::keyfile::FromFile;
 use super::mint::Mint;
 use super::minting::{Minter, Names, What};
-use super::pace::Budget;
+use super::reload::Shared;
 use super::sts::Sts;
 use crate::aws::Aws;
-use crate::config::Config;
 use crate::config::identity::{self as tables, Profile, Source, WebIdentity};
-use crate::registry::Registry;
 use crate::session::IdentityName;
-use crate::telemetry::Metrics;
 
-pub(super) fn build(
-    config: &Config,
-    aws: &Aws,
-    registry: &Registry,
-    metrics: &Arc<Metrics>,
-    stop: &CancellationToken,
-) -> BTreeMap<IdentityName, Arc<Identity>> {
-    let budget = Arc::new(Budget::new(aws.clock.clone(), config.sts.calls_per_minute));
-    let names = Arc::new(Names::new());
-    let mut bases: Vec<(Bound, IdentityName)> = Vec::new();
-    let mut all = BTreeMap::new();
-    for (name, table) in &config.identities {
-        let endpoint = table.sts.or(&config.sts.endpoint);
-        let s3_region = table.s3.region.as_ref().map(crate::s3::Region::as_str);
-        let hints = [s3_region, home_of(&table.source)];
-        let sts = Sts::new(aws.clone(), endpoint, &hints, Arc::clone(&budget), Arc::clone(metrics));
-        let maker = Maker { name: name.as_str(), aws, sts, names: &names };
-        let source = maker.source(&table.source, &mut bases);
-        let keeper = Keeper {
-            name: name.clone(),
-            source,
-            headroom: table.headroom,
-            min_pause: table.min_pause,
-            registry: registry.clone(),
-            clock: aws.clock.clone(),
-            metrics: Arc::clone(metrics),
-            stop: stop.clone(),
-            state: Mutex::new(Kept::default()),
-            wanted: AtomicU64::new(0),
-            nudge: Notify::new(),
-            ended: watch::Sender::new(Ended::default()),
-        };
-        let identity = Identity { name: name.clone(), source: table.source.name(), s3: table.s3.clone(), keeper };
-        all.insert(name.clone(), Arc::new(identity));
-    }
-    for (bound, base) in bases {
-        if let Some(base) = all.get(&base) {
-            let _ = bound.set(Arc::downgrade(base));
-        }
-    }
-    all
+/// `table.sts` is what `[sts]` and the table say together.
+pub(super) fn source(name: &IdentityName, table: &tables::Identity, shared: &Shared) -> Box<dyn Mint> {
+    let s3_region = table.s3.region.as_ref().map(crate::s3::Region::as_str);
+    let hints = [s3_region, home_of(&table.source)];
+    let Shared { aws, budget, metrics, names, directory, .. } = shared;
+    let sts = Sts::new(aws.clone(), table.sts.clone(), &hints, Arc::clone(budget), Arc::clone(metrics));
+    Maker { name: name.as_str(), aws, sts, names, directory }.source(&table.source)
 }
 
 struct Maker<'a> {
@@ -74,17 +30,14 @@ struct Maker<'a> {
     aws: &'a Aws,
     sts: Sts,
     names: &'a Arc<Names>,
+    directory: &'a Arc<Directory>,
 }
 
 impl Maker<'_> {
-    fn source(&self, source: &Source, bases: &mut Vec<(Bound, IdentityName)>) -> Box<dyn Mint> {
-        let mut base = |base: &Option<IdentityName>| match base {
+    fn source(&self, source: &Source) -> Box<dyn Mint> {
+        let base = |base: &Option<IdentityName>| match base {
             None => Base::Chain(self.chain()),
-            Some(base) => {
-                let bound = Arc::new(OnceLock::new());
-                bases.push((Arc::clone(&bound), base.clone()));
-                Base::Other(bound)
-            }
+            Some(base) => Base::Other(base.clone(), Arc::clone(self.directory)),
         };
         match source {
             Source::Default => self.chain(),

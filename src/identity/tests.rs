@@ -3,16 +3,16 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use super::keeper::{Ended, Keeper, Kept};
+use super::keeper::{Keeper, Pace};
 use super::mint::{Mint, Minted, Minting, bare, credentials};
 use super::*;
 use crate::clock::Clock;
-use crate::registry::Options;
+use crate::registry::{Options, Registry};
 use crate::session::CredentialKind;
 
 /// What the source does next; the last stays.
@@ -84,22 +84,11 @@ impl Kit {
         let (asked, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let turns = Mutex::new(turns.iter().copied().collect());
         let source = Script { clock: clock.clone(), turns, last: Mutex::new(None), asked: Arc::clone(&asked) };
-        let keeper = Keeper {
-            name: IdentityName::parse("web").unwrap(),
-            source: Box::new(source),
-            headroom: headroom.map(Duration::from_secs),
-            min_pause: Duration::from_secs(5),
-            registry,
-            clock,
-            metrics,
-            stop: stop.clone(),
-            state: Mutex::new(Kept::default()),
-            wanted: AtomicU64::new(0),
-            nudge: Notify::new(),
-            ended: watch::Sender::new(Ended::default()),
-        };
         let name = IdentityName::parse("web").unwrap();
-        let identity = Arc::new(Identity { name, source: "assume-role", s3: S3::default(), keeper });
+        let pace = Pace { headroom: headroom.map(Duration::from_secs), min_pause: Duration::from_secs(5) };
+        let source = Box::new(source);
+        let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&metrics), stop.clone());
+        let identity = Arc::new(Identity::new(name, tables::Identity::of_default_chain(), keeper, metrics));
         let running = Arc::clone(&identity);
         tokio::spawn(async move { running.keeper.run().await });
         Self { identity, asked, stop, _dir: dir }

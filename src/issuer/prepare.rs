@@ -50,12 +50,32 @@ pub(super) enum Outcome {
 impl Issuer {
     pub(super) async fn prepare(
         &self,
-        rules: &Rules,
+        rules: &Arc<Rules>,
         caller: &Caller,
         ask: &Ask,
         deadline: Instant,
     ) -> Result<Prepared, Error> {
-        let permit = self.admit(rules, caller, ask)?;
+        let (mut rules, mut permit) = (Arc::clone(rules), self.admit(rules, caller, ask)?);
+        self.spend(caller, &permit)?;
+        loop {
+            match self.wait(&rules, caller, ask, permit.granted, deadline).await {
+                // A reload has put other rules in force while this waited: they decide anew.
+                Err(Error::NoSession { cause: Some(cause), .. }) if cause.is_of_former_configuration() => {}
+                answer => return answer,
+            }
+            rules = self.rules();
+            permit = self.admit(&rules, caller, ask)?;
+        }
+    }
+
+    async fn wait(
+        &self,
+        rules: &Rules,
+        caller: &Caller,
+        ask: &Ask,
+        granted: Ttl,
+        deadline: Instant,
+    ) -> Result<Prepared, Error> {
         let identity = self.identity(rules, ask)?;
         let former = match &ask.request_id {
             Some(id) => self.registry.remembered(caller.uid, id).await.map_err(Error::registry)?,
@@ -68,7 +88,7 @@ impl Issuer {
             }
         }
         let region = self.region(&identity, ask, deadline).await?;
-        let want = Want { asked: ask.asked, at_least: ask.at_least, granted: permit.granted };
+        let want = Want { asked: ask.asked, at_least: ask.at_least, granted };
         let granted = self.session(&identity, want, deadline).await?;
         let supersedes = former.map(|former| former.record.url.id);
         Ok(Prepared::Ready(Ready { identity, region, want, granted, supersedes }))
@@ -95,19 +115,22 @@ impl Issuer {
         Ok(Outcome::New { issued: Box::new(issued), supersedes })
     }
 
-    /// Who may, and how often. A denial is counted and logged here, never with a URL or a key.
+    /// Who may. A denial is counted and logged here, never with a URL or a key.
     fn admit(&self, rules: &Rules, caller: &Caller, ask: &Ask) -> Result<Permit, Error> {
         let name = ask.identity.as_ref().or(rules.default_identity.as_ref()).ok_or(Error::NoDefaultIdentity)?;
-        let permit = rules.grants.decide(caller, name, &ask.what).inspect_err(|denied| {
+        let decided = rules.grants.decide(caller, name, &ask.what).inspect_err(|denied| {
             self.metrics.denied(denied.dimension);
             let Caller { uid, gid, pid, executable } = caller;
             let operation = ask.what.operation().as_str();
             tracing::warn!(uid, gid, pid, executable, identity = %name, operation, reason = %denied, "denied");
-        })?;
-        match self.rates.spend(caller, &permit, self.clock.monotonic()) {
-            Ok(()) => Ok(permit),
-            Err(retry_after) => Err(Error::RateLimited { grant: permit.grant.to_string(), retry_after }),
-        }
+        });
+        Ok(decided?)
+    }
+
+    /// How often.
+    fn spend(&self, caller: &Caller, permit: &Permit) -> Result<(), Error> {
+        let spent = self.rates.spend(caller, permit, self.clock.monotonic());
+        spent.map_err(|retry_after| Error::RateLimited { grant: permit.grant.to_string(), retry_after })
     }
 
     /// The same URL again, from its record: same session, same date, same bytes. [`Error::Superseded`] when that cannot
@@ -174,6 +197,9 @@ impl Issuer {
             let began = self.clock.monotonic();
             let patience = deadline.saturating_duration_since(began) / if will_do { 2 } else { 1 };
             failed = match timeout_at(began + patience, identity.renew()).await {
+                Ok(Err(error)) if error.is_of_former_configuration() => {
+                    return Err(Error::NoSession { identity: identity.name().clone(), cause: Some(error) });
+                }
                 Ok(renewed) => renewed.err(),
                 Err(_) if will_do => None,
                 Err(_) => return Err(Error::Deadline("a new session")),

@@ -1,5 +1,7 @@
 //! The declarations: name, help and labels of every family. Names carry their prefix; units stand last.
 
+use std::sync::Mutex;
+
 use prometheus::core::Collector;
 use prometheus::{
     Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -103,6 +105,7 @@ impl Metrics {
                 )?,
             )?,
             registry,
+            identities: Mutex::default(),
         })
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 fn started() -> Metrics {
     let metrics = Metrics::new().unwrap();
-    metrics.identity_starts_at_zero(&IdentityName::parse("web").unwrap());
+    metrics.identity_begins(&IdentityName::parse("web").unwrap());
     metrics.reasons_start_at_zero(&["DENIED"]);
     metrics.method_starts_at_zero("presignd.v1.Signer", "Presign");
     metrics

@@ -1,0 +1,132 @@
+//! From one configuration to the next: which identities stay as they are, which begin anew, which go.
+//!
+//! Nothing here can fail: a configuration that does not hold is refused before it comes here.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::base::Directory;
+use super::keeper::{Keeper, Pace};
+use super::minting::Names;
+use super::pace::Budget;
+use super::{Identities, Identity, sources, tables};
+use crate::aws::{Aws, chain};
+use crate::config::Config;
+use crate::registry::Registry;
+use crate::session::IdentityName;
+use crate::telemetry::Metrics;
+
+/// What identities share, whatever the configuration.
+pub(super) struct Shared {
+    pub aws: Aws,
+    pub registry: Registry,
+    pub metrics: Arc<Metrics>,
+    pub budget: Arc<Budget>,
+    pub names: Arc<Names>,
+    pub directory: Arc<Directory>,
+    stop: CancellationToken,
+    renewals: TaskTracker,
+    /// What became of a renewal task that broke.
+    broken: watch::Sender<Option<String>>,
+}
+
+impl Identities {
+    /// Makes every identity and spawns its renewal; all end when `stop` is cancelled.
+    pub fn start(
+        config: &Config,
+        aws: &Aws,
+        registry: &Registry,
+        metrics: &Arc<Metrics>,
+        stop: &CancellationToken,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            aws: aws.clone(),
+            registry: registry.clone(),
+            metrics: Arc::clone(metrics),
+            budget: Arc::new(Budget::new(aws.clock.clone(), config.sts.calls_per_minute)),
+            names: Arc::new(Names::new()),
+            directory: Arc::default(),
+            stop: stop.clone(),
+            renewals: TaskTracker::new(),
+            broken: watch::Sender::new(None),
+        });
+        Self { all: [].into(), shared }.next(config)
+    }
+
+    /// The identities of another configuration. One whose table is the same stays as it is; one whose table still names
+    /// the same source begins with the sessions of the former; any other begins with none.
+    ///
+    /// Both work until [`Self::give_way_to`] is called.
+    pub fn next(&self, config: &Config) -> Self {
+        let shared = Arc::clone(&self.shared);
+        shared.budget.set(config.sts.calls_per_minute);
+        let make = |(name, table): (&IdentityName, &tables::Identity)| {
+            let table = tables::Identity { sts: table.sts.or(&config.sts.endpoint), ..table.clone() };
+            let former = self.all.get(name);
+            let identity = match former.filter(|former| former.table == table) {
+                Some(same) => Arc::clone(same),
+                None => shared.identity(name, table, former),
+            };
+            (name.clone(), identity)
+        };
+        let all = config.identities.iter().map(make).collect();
+        shared.directory.replace(&all);
+        Self { all, shared }
+    }
+
+    /// Ends the renewal of what `next` has not taken over. Who waits for a session there is told to ask again.
+    pub fn give_way_to(&self, next: &Self) {
+        for (name, identity) in &self.all {
+            if !next.all.get(name).is_some_and(|one| Arc::ptr_eq(one, identity)) {
+                identity.keeper.retire();
+            }
+        }
+    }
+
+    /// Waits until every renewal task has ended, which each does when it is told to stop.
+    ///
+    /// # Errors
+    /// Says which broke before that.
+    pub fn ended(&self) -> impl Future<Output = Result<(), String>> + Send + use<> {
+        let (shared, mut broken) = (Arc::clone(&self.shared), self.shared.broken.subscribe());
+        async move {
+            tokio::select! {
+                Ok(broken) = broken.wait_for(Option::is_some) => return Err(broken.clone().unwrap_or_default()),
+                () = shared.stop.cancelled() => {}
+            }
+            shared.renewals.close();
+            shared.renewals.wait().await;
+            Ok(())
+        }
+    }
+}
+
+impl Shared {
+    fn identity(&self, name: &IdentityName, table: tables::Identity, former: Option<&Arc<Identity>>) -> Arc<Identity> {
+        let source = sources::source(name, &table, self);
+        let pace = Pace { headroom: table.headroom, min_pause: table.min_pause };
+        let (registry, clock, stop) = (self.registry.clone(), self.aws.clock.clone(), self.stop.child_token());
+        let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&self.metrics), stop);
+        if let Some(former) = former.filter(|former| gives_the_same_sessions(&former.table, &table)) {
+            keeper.take_over(&former.keeper);
+        }
+        let identity = Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)));
+        let (kept, name, broken) = (Arc::clone(&identity), name.clone(), self.broken.clone());
+        self.renewals.spawn(async move {
+            // In a task of its own, so that a panic is seen.
+            if let Err(error) = tokio::spawn(async move { kept.keeper.run().await }).await {
+                broken.send_replace(Some(format!("identity {name}: {}", chain(&error))));
+            }
+        });
+        identity
+    }
+}
+
+/// Whether the tables differ only in when sessions are renewed and how URLs are addressed.
+fn gives_the_same_sessions(one: &tables::Identity, other: &tables::Identity) -> bool {
+    let tables::Identity { headroom, min_pause, s3, .. } = other.clone();
+    tables::Identity { headroom, min_pause, s3, ..one.clone() } == *other
+}
