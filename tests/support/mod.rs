@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate takes the part it needs")]
 
 pub mod http;
+pub mod internet;
 pub mod keys;
 pub mod s3;
 pub mod sts;

@@ -74,6 +74,11 @@ impl Sts {
         format!("http://{}", self.server.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address
+    }
+
     /// How the next calls that issue a session go; after them the standing mood is back.
     pub fn script(&self, turns: impl IntoIterator<Item = Turn>) {
         self.mood().script.extend(turns);
