@@ -22,13 +22,16 @@ use crate::support::sts::Sts;
 #[ignore = "set PRESIGND_TEST_PYTHON; needs curl and sqlite3"]
 async fn every_command_of_every_page_does_what_the_page_shows() {
     let python = std::env::var_os("PRESIGND_TEST_PYTHON").expect("scripts/test sets PRESIGND_TEST_PYTHON");
-    let wanted = std::env::var("PRESIGND_TEST_PAGE").unwrap_or_default();
+    let wanted = std::env::var_os("PRESIGND_TEST_PAGE").unwrap_or_default();
+    let wanted = wanted.to_str().expect("a part of a name, such as README");
     let mut wrong = String::new();
-    for page in page::all().iter().filter(|page| page.name.contains(&wanted)) {
+    for page in page::all().iter().filter(|page| page.name.contains(wanted)) {
         let host = Host::new(Path::new(&python)).await;
         let steps: Vec<Step> =
             page.blocks.iter().filter(|block| block.runs()).flat_map(|block| block.steps()).collect();
         println!("{}: {} steps", page.name, steps.len());
+        let nested = steps.iter().find(|step| ["cargo ", "scripts/test"].iter().any(|own| step.command.contains(own)));
+        assert!(nested.is_none(), "{}: tests that run the tests; see run_elsewhere()", page.name);
         if !steps.is_empty() {
             wrong += &host.run(page, &steps).await;
         }
@@ -68,8 +71,9 @@ impl Host {
         // What a page installs in a block that is not run: the program, and python3 with gRPC.
         let bin = folder.path().join("bin");
         symlink(env!("CARGO_BIN_EXE_presignd"), bin.join("presignd")).expect("a link");
+        let path = std::env::var_os("PATH").expect("there is a PATH");
         let of_python = python.parent().expect("PRESIGND_TEST_PYTHON is a path").display();
-        let path = format!("{}:{of_python}:{}", bin.display(), std::env::var("PATH").expect("there is a PATH"));
+        let path = format!("{}:{of_python}:{}", bin.display(), path.to_string_lossy());
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("loopback has a free port").port().to_string();
         Self { folder, user: keys.user("ann"), internet, path, port, _aws: (sts, s3) }
