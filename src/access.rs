@@ -49,7 +49,7 @@ pub struct Permit {
 }
 
 /// A grant by its `name`, or by its place in the file, from 1.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GrantName(String);
 
 /// No grant allows it. Names no bucket, key or URL.

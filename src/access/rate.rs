@@ -39,10 +39,11 @@ impl TokenBucket {
         }
     }
 
-    /// Whether it is full at `now`, so that forgetting it changes nothing.
-    pub fn is_full(mut self, rate: Rate, now: u64) -> bool {
-        self.refill(rate, now);
-        self.left == capacity(rate)
+    /// When it is full again, if nothing more is taken: in microseconds, rounded up. Forgetting it then changes nothing,
+    /// and forgetting it before gives its owner what is missing until then.
+    pub fn full_at(&self, rate: Rate) -> u64 {
+        let missing = capacity(rate).saturating_sub(self.left);
+        self.at.saturating_add(missing.div_ceil(u64::from(rate.per_second.max(1))))
     }
 
     /// One token a second is one millionth a microsecond, so the sums are exact.
@@ -84,10 +85,9 @@ mod tests {
     fn a_bucket_never_holds_more_than_its_burst() {
         let rate = Rate { per_second: 10, burst: 1 };
         let mut bucket = TokenBucket::full(rate, 0);
-        assert!(bucket.is_full(rate, 0));
+        assert_eq!(bucket.full_at(rate), 0);
         assert_eq!([bucket.take(rate, 60 * SECOND), bucket.take(rate, 60 * SECOND)], [Ok(()), Err(100_000)]);
-        assert!(!bucket.is_full(rate, 60 * SECOND));
-        assert!(bucket.is_full(rate, 61 * SECOND));
+        assert_eq!(bucket.full_at(rate), 60 * SECOND + 100_000);
     }
 
     proptest! {

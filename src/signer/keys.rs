@@ -1,6 +1,6 @@
 //! Signing keys: derived once for each day and region, kept with the session that owns the secret.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,9 +11,10 @@ use crate::s3::Region;
 use crate::session::Credentials;
 use crate::time::Timestamp;
 
-/// The keys of one secret. Bounded: the oldest goes when an eighteenth region or day comes.
+/// The keys of one secret, the last used first. Bounded: the one that was not used for longest goes when an eighteenth
+/// region or day comes.
 #[derive(Default)]
-pub(super) struct SigningKeys(RwLock<Vec<Arc<SigningKey>>>);
+pub(super) struct SigningKeys(Mutex<Vec<Arc<SigningKey>>>);
 
 /// The key of one day and region, and the texts that go with it.
 pub(super) struct SigningKey {
@@ -31,25 +32,20 @@ pub(super) struct SigningKey {
 
 impl SigningKeys {
     pub(super) fn of(&self, credentials: &Credentials, at: Timestamp, region: &Region) -> Arc<SigningKey> {
-        let fits = |key: &&Arc<SigningKey>| key.day == at.day() && key.region == *region;
-        if let Some(key) = self.0.read().unwrap_or_else(PoisonError::into_inner).iter().find(fits) {
-            return Arc::clone(key);
-        }
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = keys.iter().find(fits) {
-            return Arc::clone(key);
-        }
-        let key = Arc::new(SigningKey::derive(credentials, at, region));
-        if keys.len() >= MAX_KEYS {
-            keys.remove(0);
-        }
-        keys.push(Arc::clone(&key));
-        key
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = keys.iter().position(|key| key.day == at.day() && key.region == *region);
+        let place = known.unwrap_or_else(|| {
+            keys.truncate(MAX_KEYS - 1);
+            keys.push(Arc::new(SigningKey::derive(credentials, at, region)));
+            keys.len() - 1
+        });
+        keys[..=place].rotate_right(1);
+        Arc::clone(&keys[0])
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 

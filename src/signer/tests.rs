@@ -79,12 +79,16 @@ fn a_scope_is_derived_once_for_its_day_and_region() {
 }
 
 #[test]
-fn signing_keys_are_bounded() {
+fn signing_keys_are_bounded_and_the_one_in_use_stays() {
     let signer = signer(None);
+    let key = |region: &str| signer.keys.of(&signer.credentials, AT, &Region::parse(region).unwrap());
+    let (used, unused) = (key("eu-west-1"), key("eu-west-2"));
     for number in 0..200 {
-        signer.keys.of(&signer.credentials, AT, &Region::parse(&format!("r-{number}")).unwrap());
+        key(&format!("r-{number}"));
+        assert!(Arc::ptr_eq(&used, &key("eu-west-1")), "it was used a moment ago");
     }
     assert_eq!(signer.keys.len(), 17);
+    assert!(!Arc::ptr_eq(&unused, &key("eu-west-2")), "the other had to go");
 }
 
 #[test]
