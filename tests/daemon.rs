@@ -11,6 +11,8 @@ mod running;
 #[path = "daemon/secrets.rs"]
 mod secrets;
 mod support;
+#[path = "daemon/visitor.rs"]
+mod visitor;
 
 use std::time::Duration;
 

@@ -10,6 +10,8 @@ impl Config {
     pub fn changes(&self, new: &Self) -> Vec<String> {
         let mut keys = self.changes_for_restart(new);
         let mut add = |differs: bool, key: &str| keys.extend(differs.then(|| key.to_owned()));
+        add(self.sockets.sign_mode != new.sockets.sign_mode, "sockets.sign_mode");
+        add(self.sockets.admin_mode != new.sockets.admin_mode, "sockets.admin_mode");
         add(self.sockets.admin_uids != new.sockets.admin_uids, "sockets.admin_uids");
         add(self.sockets.admin_gids != new.sockets.admin_gids, "sockets.admin_gids");
         add(self.default_identity != new.default_identity, "default_identity");
@@ -28,8 +30,6 @@ impl Config {
         let mut add = |differs: bool, key: &str| keys.extend(differs.then(|| key.to_owned()));
         add(self.sockets.sign != new.sockets.sign, "sockets.sign");
         add(self.sockets.admin != new.sockets.admin, "sockets.admin");
-        add(self.sockets.sign_mode != new.sockets.sign_mode, "sockets.sign_mode");
-        add(self.sockets.admin_mode != new.sockets.admin_mode, "sockets.admin_mode");
         add(self.http != new.http, "http.listen");
         add(self.registry.path != new.registry.path, "registry.path");
         add(self.registry.queue_calls != new.registry.queue_calls, "registry.queue_calls");
@@ -41,9 +41,9 @@ impl Config {
 
     /// This configuration as a daemon can take it that runs with `running`: what waits for a restart stays as it is there.
     pub fn without_restart(self, running: &Self) -> Self {
-        let Sockets { sign, admin, sign_mode, admin_mode, .. } = running.sockets.clone();
+        let Sockets { sign, admin, .. } = running.sockets.clone();
         Self {
-            sockets: Sockets { sign, admin, sign_mode, admin_mode, ..self.sockets },
+            sockets: Sockets { sign, admin, ..self.sockets },
             http: running.http.clone(),
             registry: running.registry.clone(),
             log: running.log.clone(),

@@ -196,8 +196,8 @@ fn a_reload_names_what_differs_and_what_waits() {
     for (from, to, key, waits) in [
         ("sign/presignd.sock", "other/presignd.sock", "sockets.sign", true),
         ("admin/admin.sock", "other/admin.sock", "sockets.admin", true),
-        ("\"0666\"", "\"0660\"", "sockets.sign_mode", true),
-        ("admin_mode = \"0660\"", "admin_mode = \"0600\"", "sockets.admin_mode", true),
+        ("\"0666\"", "\"0660\"", "sockets.sign_mode", false),
+        ("admin_mode = \"0660\"", "admin_mode = \"0600\"", "sockets.admin_mode", false),
         ("[27]", "[28]", "sockets.admin_gids", false),
         ("admin_gids = [27]", "admin_gids = [27]\nadmin_uids = [5]", "sockets.admin_uids", false),
         ("9464", "9465", "http.listen", true),

@@ -31,6 +31,11 @@ impl Running {
             info!("reloaded: nothing changed that could be put in force");
             return;
         }
+        if let Err(error) = self.set_modes(&new) {
+            let _ = self.set_modes(&self.config);
+            error!(%error, "a socket cannot take its new mode; the old configuration stays in force");
+            return;
+        }
         self.put_in_force(&new);
         info!(keys = ?now, "reloaded: these keys changed and are in force");
         self.config = new;

@@ -13,7 +13,8 @@ use crate::aws::{Aws, Environment, chain};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error;
-use crate::grpc::{self, Admins, socket::Socket};
+use crate::grpc::socket::{BindError, Socket, SocketFile};
+use crate::grpc::{self, Admins};
 use crate::http::{self, Readiness};
 use crate::identity::Identities;
 use crate::issuer::{Issuer, Rules};
@@ -29,6 +30,8 @@ pub struct Running {
     pub(super) config: Config,
     pub(super) issuer: Arc<Issuer>,
     pub(super) admins: watch::Sender<Admins>,
+    /// Of the signing and the admin socket, where this process bound them.
+    files: [Option<SocketFile>; 2],
     registry: Registry,
     /// Stops taking calls.
     doors: CancellationToken,
@@ -67,6 +70,7 @@ impl Running {
 
         let sign = Socket::bind(&config.sockets.sign, config.sockets.sign_mode)?;
         let admin = Socket::bind(&config.sockets.admin, config.sockets.admin_mode)?;
+        let files = [sign.file(), admin.file()];
         let (say_ready, ready) = watch::channel(false);
         let (say_admins, admins) = watch::channel(admins(&config));
         let parts = grpc::Parts {
@@ -103,7 +107,7 @@ impl Running {
             ("the watch over readiness", Ok(()))
         });
         info!(sign = %config.sockets.sign.display(), admin = %config.sockets.admin.display(), "listening");
-        Ok(Self { config, issuer, admins: say_admins, registry, doors, rooms, front, back, http: address })
+        Ok(Self { config, issuer, admins: say_admins, files, registry, doors, rooms, front, back, http: address })
     }
 
     /// Where metrics are served, with the port that the system chose when the configuration said 0.
@@ -114,6 +118,13 @@ impl Running {
     /// The desk, for those who run the daemon inside their own process.
     pub fn issuer(&self) -> &Arc<Issuer> {
         &self.issuer
+    }
+
+    /// Gives the sockets the modes of another configuration.
+    pub(super) fn set_modes(&self, new: &Config) -> Result<(), BindError> {
+        let modes = [new.sockets.sign_mode, new.sockets.admin_mode];
+        let both = self.files.iter().zip(modes);
+        both.filter_map(|(file, mode)| Some(file.as_ref()?.set_mode(mode))).collect()
     }
 
     /// Waits until a part ends, which none should while nobody stops the daemon.

@@ -3,51 +3,60 @@
 //!
 //! Never decides who may call; `grpc::peer` says who does, and `access` what that allows.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+mod directory;
+
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use tokio::net::UnixListener;
 
 /// A listening socket. Dropping it removes its file, if this process made it and it is still the same file.
 #[derive(Debug)]
 pub struct Socket {
     listener: UnixListener,
-    /// Held for its drop.
-    _file: Option<Bound>,
+    bound: Option<Bound>,
 }
 
 /// What was made in the file system, and the lock that says that it is in use.
 #[derive(Debug)]
 struct Bound {
-    path: PathBuf,
-    identity: (u64, u64),
+    file: SocketFile,
     /// Held for as long as the socket listens. The file stays: removing a lock file is a race of its own.
     _lock: File,
 }
 
+/// The file of a socket that this process has bound.
+#[derive(Debug, Clone)]
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
 impl Socket {
-    /// Binds `path` with permissions `mode`, making its directory where there is none. The directory is open to those
-    /// classes of users to whom `mode` opens the socket.
+    /// Binds `path` with permissions `mode`, making its directory where there is none. A directory of our own is open to
+    /// those classes of users to whom `mode` opens the socket.
     ///
     /// The order makes it safe: the lock first, so that one process at a time goes on; then whatever lies at `path` is
     /// looked at; then the socket is made beside it, given its mode, and only then renamed to `path`.
     ///
     /// # Errors
-    /// When a living socket or a file of another kind is at `path`, and when the file system refuses. Needs a runtime.
+    /// When a living socket or a file of another kind is at `path`, when its directory keeps out whom `mode` admits, and
+    /// when the file system refuses. Needs a runtime.
     pub fn bind(path: &Path, mode: u32) -> Result<Self, BindError> {
         let failed = |doing: &'static str| move |source| BindError::Io { path: path.to_owned(), doing, source };
-        let fresh = beside(path, ".new");
+        let fresh = beside(path, FRESH);
         if fresh.as_os_str().len() > MAX_PATH_BYTES {
             return Err(BindError::TooLong { path: path.to_owned() });
         }
-        make_directory(path, mode).map_err(failed("make the directory of"))?;
+        directory::make(path, mode).map_err(failed("make the directory of"))?;
         let lock = lock(path)?;
         clear(path)?;
+        directory::fit(path, mode)?;
 
         // A process that died here has left this name, and the lock says that nobody lives who uses it.
         remove_if_there(&fresh).map_err(failed("clear the way for"))?;
@@ -60,7 +69,8 @@ impl Socket {
             Ok((UnixListener::from_std(listener)?, (metadata.dev(), metadata.ino())))
         })();
         let (listener, identity) = made.map_err(failed("set up"))?;
-        Ok(Self { listener, _file: Some(Bound { path: path.to_owned(), identity, _lock: lock }) })
+        let file = SocketFile { path: path.to_owned(), identity };
+        Ok(Self { listener, bound: Some(Bound { file, _lock: lock }) })
     }
 
     /// Takes over a socket that somebody else bound, such as systemd. Its file is theirs.
@@ -69,7 +79,12 @@ impl Socket {
     /// When it cannot be made non-blocking. Needs a runtime.
     pub fn from_listener(listener: net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: UnixListener::from_std(listener)?, _file: None })
+        Ok(Self { listener: UnixListener::from_std(listener)?, bound: None })
+    }
+
+    /// Its file; `None` when somebody else bound it, who then chooses its mode too.
+    pub fn file(&self) -> Option<SocketFile> {
+        self.bound.as_ref().map(|bound| bound.file.clone())
     }
 
     pub(super) fn listener(&self) -> &UnixListener {
@@ -77,12 +92,35 @@ impl Socket {
     }
 }
 
+impl SocketFile {
+    /// Gives the socket another mode while it listens, and a directory of our own the mode that goes with it.
+    ///
+    /// # Errors
+    /// As [`Socket::bind`]; also when something else lies at its path by now.
+    pub fn set_mode(&self, mode: u32) -> Result<(), BindError> {
+        let failed = |source| BindError::Io { path: self.path.clone(), doing: "set the mode of", source };
+        directory::fit(&self.path, mode)?;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags((OFlags::PATH | OFlags::NOFOLLOW).bits().cast_signed());
+        let file = options.open(&self.path).map_err(failed)?;
+        if !self.is(&file.metadata().map_err(failed)?) {
+            return Err(failed(io::Error::other("it is no longer the socket that this process bound")));
+        }
+        // By its descriptor, so that it is this file and no other whose mode is set.
+        let this = format!("/proc/self/fd/{}", file.as_raw_fd());
+        fs::set_permissions(this, Permissions::from_mode(mode & 0o777)).map_err(failed)
+    }
+
+    fn is(&self, metadata: &fs::Metadata) -> bool {
+        (metadata.dev(), metadata.ino()) == self.identity
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
-        let same = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.identity;
-        if fs::symlink_metadata(&self.path).is_ok_and(same) {
+        if fs::symlink_metadata(&self.file.path).is_ok_and(|metadata| self.file.is(&metadata)) {
             // Nothing is lost when it cannot be removed: the next start finds it dead.
-            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.file.path);
         }
     }
 }
@@ -102,6 +140,22 @@ pub enum BindError {
         /// The file.
         path: PathBuf,
     },
+    /// Its directory keeps out everybody whom the socket's mode admits, and is not ours to change.
+    #[error(
+        "{} has mode {there:04o}, which keeps out all others whom the socket's mode {mode:04o} admits, and presignd does not \
+         change it because it holds other files or belongs to somebody else: chmod it to {wanted:04o}, or set the socket's \
+         mode to \"0600\"", directory.display()
+    )]
+    Closed {
+        /// The directory.
+        directory: PathBuf,
+        /// Its mode.
+        there: u32,
+        /// The socket's mode.
+        mode: u32,
+        /// The mode that would do.
+        wanted: u32,
+    },
     /// The kernel's bound on socket names.
     #[error("{path} is too long for a socket: {MAX_SOCKET_PATH_BYTES} bytes are the most")]
     TooLong {
@@ -120,42 +174,13 @@ pub enum BindError {
     },
 }
 
-fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
-    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
-    if let Ok(there) = fs::metadata(directory) {
-        // Its mode is somebody's choice, or that of an earlier configuration.
-        if !there.mode() & directory_mode(mode) != 0 {
-            tracing::warn!(directory = %directory.display(), "its mode keeps some from the socket whom the socket's mode admits");
-        }
-        return Ok(());
-    }
-    if let Some(above) = directory.parent() {
-        DirBuilder::new().recursive(true).mode(0o755).create(above)?;
-    }
-    let wanted = directory_mode(mode);
-    match DirBuilder::new().mode(wanted).create(directory) {
-        // The umask may have taken bits away.
-        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(wanted)),
-        // Somebody was faster; then its mode is theirs to choose.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whoever may write to the socket must be able to reach it: 0666 lies in 0755, 0660 in 0750, 0600 in 0700.
-fn directory_mode(mode: u32) -> u32 {
-    [(0o020, 0o050), (0o002, 0o005)]
-        .iter()
-        .fold(0o700, |all, (may, reach)| if mode & may == 0 { all } else { all | reach })
-}
-
 fn lock(path: &Path) -> Result<File, BindError> {
     let failed = |source| BindError::Io { path: path.to_owned(), doing: "lock", source };
     // Its owner alone may open it, so nobody else can hold it and keep the daemon from starting.
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    let file = options.open(beside(path, ".lock")).map_err(failed)?;
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let file = options.open(beside(path, LOCK)).map_err(failed)?;
     match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(BindError::InUse { path: path.to_owned() }),
@@ -197,10 +222,15 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The name under which a socket is made before it is shown.
+const FRESH: &str = ".new";
+const LOCK: &str = ".lock";
+/// Of what belongs to a socket, itself among them, what is added to its path.
+const BELONGING: [&str; 3] = ["", FRESH, LOCK];
 /// `sun_path` holds 108 bytes with its end.
 const MAX_PATH_BYTES: usize = 107;
 /// The same for the path that is asked for, which is bound with four characters more.
-const MAX_SOCKET_PATH_BYTES: usize = MAX_PATH_BYTES - ".new".len();
+const MAX_SOCKET_PATH_BYTES: usize = MAX_PATH_BYTES - FRESH.len();
 
 #[cfg(test)]
 mod tests {
@@ -222,6 +252,39 @@ mod tests {
             drop(socket);
             assert!(!path.exists());
         }
+    }
+
+    #[tokio::test]
+    async fn a_directory_of_an_earlier_start_follows_the_configuration() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("sign/presignd.sock");
+        for (mode, directory_mode) in [(0o600, 0o700), (0o666, 0o755), (0o600, 0o700)] {
+            let socket = Socket::bind(&path, mode).unwrap();
+            assert_eq!(mode_of(path.parent().unwrap()), directory_mode);
+            // Whoever cannot have the socket changes nothing.
+            assert!(matches!(Socket::bind(&path, 0o640), Err(BindError::InUse { .. })));
+            assert_eq!(mode_of(path.parent().unwrap()), directory_mode);
+            drop(socket);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listening_socket_takes_another_mode_and_no_other_file_does() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("sign/presignd.sock");
+        let socket = Socket::bind(&path, 0o600).unwrap();
+        let file = socket.file().unwrap();
+        file.set_mode(0o666).unwrap();
+        assert_eq!((mode_of(&path), mode_of(path.parent().unwrap())), (0o666, 0o755));
+        net::UnixStream::connect(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(file.set_mode(0o600).is_err());
+        let other = root.path().join("other");
+        fs::write(&other, "").unwrap();
+        let before = mode_of(&other);
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(file.set_mode(0o606).is_err());
+        assert_eq!(mode_of(&other), before);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use super::{MAX_ITEMS, MAX_ON_BEHALF_OF_BYTES, given, identity, instant, labels,
 use crate::grpc::proto;
 use crate::issued::{Filter, Record};
 use crate::s3::{KeyPrefix, ObjectKey, Refused};
-use crate::session::RecordId;
+use crate::session::{InstanceId, RecordId};
 
 /// Fields are named as they stand in `UrlFilter`.
 pub(in crate::grpc) fn filter(wire: Option<proto::UrlFilter>) -> Result<Filter, Refused> {
@@ -52,13 +52,18 @@ pub(super) fn page_token(filter: &Filter, last: RecordId) -> String {
     format!("{last}.{}", mark(filter))
 }
 
-/// The last row of the page before; `None` for the first page.
-pub(in crate::grpc) fn read_page_token(filter: &Filter, token: &str) -> Result<Option<RecordId>, Refused> {
+/// The last row of the page before in this registry; `None` for the first page.
+pub(in crate::grpc) fn read_page_token(
+    filter: &Filter,
+    token: &str,
+    registry: InstanceId,
+) -> Result<Option<RecordId>, Refused> {
     if token.is_empty() {
         return Ok(None);
     }
     let refuse = |problem| Err(Refused::new("page_token", problem));
     match token.split_once('.').map(|(id, mark)| (RecordId::parse(id), mark)) {
+        Some((Some(id), _)) if id.instance != registry => refuse("was given out by another registry"),
         Some((Some(_), other)) if other != mark(filter) => refuse("belongs to another filter, caller or version"),
         Some((Some(id), _)) => Ok(Some(id)),
         _ => refuse("is not one that ListUrls gave out"),

@@ -186,16 +186,24 @@ fn pages_have_one_to_a_thousand_rows() {
 }
 
 #[test]
-fn a_page_token_belongs_to_its_filter() {
+fn a_page_token_belongs_to_its_filter_and_registry() {
     let id = RecordId::parse("aaaaaaaa-42").unwrap();
     let (mine, other) = (Filter { uid: Some(1), ..Filter::default() }, Filter { uid: Some(2), ..Filter::default() });
     let token = filter::page_token(&mine, id);
-    assert_eq!(read_page_token(&mine, &token), Ok(Some(id)));
-    assert_eq!(read_page_token(&mine, ""), Ok(None));
-    for wrong in ["x", ".", "aaaaaaaa-42", "aaaaaaaa-42.", "aaaaaaaa-0.0"] {
-        assert_eq!(read_page_token(&mine, wrong).unwrap_err().field, "page_token", "{wrong}");
+    let read = |filter: &Filter, token: &str| filter::read_page_token(filter, token, id.instance);
+    assert_eq!(read(&mine, &token), Ok(Some(id)));
+    assert_eq!(read(&mine, ""), Ok(None));
+    let refusal = |filter: &Filter, token: &str| {
+        let refused = read(filter, token).unwrap_err();
+        assert_eq!(refused.field, "page_token", "{token}");
+        refused.problem
+    };
+    for wrong in ["x", ".", "aaaaaaaa-42", "aaaaaaaa.42", "aaaaaaaa-0.0"] {
+        assert!(refusal(&mine, wrong).contains("gave out"), "{wrong}");
     }
-    assert_eq!(read_page_token(&other, &token).unwrap_err().field, "page_token");
+    assert!(refusal(&mine, "aaaaaaaa-42.").contains("another filter"));
+    assert!(refusal(&other, &token).contains("another filter"));
+    assert!(refusal(&mine, &token.replace("aaaaaaaa", "aaaaaaab")).contains("another registry"));
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Services {
         let mut filter = convert::filter(asked.filter).map_err(|refused| refused_within("filter", refused))?;
         own_only(call, &mut filter)?;
         let size = convert::page_size(asked.page_size)?;
-        let after = convert::read_page_token(&filter, &asked.page_token)?;
+        let after = convert::read_page_token(&filter, &asked.page_token, self.issuer.registry().instance())?;
         let records = self.issuer.registry().list(call.caller.uid, filter.clone(), size, after).await;
         let records = records.map_err(Error::registry)?;
         Ok(convert::page(&filter, records, size))
