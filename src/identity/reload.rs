@@ -74,6 +74,9 @@ impl Identities {
         };
         let all = config.identities.iter().map(make).collect();
         shared.directory.replace(&all);
+        // Not before: each looks for its base at once.
+        let goes_on = |name, one| self.all.get(name).is_some_and(|former| Arc::ptr_eq(former, one));
+        all.iter().filter(|(name, one)| !goes_on(*name, one)).for_each(|(_, one)| shared.run(Arc::clone(one)));
         Self { all, shared }
     }
 
@@ -113,15 +116,17 @@ impl Shared {
         if let Some(former) = former.filter(|former| gives_the_same_sessions(&former.table, &table)) {
             keeper.take_over(&former.keeper);
         }
-        let identity = Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)));
-        let (kept, name, broken) = (Arc::clone(&identity), name.clone(), self.broken.clone());
+        Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)))
+    }
+
+    fn run(&self, identity: Arc<Identity>) {
+        let (name, broken) = (identity.name().clone(), self.broken.clone());
         self.renewals.spawn(async move {
             // In a task of its own, so that a panic is seen.
-            if let Err(error) = tokio::spawn(async move { kept.keeper.run().await }).await {
+            if let Err(error) = tokio::spawn(async move { identity.keeper.run().await }).await {
                 broken.send_replace(Some(format!("identity {name}: {}", chain(&error))));
             }
         });
-        identity
     }
 }
 
