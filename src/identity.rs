@@ -6,6 +6,7 @@
 mod base;
 mod chain;
 mod container;
+mod environment;
 mod error;
 mod instance;
 mod keeper;
@@ -13,12 +14,14 @@ mod keyfile;
 mod mint;
 mod minting;
 mod pace;
+mod profile;
 mod reload;
 mod shelf;
 mod sources;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod vouch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,6 +85,8 @@ pub struct Status {
     pub failures: u32,
     /// What the last failure said; empty while renewals work.
     pub last_failure: String,
+    /// Its stable reason; empty while renewals work.
+    pub last_failure_reason: &'static str,
     /// A session is renewed when less than this is left of it.
     pub headroom: Duration,
 }
@@ -144,6 +149,11 @@ impl Identity {
     /// What the attempt met.
     pub async fn outcome(&self) -> Result<Arc<Live>, Arc<RenewError>> {
         self.keeper.outcome().await
+    }
+
+    /// Whether AWS can be asked whose its credentials are; not so for the keys of an S3-compatible store.
+    pub fn can_be_named(&self) -> bool {
+        self.keeper.can_be_named()
     }
 
     /// How it is.

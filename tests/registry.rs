@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use presignd::issued::{Filter, Fingerprint, Record};
 use presignd::registry::{Append, Appended, Error, MAX_PAGE, MAX_ROWS};
-use presignd::session::{CredentialKind, Facts, RecordId};
+use presignd::session::{CredentialKind, Facts, IssueInterval, RecordId};
 use presignd::time::{Timestamp, Ttl};
 
 use registry::filters::a_filter_finds_what_a_plain_search_finds;
@@ -61,6 +61,7 @@ on_every_backend! {
     a_long_session_is_listed_newest_first,
     a_filter_finds_what_a_plain_search_finds,
     the_same_access_key_of_an_identity_is_the_same_session,
+    a_life_that_is_vouched_for_counts_from_the_first_sight_of_its_key,
     sessions_are_listed_while_they_have_life_or_urls,
     a_repeated_request_id_leads_to_the_first_record,
     a_request_id_passes_to_the_record_that_supersedes_its_holder,
@@ -236,6 +237,22 @@ async fn the_same_access_key_of_an_identity_is_the_same_session(place: Place) {
     assert_eq!(elsewhere.generation, 1, "each identity counts for itself");
     let child = Facts { parent: Some(first.id), ..facts("ASIACHILD") };
     assert_eq!(registry.enrol(&name("web"), child).await.unwrap().facts.parent, Some(first.id));
+}
+
+async fn a_life_that_is_vouched_for_counts_from_the_first_sight_of_its_key(place: Place) {
+    let registry = place.open().await;
+    let seen = |at: i64, life: i64| Facts {
+        issued: IssueInterval { not_before: None, not_after: Timestamp::from_unix(NOW + at) },
+        expires_at: Some(Timestamp::from_unix(NOW + at + life)),
+        expiry_is_exact: false,
+        ..facts("ASIAONE")
+    };
+    for (told, end) in [(seen(0, 900), 900), (seen(600, 900), 900), (seen(700, 600), 600), (seen(800, 1200), 1200)] {
+        let session = registry.enrol(&name("web"), told).await.unwrap();
+        assert_eq!(session.facts.expires_at, Some(Timestamp::from_unix(NOW + end)));
+    }
+    let session = registry.enrol(&name("web"), facts("ASIAONE")).await.unwrap();
+    assert!(session.facts.expiry_is_exact && session.facts.expires_at == facts("ASIAONE").expires_at);
 }
 
 async fn sessions_are_listed_while_they_have_life_or_urls(place: Place) {

@@ -111,7 +111,7 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
         ("next renewal", say::time(one.next_renewal_at.as_ref())),
         ("headroom", say::length(one.headroom.as_ref())),
         ("failures", if failing { one.failures.to_string() } else { String::new() }),
-        ("last failure", one.last_failure.clone()),
+        ("last failure", failure(one)),
     ])
     .print(format)?;
     if one.sessions.is_empty() {
@@ -144,6 +144,14 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
         ]);
     }
     Ok(sheet.print(format)?)
+}
+
+/// Reason and words, as the log has them.
+fn failure(one: &Identity) -> String {
+    match one.last_failure_reason.as_str() {
+        "" => one.last_failure.clone(),
+        reason => format!("{reason}: {}", one.last_failure),
+    }
 }
 
 /// The session that would sign: the newest whose secret the daemon holds.

@@ -80,6 +80,7 @@ pub fn identity(one: &proto::Identity) -> Value {
         "next_renewal_at": time(&one.next_renewal_at),
         "failures": one.failures,
         "last_failure": optional(&one.last_failure),
+        "last_failure_reason": optional(&one.last_failure_reason),
         "headroom": length(&one.headroom),
     })
 }

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::{Identities, Identity, Live, RenewError};
 use crate::registry::{Options, Registry};
-use crate::session::lifetime::{Fresh, LimitedBy, longest_now};
+use crate::session::lifetime::{LimitedBy, longest_now};
 use crate::session::{CredentialKind, IdentityName};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
@@ -34,6 +34,7 @@ struct Answer {
 /// A session that was got.
 struct Session {
     kind: CredentialKind,
+    /// Empty for the key of an S3-compatible store, which AWS does not know.
     principal_arn: String,
     expires_at: Option<Timestamp>,
     longest: Option<u64>,
@@ -115,7 +116,7 @@ async fn ask(
         answers.push(Answer {
             name: identity.name().clone(),
             source: identity.source(),
-            outcome: got.and_then(|live| Session::of(&live, identity.fresh(), clock.now())),
+            outcome: got.and_then(|live| Session::of(&live, &identity, clock.now())),
         });
     }
     stop.cancel();
@@ -145,9 +146,9 @@ fn keep_line_of(config: &mut Config, name: &IdentityName) {
 }
 
 impl Session {
-    fn of(live: &Live, fresh: Option<Fresh>, now: Timestamp) -> Result<Self, Trouble> {
+    fn of(live: &Live, identity: &Identity, now: Timestamp) -> Result<Self, Trouble> {
         let facts = &live.session.facts;
-        if facts.principal_arn.is_empty() {
+        if facts.principal_arn.is_empty() && identity.can_be_named() {
             // Nobody needs a permission for GetCallerIdentity: whose key it is, AWS tells or the key is no good.
             return Err(Trouble {
                 reason: "UNCONFIRMED",
@@ -159,7 +160,7 @@ impl Session {
         }
         let longest = longest_now(now, &live.session);
         // Where the session's own end is the limit, its source knows why it is not later.
-        let limited_by = longest.map(|longest| match (longest.limited_by, fresh) {
+        let limited_by = longest.map(|longest| match (longest.limited_by, identity.fresh()) {
             (LimitedBy::Session, Some(fresh)) => fresh.limited_by,
             (limit, _) => limit,
         });
@@ -181,7 +182,7 @@ impl Answer {
             "source": self.source,
             "ok": got.is_some(),
             "kind": got.map(|got| got.kind.as_str()),
-            "principal_arn": got.map(|got| &got.principal_arn),
+            "principal_arn": got.map(|got| &got.principal_arn).filter(|arn| !arn.is_empty()),
             "expires_at": got.and_then(|got| got.expires_at).map(|at| at.to_string()),
             "longest": got.and_then(|got| got.longest),
             "limited_by": got.and_then(|got| got.limited_by).map(LimitedBy::as_str),
@@ -201,7 +202,7 @@ fn sheet(answers: &[Answer]) -> Sheet {
                 got.expires_at.map_or("never".to_owned(), |at| at.to_string()),
                 dash(got.longest.map(say::seconds).unwrap_or_default()),
                 dash(got.limited_by.map(LimitedBy::as_str).unwrap_or_default().to_owned()),
-                got.principal_arn.clone(),
+                if got.principal_arn.is_empty() { "unknown" } else { &got.principal_arn }.to_owned(),
             ],
             Err(trouble) => [trouble.reason, "-", "-", "-", "-"].map(str::to_owned),
         });

@@ -23,6 +23,9 @@ pub struct Identity {
     pub source: Source,
     /// A session is renewed when less than this is left of it; `None`: half of its life.
     pub headroom: Option<Duration>,
+    /// What the operator vouches for where a source gives temporary credentials without their end: [`MIN_ASSUMED_LIFE`] to
+    /// [`MAX_ASSUMED_LIFE`] from the first sight of an access key. `None`: such credentials do not sign.
+    pub assume_life: Option<Duration>,
     /// Between two attempts at a renewal lies this much at least: 1 s to 10 min. It delays callers, and fails none.
     pub min_pause: Duration,
     /// Where its STS is, beyond what `[sts]` says.
@@ -35,7 +38,8 @@ impl Identity {
     /// What a daemon without a file serves: the default chain.
     pub fn of_default_chain() -> Self {
         let (sts, s3) = (StsEndpoint::default(), S3::default());
-        Self { source: Source::Default, headroom: None, min_pause: DEFAULT_MIN_PAUSE, sts, s3 }
+        let (headroom, assume_life) = (None, None);
+        Self { source: Source::Default, headroom, assume_life, min_pause: DEFAULT_MIN_PAUSE, sts, s3 }
     }
 }
 
@@ -275,6 +279,11 @@ impl S3 {
         let parse = |url: &str| Endpoint::parse(url).expect("the table's check lets no other URL through");
         self.endpoint_url.as_deref().map_or(Endpoint::Aws, parse)
     }
+
+    /// Whether it is AWS's own S3, so that AWS knows the keys that sign for it.
+    pub fn is_of_aws(&self) -> bool {
+        self.endpoint().is_of_aws()
+    }
 }
 
 /// Without `duration`, sessions of roles last as long as AWS's own default.
@@ -289,6 +298,10 @@ pub const MAX_ROLE_DURATION: Duration = Duration::from_secs(43_200);
 pub const MAX_TOKEN_DURATION: Duration = Duration::from_secs(129_600);
 /// Most for a role assumed from a role's session (SEMANTICS.md 2.2).
 pub const MAX_CHAINED_DURATION: Duration = Duration::from_secs(3600);
+/// Least of `assume_life`; less would end URLs before they arrive.
+pub const MIN_ASSUMED_LIFE: Duration = Duration::from_secs(60);
+/// Most of `assume_life`: no temporary credentials of AWS live longer (SEMANTICS.md 2.1).
+pub const MAX_ASSUMED_LIFE: Duration = MAX_TOKEN_DURATION;
 /// Without `min_pause`.
 pub const DEFAULT_MIN_PAUSE: Duration = Duration::from_secs(5);
 /// Without `calls_per_minute`. STS itself grants hundreds a second to an account; this keeps a loop from taking them.

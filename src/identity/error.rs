@@ -145,5 +145,6 @@ pub(super) const REGISTRY: &str = "REGISTRY";
 pub(super) const STOPPED: &str = "STOPPED";
 pub(super) const RELOADED: &str = "RELOADED";
 pub(super) const ENDED: &str = "ENDED";
+pub(super) const END_UNKNOWN: &str = "END_UNKNOWN";
 
 const MAX_MESSAGE: usize = 300;

@@ -19,7 +19,7 @@ use super::{Live, State, Status};
 use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::session::lifetime::{self, Fresh};
-use crate::session::{IdentityName, RecordId, Session};
+use crate::session::{Facts, IdentityName, RecordId, Session};
 use crate::signer::Signer;
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
@@ -57,6 +57,7 @@ struct Kept {
     next_at: Option<Timestamp>,
     failures: u32,
     last_failure: String,
+    last_failure_reason: &'static str,
     headroom: Option<Duration>,
 }
 
@@ -105,6 +106,10 @@ impl Keeper {
         self.source.fresh()
     }
 
+    pub(super) fn can_be_named(&self) -> bool {
+        self.source.can_be_named()
+    }
+
     pub(super) fn status(&self) -> Status {
         let (now, kept) = (self.clock.now(), self.kept());
         let state = match (kept.shelf.current(now).is_some(), kept.failures > 0) {
@@ -119,6 +124,7 @@ impl Keeper {
             next_renewal_at: kept.next_at,
             failures: kept.failures,
             last_failure: kept.last_failure.clone(),
+            last_failure_reason: kept.last_failure_reason,
             headroom: kept.headroom.or(self.pace.headroom).unwrap_or_default(),
         }
     }
@@ -165,11 +171,13 @@ impl Keeper {
     /// Until told to stop. A source that is being asked then is given up; what it has given is recorded first.
     pub(super) async fn run(&self) {
         let mut due = self.first();
+        // What was taken over is looked after from the beginning.
+        let mut look_at = self.look_at();
         let mut not_before: Option<Instant> = None;
         loop {
             // Wakes for the end of the session too: the gauges must not call a dead one ready.
             let ends_at = self.current().and_then(|live| live.session.facts.expires_at);
-            let wake_at = [due, ends_at].into_iter().flatten().min();
+            let wake_at = [due, look_at, ends_at].into_iter().flatten().min();
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = self.clock.sleep_until(wake_at) => {}
@@ -177,9 +185,16 @@ impl Keeper {
             }
             self.measure();
             let done = self.ended.borrow().number;
-            let is_due = due.is_some_and(|at| at <= self.clock.now());
-            if !is_due && self.wanted.load(Ordering::Relaxed) <= done {
-                continue;
+            let is_over = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.clock.now());
+            if !is_over(due) && self.wanted.load(Ordering::Relaxed) <= done {
+                if !is_over(look_at) {
+                    continue;
+                }
+                let Some(news) = self.stop.run_until_cancelled(self.source.has_news()).await else { return };
+                if !news {
+                    look_at = self.look_at();
+                    continue;
+                }
             }
             if let Some(not_before) = not_before {
                 tokio::select! {
@@ -194,6 +209,8 @@ impl Keeper {
             };
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
+            // After a failure the next attempt is due anyway.
+            look_at = if outcome.is_ok() { self.look_at() } else { None };
             self.measure();
             let outcome = Some(outcome.map_err(Arc::new));
             self.ended.send_replace(Ended { number: done + 1, outcome });
@@ -210,8 +227,10 @@ impl Keeper {
     /// A source that gives what it gave before gives the same session.
     async fn admit(&self, mut minted: Minted) -> Result<Arc<Live>, RenewError> {
         let known = self.kept().shelf.of_key(&minted.facts.access_key_id);
-        let named = known.as_ref().map(|live| &live.session.facts).filter(|facts| !facts.principal_arn.is_empty());
-        let same_end = named.is_some_and(|facts| facts.expires_at == minted.facts.expires_at || !facts.expiry_is_exact);
+        let is_named = |facts: &&Facts| !facts.principal_arn.is_empty() || !self.source.can_be_named();
+        let named = known.as_ref().map(|live| &live.session.facts).filter(is_named);
+        let vouched = |facts: &Facts| !facts.expiry_is_exact && !minted.facts.expiry_is_exact;
+        let same_end = named.is_some_and(|facts| facts.expires_at == minted.facts.expires_at || vouched(facts));
         if let Some(live) = known.filter(|live| same_end && same_secret(live, &minted)) {
             return alive(live, self.clock.now());
         }
@@ -250,11 +269,11 @@ impl Keeper {
             let early = headroom + headroom.mul_f64(fastrand::f64() * JITTER);
             lifetime::renew_at(session, early)
         });
-        let unnamed = session.facts.principal_arn.is_empty().then_some(now + NAME_AGAIN);
-        let poll = self.source.poll().map(|poll| now + poll);
+        let unnamed = session.facts.principal_arn.is_empty() && self.source.can_be_named();
+        let unnamed = unnamed.then_some(now + NAME_AGAIN);
         // A source that repeats itself is asked now and then, not in a loop.
         let ahead = ahead.map(|at| if at > now { at } else { now + repeat(session, now) });
-        let next = [ahead, unnamed, poll].into_iter().flatten().min();
+        let next = [ahead, unnamed].into_iter().flatten().min();
         next.map(|at| at.max(now + self.pace.min_pause))
     }
 
@@ -268,11 +287,13 @@ impl Keeper {
             Ok(live) => {
                 kept.failures = 0;
                 kept.last_failure.clear();
+                kept.last_failure_reason = "";
                 self.next(&mut kept, &live.session, now)
             }
             Err(error) => {
                 kept.failures = kept.failures.saturating_add(1);
                 kept.last_failure = error.to_string();
+                kept.last_failure_reason = error.reason();
                 let wait = backoff(kept.failures);
                 let (failures, reason) = (kept.failures, error.reason());
                 warn!(identity = %self.name, failures, reason, %error, ?wait, "could not get a session");
@@ -281,6 +302,11 @@ impl Keeper {
         };
         debug!(identity = %self.name, next_at = ?kept.next_at, "next attempt");
         kept.next_at
+    }
+
+    /// When to look whether somebody has replaced what the source reads.
+    fn look_at(&self) -> Option<Timestamp> {
+        self.source.poll().map(|poll| self.clock.now() + poll.max(self.pace.min_pause))
     }
 
     fn measure(&self) {

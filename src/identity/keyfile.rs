@@ -1,22 +1,28 @@
-//! A long-term key in a file that somebody else rotates: read again, compared by content, never watched.
+//! A key in a file that somebody else rotates: read again, compared by content, never watched.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use super::error::{KEY_FILE, RenewError};
-use super::mint::{Mint, Minted, Minting, Secret, of_static};
+use super::mint::{Mint, Minted, Minting, News, Secret, of_static};
 use super::sts::Sts;
 use crate::config::identity::{KeyFile, KeyFormat};
+use crate::time::Timestamp;
 
 /// The source `key-file`.
 pub(super) struct FromFile {
     pub table: KeyFile,
     pub sts: Sts,
+    /// Of the key that was read last.
+    pub print: Mutex<Option<[u8; 32]>>,
 }
 
 impl FromFile {
@@ -26,7 +32,11 @@ impl FromFile {
             let remedy = "put a key there, and let the daemon's user read it";
             RenewError::new(KEY_FILE, format!("the key file {path} {problem}; {remedy}"))
         })?;
-        Ok(of_static(&key.id, &key.secret, None, self.sts.clock().now()))
+        *self.print.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.print());
+        let token = key.token.as_ref().map(|token| token.as_str());
+        let mut minted = of_static(&key.id, &key.secret, token, self.sts.clock().now());
+        minted.facts.expires_at = key.ends_at;
+        Ok(minted)
     }
 }
 
@@ -39,14 +49,41 @@ impl Mint for FromFile {
         Some(self.table.poll)
     }
 
+    /// A file that cannot be read is news too.
+    fn has_news(&self) -> News<'_> {
+        Box::pin(async {
+            let print = read(&self.table).await.ok().map(|key| key.print());
+            print.is_none() || print != *self.print.lock().unwrap_or_else(PoisonError::into_inner)
+        })
+    }
+
+    fn can_be_named(&self) -> bool {
+        self.sts.knows_static_keys()
+    }
+
     fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        Box::pin(self.sts.name_principal(minted))
+        Box::pin(self.sts.name_static(minted))
     }
 }
 
 struct Key {
     id: String,
     secret: Zeroizing<String>,
+    token: Option<Zeroizing<String>>,
+    ends_at: Option<Timestamp>,
+}
+
+impl Key {
+    fn print(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let ends_at = self.ends_at.map(|at| at.to_string()).unwrap_or_default();
+        let token = self.token.as_ref().map_or("", |token| token.as_str());
+        for part in [&self.id, self.secret.as_str(), token, &ends_at] {
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
 }
 
 async fn read(table: &KeyFile) -> Result<Key, String> {
@@ -56,9 +93,12 @@ async fn read(table: &KeyFile) -> Result<Key, String> {
         _ => false,
     };
     if directory {
-        let id = text(&table.path.join("aws_access_key_id")).await?;
-        let secret = text(&table.path.join("aws_secret_access_key")).await?;
-        return key(id.trim(), secret.trim());
+        let part =
+            async |name: &str| text(&table.path.join(name)).await.map_err(|problem| format!("({name}) {problem}"));
+        let (id, secret) = (part("aws_access_key_id").await?, part("aws_secret_access_key").await?);
+        let has_token = tokio::fs::try_exists(table.path.join("aws_session_token")).await.unwrap_or(true);
+        let token = if has_token { Some(part("aws_session_token").await?) } else { None };
+        return key(id.trim(), secret.trim(), token.as_ref().map(|token| token.trim()), None);
     }
     let text = text(&table.path).await?;
     let json = text.trim_start().starts_with('{');
@@ -70,35 +110,46 @@ async fn read(table: &KeyFile) -> Result<Key, String> {
 }
 
 async fn text(path: &Path) -> Result<Zeroizing<String>, String> {
-    let bytes = read_bounded(path, MAX_FILE_BYTES).await.map_err(|problem| match path.file_name() {
-        Some(name) => format!("({}) {problem}", name.to_string_lossy()),
-        None => problem,
-    })?;
+    let bytes = read_bounded(path, MAX_FILE_BYTES).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| "is not text".to_owned())?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Reads a file that may hold a secret; never its words in an error.
 pub(super) async fn read_bounded(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, String> {
-    let file = tokio::fs::File::open(path).await.map_err(|error| format!("cannot be opened ({})", error.kind()))?;
+    let file = tokio::fs::File::open(path).await.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "is not there".to_owned(),
+        ErrorKind::PermissionDenied => "may not be read by the daemon's user".to_owned(),
+        kind => format!("cannot be opened ({kind})"),
+    })?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     let read = file.take(most + 1).read_to_end(&mut bytes).await;
     read.map_err(|error| format!("cannot be read ({})", error.kind()))?;
     if bytes.len() as u64 > most { Err(format!("is longer than {most} bytes")) } else { Ok(bytes) }
 }
 
-fn key(id: &str, secret: &str) -> Result<Key, String> {
+fn key(id: &str, secret: &str, token: Option<&str>, ends_at: Option<&str>) -> Result<Key, String> {
     let plain = |text: &str| (16..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !plain(id) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err("holds no access key id (AKIA…)".to_owned());
     }
-    if id.starts_with("ASIA") {
-        return Err("holds a temporary key (ASIA…), whose end it cannot tell".to_owned());
-    }
     if !plain(secret) {
         return Err("holds no secret access key".to_owned());
     }
-    Ok(Key { id: id.to_owned(), secret: Zeroizing::new(secret.to_owned()) })
+    let token = token.filter(|token| !token.is_empty());
+    if token.is_none() && id.starts_with("ASIA") {
+        return Err("holds a temporary key (ASIA…) without its session token".to_owned());
+    }
+    if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err("holds a session token with spaces or other strange characters".to_owned());
+    }
+    let end = |text: &str| Timestamp::parse_rfc3339(text).map_err(|_| "has an Expiration that is no time".to_owned());
+    Ok(Key {
+        id: id.to_owned(),
+        secret: Zeroizing::new(secret.to_owned()),
+        token: token.map(|token| Zeroizing::new(token.to_owned())),
+        ends_at: ends_at.filter(|text| !text.is_empty()).map(end).transpose()?,
+    })
 }
 
 /// As the AWS CLI prints a key: alone, or below `AccessKey` or `Credentials`.
@@ -107,6 +158,8 @@ fn key(id: &str, secret: &str) -> Result<Key, String> {
 struct Json {
     access_key_id: Option<Secret>,
     secret_access_key: Option<Secret>,
+    session_token: Option<Secret>,
+    expiration: Option<String>,
     access_key: Option<Box<Json>>,
     credentials: Option<Box<Json>>,
 }
@@ -118,14 +171,14 @@ fn from_json(text: &str) -> Result<Key, String> {
         json = *inner;
     }
     match (json.access_key_id, json.secret_access_key) {
-        (Some(id), Some(secret)) => key(&id, &secret),
+        (Some(id), Some(secret)) => key(&id, &secret, json.session_token.as_deref(), json.expiration.as_deref()),
         _ => Err("has no AccessKeyId and SecretAccessKey".to_owned()),
     }
 }
 
 fn from_ini(text: &str, wanted: &str) -> Result<Key, String> {
     let (mut here, mut found) = (false, false);
-    let (mut id, mut secret) = (None, None);
+    let (mut id, mut secret, mut token) = (None, None, None);
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
         if let Some(section) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
             let section = section.trim();
@@ -135,12 +188,13 @@ fn from_ini(text: &str, wanted: &str) -> Result<Key, String> {
             match name.trim().to_ascii_lowercase().as_str() {
                 "aws_access_key_id" => id = Some(value.trim()),
                 "aws_secret_access_key" => secret = Some(value.trim()),
+                "aws_session_token" => token = Some(value.trim()),
                 _ => {}
             }
         }
     }
     match (id, secret) {
-        (Some(id), Some(secret)) => key(id, secret),
+        (Some(id), Some(secret)) => key(id, secret, token, None),
         _ if found => Err(format!("has no aws_access_key_id and aws_secret_access_key in [{wanted}]")),
         _ => Err(format!("has no section [{wanted}]")),
     }
@@ -179,11 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn a_session_token_is_read_with_its_end_where_the_form_has_one() {
+        let ini =
+            format!("[default]\naws_access_key_id={ID}\naws_secret_access_key={SECRET}\naws_session_token = a/b==\n");
+        let key = from_ini(&ini, "default").unwrap();
+        assert_eq!((key.token.as_ref().map(|token| token.as_str()), key.ends_at), (Some("a/b=="), None));
+        let json = format!(
+            r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}", "SessionToken": "t", "Expiration": "1970-01-01T01:00:00+00:00"}}"#
+        );
+        let key = from_json(&json).unwrap();
+        assert_eq!((key.token.is_some(), key.ends_at), (true, Some(Timestamp::from_unix(3600))));
+    }
+
+    #[test]
     fn a_file_with_something_else_is_refused_without_quoting_it() {
         let problems = [
-            key(ID, "").map(drop),
-            key("", SECRET).map(drop),
-            key("ASIAIOSFODNN7EXAMPLE", SECRET).map(drop),
+            key(ID, "", None, None).map(drop),
+            key("", SECRET, None, None).map(drop),
+            key("ASIAIOSFODNN7EXAMPLE", SECRET, None, None).map(drop),
+            key("ASIAIOSFODNN7EXAMPLE", SECRET, Some("a token"), None).map(drop),
+            key(ID, SECRET, Some(SECRET), Some("soon")).map(drop),
             from_json(&format!("{{{SECRET}}}")).map(drop),
         ];
         for problem in problems {

@@ -18,6 +18,7 @@ pub(super) struct Minted {
 }
 
 pub(super) type Minting<'a> = Pin<Box<dyn Future<Output = Result<Minted, RenewError>> + Send + 'a>>;
+pub(super) type News<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// Where sessions come from.
 pub(super) trait Mint: Send + Sync {
@@ -32,6 +33,17 @@ pub(super) trait Mint: Send + Sync {
     /// How often to look again for credentials that somebody else replaces; `None`: renewal ahead of the end is enough.
     fn poll(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether such a look is worth an attempt. What is only read is read; where an attempt costs a session, what it is
+    /// made from must have changed.
+    fn has_news(&self) -> News<'_> {
+        Box::pin(async { true })
+    }
+
+    /// Whether anybody can be asked whose the credentials are.
+    fn can_be_named(&self) -> bool {
+        true
     }
 
     /// Names the principal of credentials whose source did not. Never fails: what stays unknown stays empty.
@@ -87,16 +99,11 @@ pub(super) fn credentials(access_key_id: &str, secret: &str, token: Option<&str>
     }
 }
 
-/// Long-term keys have no end. A session token without one is trusted for [`UNTOLD_LIFE`] only, and said to be
-/// uncertain: a promise beyond that would be a guess.
+/// Credentials that lie around, with their end where it is told. A long-term key has none; of a session token without
+/// one, [`super::vouch`] says what becomes.
 pub(super) fn of_static(access_key_id: &str, secret: &str, token: Option<&str>, now: Timestamp) -> Minted {
     let kind = if token.is_some() { CredentialKind::Temporary } else { CredentialKind::LongTermKey };
-    let mut facts = bare(access_key_id, kind, now);
-    if token.is_some() {
-        facts.expires_at = Some(now + UNTOLD_LIFE);
-        facts.expiry_is_exact = false;
-    }
-    Minted { credentials: credentials(access_key_id, secret, token), facts }
+    Minted { credentials: credentials(access_key_id, secret, token), facts: bare(access_key_id, kind, now) }
 }
 
 /// Takes an ARN apart for the facts that are written apart.
@@ -124,6 +131,3 @@ pub(super) fn set_principal(facts: &mut Facts, arn: &str, unique_id: &str) {
     };
     facts.kind = told;
 }
-
-/// How long a session token is trusted that names no end.
-pub(super) const UNTOLD_LIFE: Duration = Duration::from_secs(3600);

@@ -28,7 +28,7 @@ impl Names {
         Self { boot: (0..6).map(|_| letter()).collect(), next: AtomicU64::new(1) }
     }
 
-    fn name(&self, prefix: &str) -> String {
+    pub(super) fn name(&self, prefix: &str) -> String {
         format!("{prefix}-{}-{}", self.boot, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -183,7 +183,7 @@ fn told<'a>(role_arn: Option<&'a str>, file: Option<&'a Path>) -> Result<(&'a st
     Ok((role_arn, file.ok_or_else(|| missing("token_file", "AWS_WEB_IDENTITY_TOKEN_FILE"))?))
 }
 
-async fn read_token(path: &Path) -> Result<Zeroizing<String>, RenewError> {
+pub(super) async fn read_token(path: &Path) -> Result<Zeroizing<String>, RenewError> {
     let problem = |problem: String| {
         let remedy = "check token_file, and that the daemon's user may read it";
         RenewError::new(error::TOKEN_FILE, format!("the token file {} {problem}; {remedy}", path.display()))

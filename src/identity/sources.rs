@@ -1,28 +1,36 @@
 //! From a table to the source that it describes.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+use tracing::info;
 
 use super::base::{Base, Directory};
-use super::chain::{self, Chain};
+use super::chain::Chain;
 use super::container::Container;
+use super::environment::FromEnvironment;
 use super::instance::Instance;
 use super::keyfile::FromFile;
 use super::mint::Mint;
 use super::minting::{Minter, Names, What};
+use super::profile::FromProfile;
 use super::reload::Shared;
 use super::sts::Sts;
+use super::vouch::Vouched;
 use crate::aws::Aws;
-use crate::config::identity::{self as tables, Profile, Source, WebIdentity};
+use crate::config::identity::{self as tables, KeyFile, Profile, Source, WebIdentity};
 use crate::session::IdentityName;
 
 /// `table.sts` is what `[sts]` and the table say together.
 pub(super) fn source(name: &IdentityName, table: &tables::Identity, shared: &Shared) -> Box<dyn Mint> {
-    let s3_region = table.s3.region.as_ref().map(crate::s3::Region::as_str);
-    let hints = [s3_region, home_of(&table.source)];
     let Shared { aws, budget, metrics, names, directory, .. } = shared;
-    let sts = Sts::new(aws.clone(), table.sts.clone(), &hints, Arc::clone(budget), Arc::clone(metrics));
-    Maker { name: name.as_str(), aws, sts, names, directory }.source(&table.source)
+    let home = home_of(&table.source);
+    let sts = Sts::new(aws.clone(), table.sts.clone(), &table.s3, home, Arc::clone(budget), Arc::clone(metrics));
+    if !sts.knows_static_keys() && is_static(&table.source) {
+        info!(identity = %name, "not AWS's S3 and no sts.endpoint_url: whose a key is stays unknown, AWS is not asked");
+    }
+    let source = Maker { name: name.as_str(), aws, sts, names, directory }.source(&table.source);
+    Box::new(Vouched { source, kind: table.source.name(), assume_life: table.assume_life })
 }
 
 struct Maker<'a> {
@@ -41,9 +49,9 @@ impl Maker<'_> {
         };
         match source {
             Source::Default => self.chain(),
-            Source::Environment => Box::new(chain::FromEnvironment { aws: self.aws.clone(), sts: self.sts.clone() }),
+            Source::Environment => Box::new(self.environment()),
             Source::Profile(profile) => Box::new(self.profile(profile)),
-            Source::KeyFile(table) => Box::new(FromFile { table: table.clone(), sts: self.sts.clone() }),
+            Source::KeyFile(table) => Box::new(self.file(table)),
             Source::AssumeRole(role) => self.minter(What::Role(role.clone()), base(&role.base)),
             Source::WebIdentity(table) => self.minter(self.web(table), Base::Nobody),
             Source::SessionToken(token) => self.minter(What::Session(token.clone()), base(&token.base)),
@@ -66,8 +74,16 @@ impl Maker<'_> {
         }
     }
 
-    fn profile(&self, table: &Profile) -> chain::FromProfile {
-        chain::FromProfile { aws: self.aws.clone(), sts: self.sts.clone(), table: table.clone() }
+    fn environment(&self) -> FromEnvironment {
+        FromEnvironment { aws: self.aws.clone(), sts: self.sts.clone() }
+    }
+
+    fn file(&self, table: &KeyFile) -> FromFile {
+        FromFile { table: table.clone(), sts: self.sts.clone(), print: Mutex::default() }
+    }
+
+    fn profile(&self, table: &Profile) -> FromProfile {
+        FromProfile::new(self.aws, &self.sts, table, self.names)
     }
 
     fn instance(&self, table: &tables::Instance) -> Instance {
@@ -86,14 +102,19 @@ impl Maker<'_> {
         };
         let web = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some();
         Box::new(Chain {
-            environment: chain::FromEnvironment { aws: self.aws.clone(), sts: self.sts.clone() },
+            environment: self.environment(),
             profile: self.profile(&Profile::default()),
             web: web.then(|| self.minter(self.web(&table), Base::Nobody)),
             container: Container { aws: self.aws.clone(), sts: self.sts.clone() },
             instance: self.instance(&tables::Instance::default()),
-            from_web: false.into(),
+            last: Mutex::default(),
         })
     }
+}
+
+/// Whether the source may give keys that lie around, rather than sessions of AWS.
+fn is_static(source: &Source) -> bool {
+    matches!(source, Source::Default | Source::Environment | Source::Profile(_) | Source::KeyFile(_))
 }
 
 /// The home region of the partition that a role's ARN names: STS of another would not know it.

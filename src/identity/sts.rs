@@ -19,7 +19,8 @@ use super::mint::{Minted, bare, credentials, set_principal};
 use super::pace::Budget;
 use crate::aws::{Aws, behavior};
 use crate::clock::Clock;
-use crate::config::identity::{Scope, StsEndpoint};
+use crate::config::identity::{S3, Scope, StsEndpoint};
+use crate::s3::Region;
 use crate::session::{CredentialKind, Credentials, IssueInterval};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
@@ -29,7 +30,12 @@ use crate::time::Timestamp;
 pub(super) struct Sts {
     aws: Aws,
     endpoint: StsEndpoint,
-    region: String,
+    /// As the configuration or the environment names it.
+    region: Option<String>,
+    /// Where neither does.
+    fallback: String,
+    /// The keys of an S3-compatible store are none of AWS's business.
+    knows_static_keys: bool,
     budget: Arc<Budget>,
     metrics: Arc<Metrics>,
 }
@@ -41,19 +47,26 @@ struct Called<T> {
 }
 
 impl Sts {
-    /// `hints` are regions to fall back to, best first.
+    /// `home` is the home region of the role's partition, where a role is named.
     pub(super) fn new(
         aws: Aws,
         endpoint: StsEndpoint,
-        hints: &[Option<&str>],
+        s3: &S3,
+        home: Option<&str>,
         budget: Arc<Budget>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let told = endpoint.region.as_ref().map(|region| region.as_str().to_owned());
-        let region = told.or_else(|| aws.environment.region().map(str::to_owned));
-        let hinted = || hints.iter().flatten().next().map(|region| (*region).to_owned());
-        let region = region.or_else(hinted).unwrap_or_else(|| "us-east-1".to_owned());
-        Self { aws, endpoint, region, budget, metrics }
+        let told = endpoint.region.as_ref().map(Region::as_str);
+        let region = told.or_else(|| aws.environment.region()).map(str::to_owned);
+        let fallback = s3.region.as_ref().map(Region::as_str).or(home).unwrap_or("us-east-1").to_owned();
+        let knows_static_keys = s3.is_of_aws() || endpoint.endpoint_url.is_some();
+        Self { aws, endpoint, region, fallback, knows_static_keys, budget, metrics }
+    }
+
+    /// The same, with a region to fall back to that is better known.
+    pub(super) fn near(&self, region: Option<&str>) -> Self {
+        let fallback = region.map_or_else(|| self.fallback.clone(), str::to_owned);
+        Self { fallback, ..self.clone() }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -63,7 +76,7 @@ impl Sts {
     fn client(&self, signer: Option<&Credentials>) -> Client {
         let mut config = Builder::default()
             .behavior_version(behavior())
-            .region(SdkRegion::new(self.region.clone()))
+            .region(SdkRegion::new(self.region.as_ref().unwrap_or(&self.fallback).clone()))
             .http_client(self.aws.http.clone())
             .time_source(self.aws.time_source())
             .interceptor(self.aws.learns_skew())
@@ -192,6 +205,18 @@ impl Sts {
         }
         bear(&mut minted, scope, &signer.access_key_id);
         Ok(minted)
+    }
+
+    /// Whether it can tell whose a static key is: one that signs for AWS's S3, or beside which an STS is configured.
+    pub(super) fn knows_static_keys(&self) -> bool {
+        self.knows_static_keys
+    }
+
+    /// Names the principal of a static key, where AWS can know it.
+    pub(super) async fn name_static(&self, minted: &mut Minted) {
+        if self.knows_static_keys {
+            self.name_principal(minted).await;
+        }
     }
 
     /// Names the principal of `minted`. A failure is logged and forgotten: one may sign without a name.

@@ -45,6 +45,13 @@ impl Endpoint {
         let base_path = base_path.trim_end_matches('/').to_owned();
         Ok(Self::Custom { scheme: scheme.to_owned(), authority: authority.to_ascii_lowercase(), base_path })
     }
+
+    /// Whether AWS answers there: at its own hosts, and at those of VPC endpoints.
+    pub fn is_of_aws(&self) -> bool {
+        let Self::Custom { authority, .. } = self else { return true };
+        let host = authority.split_once(':').map_or(authority.as_str(), |(host, _)| host);
+        PARTITIONS.iter().any(|of| host.strip_suffix(of.suffix).is_some_and(|rest| rest.ends_with('.')))
+    }
 }
 
 /// Where a request goes.
@@ -210,6 +217,11 @@ impl Partition {
         let fits = |partition: &&Self| region.as_str().starts_with(partition.prefix);
         PARTITIONS.iter().find(fits).expect("the last partition's prefix is empty")
     }
+}
+
+/// The partition of a region, such as `aws-cn`.
+pub fn partition_of(region: &Region) -> &'static str {
+    Partition::of(region).name
 }
 
 /// The suffix of AWS's host names in a region's partition, such as `amazonaws.com`.

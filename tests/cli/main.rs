@@ -330,7 +330,7 @@ fn the_json_of_every_verb_keeps_its_shape() {
         (&["explain", "x"], "access_key_id algorithm bucket credential ends_at expires_in findings".into()),
         (
             &["identities"],
-            "identities identities.failures identities.headroom identities.last_failure identities.longest_fresh"
+            "identities identities.failures identities.headroom identities.last_failure identities.last_failure_reason identities.longest_fresh"
                 .into(),
         ),
     ];

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::{
     AssumeRole, DEFAULT_CALLS_PER_MINUTE, DEFAULT_MIN_PAUSE, DEFAULT_ROLE_DURATION, DEFAULT_TOKEN_DURATION,
-    FederationToken, Identity, Instance, KeyFile, KeyFormat, Profile, S3, Scope, SessionToken, Source, Sts,
-    StsEndpoint, WebIdentity, syntax,
+    FederationToken, Identity, Instance, KeyFile, KeyFormat, MAX_ASSUMED_LIFE, MIN_ASSUMED_LIFE, Profile, S3, Scope,
+    SessionToken, Source, Sts, StsEndpoint, WebIdentity, syntax,
 };
 use crate::config::{Error, Length};
 use crate::s3::{Addressing, Region, Style};
@@ -21,6 +21,7 @@ use crate::session::IdentityName;
 pub(in crate::config) struct IdentityTable {
     source: Kind,
     headroom: Option<Length>,
+    assume_life: Option<Length>,
     min_pause: Option<Length>,
     #[serde(default)]
     sts: StsEndpointTable,
@@ -104,6 +105,8 @@ enum StyleName {
 
 /// Keys that belong to some sources only, each with the sources that take it.
 const KEYS: &[(&str, &[&str])] = &[
+    // The other sources always tell when their credentials end.
+    ("assume_life", &["default", "environment", "profile", "key-file"]),
     ("base", &["assume-role", "session-token", "federation-token"]),
     ("role_arn", &["assume-role", "web-identity"]),
     ("external_id", &["assume-role"]),
@@ -138,6 +141,10 @@ impl IdentityTable {
         let headroom = self.headroom.map(|length| length.0);
         let min_pause = self.min_pause.map_or(DEFAULT_MIN_PAUSE, |length| length.0);
         syntax::length(&at("min_pause"), min_pause, Duration::from_secs(1)..=Duration::from_secs(600))?;
+        let assume_life = self.assume_life.map(|length| length.0);
+        if let Some(life) = assume_life {
+            syntax::length(&at("assume_life"), life, MIN_ASSUMED_LIFE..=MAX_ASSUMED_LIFE)?;
+        }
         let required =
             |key: &str| Error::new(at(key), format!("is missing; source = \"{}\" needs it", self.source.as_str()));
         let scope = Scope {
@@ -192,12 +199,13 @@ impl IdentityTable {
         };
         foreign_keys(&given, source.name(), at)?;
         syntax::source(&source, at)?;
-        Ok(Identity { source, headroom, min_pause, sts, s3 })
+        Ok(Identity { source, headroom, assume_life, min_pause, sts, s3 })
     }
 
     /// Which of [`KEYS`] are there.
     fn given(&self) -> Vec<&'static str> {
         let present = [
+            self.assume_life.is_some(),
             self.base.is_some(),
             self.role_arn.is_some(),
             self.external_id.is_some(),

@@ -61,6 +61,11 @@ fn every_impossible_identity_is_refused_by_its_key() {
             "identity.web.session_name_prefix",
         ),
         ("source = \"default\"\nmin_pause = \"0s\"", "identity.web.min_pause"),
+        ("source = \"environment\"\nassume_life = \"59s\"", "identity.web.assume_life"),
+        ("source = \"profile\"\nassume_life = \"37h\"", "identity.web.assume_life"),
+        ("source = \"instance\"\nassume_life = \"15m\"", "identity.web.assume_life"),
+        ("source = \"container\"\nassume_life = \"15m\"", "identity.web.assume_life"),
+        ("source = \"web-identity\"\nassume_life = \"15m\"", "identity.web.assume_life"),
         ("source = \"default\"\n[identity.web.s3]\nendpoint_url = \"ftp://host\"", "identity.web.s3.endpoint_url"),
         ("source = \"default\"\n[identity.web.s3]\nendpoint_url = \"http://u:p@host\"", "identity.web.s3.endpoint_url"),
         ("source = \"default\"\n[identity.web.s3]\nregion = \"EU\"", "identity.web.s3.region"),
@@ -90,6 +95,14 @@ fn every_impossible_identity_is_refused_by_its_key() {
     }
     let role = "source = \"assume-role\"\nrole_arn = \"arn:aws:iam::123:role/a\"";
     assert_eq!(one(role).map(drop).unwrap_err().key, "identity.web.role_arn");
+}
+
+#[test]
+fn a_life_is_vouched_for_where_a_source_may_not_tell_it() {
+    for source in ["default", "environment", "profile", "key-file\"\npath = \"/key"] {
+        let identity = one(&format!("source = \"{source}\"\nassume_life = \"15m\"")).unwrap();
+        assert_eq!(identity.assume_life, Some(Duration::from_secs(900)), "{source}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: 
         next_renewal_at: status.next_renewal_at.map(wire_instant),
         failures: status.failures,
         last_failure: status.last_failure,
+        last_failure_reason: status.last_failure_reason.to_owned(),
         headroom: Some(wire_length(status.headroom)),
     }
 }

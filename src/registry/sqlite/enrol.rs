@@ -39,8 +39,7 @@ pub(super) fn enrol(
 /// What is known stays, but for an end that is better known now.
 fn merge(known: Facts, told: Facts) -> Facts {
     let text = |known: String, told: String| if known.is_empty() { told } else { known };
-    let surer = told.expiry_is_exact && !known.expiry_is_exact && told.expires_at.is_some();
-    let take_end = surer || known.expires_at.is_none();
+    let (expires_at, expiry_is_exact) = end(&known, &told);
     Facts {
         kind: if known.kind == CredentialKind::Temporary { told.kind } else { known.kind },
         partition: text(known.partition, told.partition),
@@ -58,9 +57,26 @@ fn merge(known: Facts, told: Facts) -> Facts {
             not_before: known.issued.not_before.max(told.issued.not_before),
             not_after: known.issued.not_after.min(told.issued.not_after),
         },
-        expires_at: if take_end { told.expires_at } else { known.expires_at },
-        expiry_is_exact: if take_end { told.expiry_is_exact } else { known.expiry_is_exact },
+        expires_at,
+        expiry_is_exact,
         access_key_id: known.access_key_id,
+    }
+}
+
+/// When the session ends, and whether that is exact. What a source tells wins. A life that somebody vouches for counts
+/// from the first sight of the key, so that no restart makes it longer.
+fn end(known: &Facts, told: &Facts) -> (Option<Timestamp>, bool) {
+    let (Some(was), Some(is)) = (known.expires_at, told.expires_at) else {
+        let of = if known.expires_at.is_none() { told } else { known };
+        return (of.expires_at, of.expiry_is_exact);
+    };
+    match (known.expiry_is_exact, told.expiry_is_exact) {
+        (_, true) => (Some(is), true),
+        (true, false) => (Some(was), true),
+        (false, false) => {
+            let later = known.issued.not_after.until(told.issued.not_after).unwrap_or_default();
+            (Some(is - later), false)
+        }
     }
 }
 

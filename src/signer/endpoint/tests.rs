@@ -124,3 +124,24 @@ fn an_endpoint_that_is_no_plain_url_is_refused() {
         assert_eq!(Endpoint::parse(url).map_err(|refused| refused.field), Err("endpoint_url".to_owned()), "{url}");
     }
 }
+
+#[test]
+fn hosts_of_aws_are_told_from_others() {
+    let is_of_aws = |url: &str| Endpoint::parse(url).unwrap().is_of_aws();
+    assert!(Endpoint::Aws.is_of_aws());
+    for url in [
+        "https://s3.eu-west-1.amazonaws.com",
+        "https://bucket.vpce-1a2b-3c4d.s3.us-east-1.vpce.amazonaws.com:443",
+        "https://s3.cn-north-1.amazonaws.com.cn/base",
+    ] {
+        assert!(is_of_aws(url), "{url}");
+    }
+    for url in [
+        "https://store.example:9000",
+        "http://127.0.0.1:9000",
+        "https://amazonaws.com.example",
+        "http://xamazonaws.com",
+    ] {
+        assert!(!is_of_aws(url), "{url}");
+    }
+}
