@@ -100,13 +100,13 @@ impl World {
         std::fs::write(self.config(), self.places() + identities).expect("the folder can be written");
     }
 
-    /// Runs a program as the daemon: with the key of the user, and nothing else of our own environment.
+    /// Runs a program as the daemon: with the key of the user, and nothing else of our own environment but what `with` adds.
     pub fn run(&self, program: impl AsRef<std::ffi::OsStr>, with: impl FnOnce(&mut Command) -> &mut Command) -> Daemon {
         let folder = self.folder.path().to_owned();
         let log = std::fs::File::options().create(true).append(true).open(folder.join("log"));
         let log = log.expect("the folder can be written");
         let mut command = Command::new(program);
-        with(&mut command)
+        command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &folder)
@@ -119,6 +119,7 @@ impl World {
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log)
             .kill_on_drop(true);
+        with(&mut command);
         let child = command.spawn().expect("the program starts");
         Daemon { child, folder, metrics: format!("http://127.0.0.1:{}", self.metrics_port) }
     }
@@ -186,9 +187,14 @@ impl Daemon {
 
     /// The identity `web`, as the admin socket shows it.
     pub async fn web(&self) -> Identity {
-        let asked = presignd::grpc::proto::GetIdentityRequest { name: "web".to_owned() };
+        self.identity("web").await
+    }
+
+    /// An identity, as the admin socket shows it.
+    pub async fn identity(&self, name: &str) -> Identity {
+        let asked = presignd::grpc::proto::GetIdentityRequest { name: name.to_owned() };
         let answer = self.admin().await.get_identity(asked).await.expect("an answer").into_inner();
-        answer.identity.expect("there is one called web")
+        answer.identity.expect("there is one of that name")
     }
 
     /// `/metrics`.
