@@ -181,6 +181,8 @@ mod tests {
             end(r#"{"Code":"AssumeRoleUnauthorizedAccess"}"#).is_err_and(|problem| problem.contains("Unauthorized"))
         );
         assert!(end("{}").is_err() && end("<html>").is_err());
+        let endless = document("").replace(",\"Expiration\":\"\"", "");
+        assert!(end(&endless).is_err_and(|problem| problem.contains("lacks an Expiration")), "{endless}");
     }
 
     #[test]

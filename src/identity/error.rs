@@ -13,6 +13,9 @@ pub struct RenewError {
 }
 
 impl RenewError {
+    /// Every reason there is, for docs/errors.md.
+    pub const REASONS: &[&str] = REASONS;
+
     pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
@@ -42,7 +45,11 @@ impl RenewError {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 told(TIMEOUT, "no connection to STS in time".into(), "check the network, proxy and [sts] endpoint_url")
             }
-            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
+            SdkError::ConstructionFailure(_) => {
+                let remedy = "name an STS that there is: sts.region, sts.fips and sts.dual_stack go together";
+                told(ENDPOINT, chain(&error), remedy)
+            }
+            SdkError::DispatchFailure(_) => {
                 told(NETWORK, chain(&error), "check the network, proxy and [sts] endpoint_url")
             }
             SdkError::ServiceError(service) if service.err().code().is_some() => {
@@ -117,34 +124,44 @@ pub(super) fn is_chaining(message: &str) -> bool {
     message.contains("role chaining")
 }
 
-pub(super) const ACCESS_DENIED: &str = "ACCESS_DENIED";
-pub(super) const EXPIRED_TOKEN: &str = "EXPIRED_TOKEN";
-pub(super) const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
-pub(super) const WRONG_SECRET: &str = "WRONG_SECRET";
-pub(super) const CLOCK: &str = "CLOCK";
-pub(super) const THROTTLED: &str = "THROTTLED";
-pub(super) const REGION_DISABLED: &str = "REGION_DISABLED";
-pub(super) const INVALID_IDENTITY_TOKEN: &str = "INVALID_IDENTITY_TOKEN";
-pub(super) const POLICY: &str = "POLICY";
-pub(super) const UNAVAILABLE: &str = "UNAVAILABLE";
-pub(super) const ROLE_MAXIMUM: &str = "ROLE_MAXIMUM";
-pub(super) const CHAINING: &str = "CHAINING";
-pub(super) const VALIDATION: &str = "VALIDATION";
-pub(super) const STS: &str = "STS";
-pub(super) const NETWORK: &str = "NETWORK";
-pub(super) const TIMEOUT: &str = "TIMEOUT";
-pub(super) const UNREADABLE: &str = "UNREADABLE";
-pub(super) const TOKEN_FILE: &str = "TOKEN_FILE";
-pub(super) const KEY_FILE: &str = "KEY_FILE";
-pub(super) const PROFILE: &str = "PROFILE";
-pub(super) const ENVIRONMENT: &str = "ENVIRONMENT";
-pub(super) const METADATA: &str = "METADATA";
-pub(super) const NO_CREDENTIALS: &str = "NO_CREDENTIALS";
-pub(super) const BASE: &str = "BASE";
-pub(super) const REGISTRY: &str = "REGISTRY";
-pub(super) const STOPPED: &str = "STOPPED";
-pub(super) const RELOADED: &str = "RELOADED";
-pub(super) const ENDED: &str = "ENDED";
-pub(super) const END_UNKNOWN: &str = "END_UNKNOWN";
+macro_rules! reasons {
+    ($($name:ident)*) => {
+        $(pub(super) const $name: &str = stringify!($name);)*
+        const REASONS: &[&str] = &[$($name),*];
+    };
+}
+
+reasons! {
+    ACCESS_DENIED
+    EXPIRED_TOKEN
+    UNKNOWN_KEY
+    WRONG_SECRET
+    CLOCK
+    THROTTLED
+    REGION_DISABLED
+    ENDPOINT
+    INVALID_IDENTITY_TOKEN
+    POLICY
+    UNAVAILABLE
+    ROLE_MAXIMUM
+    CHAINING
+    VALIDATION
+    STS
+    NETWORK
+    TIMEOUT
+    UNREADABLE
+    TOKEN_FILE
+    KEY_FILE
+    PROFILE
+    ENVIRONMENT
+    METADATA
+    NO_CREDENTIALS
+    BASE
+    REGISTRY
+    STOPPED
+    RELOADED
+    ENDED
+    END_UNKNOWN
+}
 
 const MAX_MESSAGE: usize = 300;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use presignd::access::{Denied, Dimension};
 use presignd::error::Error;
+use presignd::identity::RenewError;
 use presignd::s3::Refused;
 use presignd::session::IdentityName;
 use presignd::session::lifetime::{LimitedBy, TooShort};
@@ -84,4 +85,15 @@ fn the_table_of_errors_has_every_reason_with_its_code_and_no_other() {
     // Never leaves the desk, so no caller needs to look it up.
     given.remove("SUPERSEDED");
     assert_eq!(table(), given, "docs/errors.md on the left, Error::verdict on the right");
+}
+
+#[test]
+fn the_list_of_reasons_for_no_session_has_every_one_and_no_other() {
+    let text = std::fs::read_to_string("docs/errors.md").unwrap();
+    let listed = text.lines().filter_map(|line| line.strip_prefix("- `")?.split('`').next());
+    let mut reasons = RenewError::REASONS.to_vec();
+    reasons.sort_unstable();
+    let mut listed: Vec<&str> = listed.collect();
+    listed.sort_unstable();
+    assert_eq!(listed, reasons, "docs/errors.md on the left, the reasons of RenewError on the right");
 }
