@@ -9,6 +9,7 @@ pub mod find;
 pub mod flags;
 pub mod health;
 pub mod identities;
+mod idle;
 pub mod json;
 pub mod length;
 pub mod line;
@@ -25,7 +26,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use connect::Globals;
 use exit::{Exit, Failure};
@@ -88,7 +89,11 @@ pub fn environment(variables: impl IntoIterator<Item = (OsString, OsString)>) ->
 /// # Errors
 /// The exit code, when there is nothing left to do: help was asked for (0), or the arguments make no sense (252).
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
-    Cli::try_parse_from(arguments).map_err(|error| {
+    let parsed = idle::hide(Cli::command()).try_get_matches_from(arguments).and_then(|matches| {
+        idle::refuse(&matches)?;
+        Cli::from_arg_matches(&matches)
+    });
+    parsed.map_err(|error| {
         // Fails only where the reader has gone.
         let _ = error.print();
         match error.kind() {
@@ -129,7 +134,6 @@ mod tests {
 
     #[test]
     fn the_command_line_holds_together() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        idle::hide(Cli::command()).debug_assert();
     }
 }

@@ -66,6 +66,7 @@ async fn story() -> Result<(), Failure> {
     step("Another caller wants an hour and nothing less");
     let refusal = house.presign(3600, 3600).await.err().ok_or("an hour was granted that no session has")?;
     say(&format!("refused: {}", refusal.message()));
+    say("(AWS would grant those 15 minutes; this STS ends sessions sooner, so that you can watch one end)");
 
     step("The session is renewed when half of its life is left");
     let second = house.renewed(first.generation).await?;

@@ -14,9 +14,9 @@ use crate::grpc::proto::identities_client::IdentitiesClient;
 use crate::grpc::proto::registry_client::RegistryClient;
 use crate::grpc::proto::signer_client::SignerClient;
 
-/// What every verb takes.
+/// What verbs take that have a use for it.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Options of every verb")]
+#[command(next_help_heading = "Common options")]
 pub struct Globals {
     /// The daemon's signing socket [env: PRESIGND_SOCKET]
     #[arg(long, global = true, env = "PRESIGND_SOCKET", value_name = "PATH", hide_env = true)]

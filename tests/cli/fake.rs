@@ -1,5 +1,6 @@
 //! A daemon that answers by rote, so that the command line is tested without AWS and without a registry. What it signs
-//! depends on the bucket: `short` is refused as too short, `denied` as denied, `cut` lives half as long as asked.
+//! depends on the bucket: `short` is refused as too short, `denied` as denied, `cut` lives half as long as asked, `slow` is never
+//! answered.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -160,6 +161,9 @@ impl signer_server::Signer for Rote {
     async fn presign(&self, request: Request<PresignRequest>) -> Answer<PresignResponse> {
         let request = request.into_inner();
         self.0.lock().unwrap().presigns.push(request.clone());
+        if request.request.as_ref().is_some_and(|inner| inner.bucket == "slow") {
+            std::future::pending::<()>().await;
+        }
         sign(&request).map(Response::new)
     }
 

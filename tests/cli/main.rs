@@ -140,7 +140,7 @@ fn a_life_that_was_cut_is_a_warning_and_never_on_stdout() {
 #[test]
 fn exit_codes_are_those_of_the_aws_cli() {
     let fake = Fake::start();
-    let table: [(&[&str], i32, &str); 17] = [
+    let table: [(&[&str], i32, &str); 21] = [
         (&["--version"], 0, ""),
         (&["presign", "--help"], 0, ""),
         (&["health"], 0, ""),
@@ -162,6 +162,11 @@ fn exit_codes_are_those_of_the_aws_cli() {
             "cannot reach presignd at /nonexistent",
         ),
         (&["check", "--config", "/nonexistent/presignd.toml"], 253, "cannot read /nonexistent"),
+        (&["serve", "--config", "/nonexistent/presignd.toml"], 253, "cannot read"),
+        (&["presign", "s3://slow/a", "--timeout", "1s"], 255, "no answer in time"),
+        // A daemon that listened elsewhere than it was told, without a word, would be a trap.
+        (&["serve", "--socket", "/tmp/presignd.sock"], 252, "[sockets]"),
+        (&["--admin", "check"], 252, "asks no daemon"),
     ];
     for (arguments, code, word) in table {
         let (got, out, err) = run(&fake.socket, arguments);
@@ -169,6 +174,14 @@ fn exit_codes_are_those_of_the_aws_cli() {
         assert!(err.contains(word), "{arguments:?}: {err}");
         assert!(code == 0 || out.is_empty() || arguments[0] == "health", "{arguments:?} wrote {out:?} on stdout");
     }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_255() {
+    let fake = Fake::start();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (code, _, err) = said(presignd(&fake.socket, &["health"]).stdout(full).output().unwrap());
+    assert!(code == 255 && err.contains("cannot write the answer"), "{code} {err}");
 }
 
 #[test]

@@ -1,0 +1,41 @@
+//! Common options that a verb has no use for: its help does not show them, and naming one is an error. `serve --socket` that
+//! listened elsewhere, without a word, would be a trap.
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+
+/// Takes the idle options out of the help of each verb.
+pub(super) fn hide(mut command: Command) -> Command {
+    for (verb, options, _) in IDLE {
+        let common: Vec<_> = command.get_arguments().filter(|one| options.contains(&one.get_id().as_str())).collect();
+        let shadows: Vec<_> = common.into_iter().map(|one| one.clone().global(false).hide(true)).collect();
+        command = command.mut_subcommand(*verb, |verb| verb.args(shadows));
+    }
+    command
+}
+
+/// Refuses one that was named, before the verb or after it.
+pub(super) fn refuse(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((name, below)) = matches.subcommand() else { return Ok(()) };
+    let Some((verb, options, why)) = IDLE.iter().find(|(verb, ..)| *verb == name) else { return Ok(()) };
+    let named = |all: &ArgMatches, option| all.value_source(option) == Some(ValueSource::CommandLine);
+    match options.iter().find(|option| named(matches, option) || named(below, option)) {
+        Some(option) => {
+            let message = format!("`presignd {verb}` has no --{}: {why}\n", option.replace('_', "-"));
+            Err(clap::Error::raw(ErrorKind::ArgumentConflict, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A verb, the options, and what to use instead.
+const IDLE: &[(&str, &[&str], &str)] = &[
+    (
+        "serve",
+        &["socket", "admin_socket", "admin", "output", "timeout"],
+        "a daemon listens where [sockets] of its configuration says, and writes its log as [log] says",
+    ),
+    ("check", &["socket", "admin_socket", "admin"], "it asks no daemon"),
+    ("registry", &["socket", "admin_socket", "admin", "timeout"], "it asks no daemon, it works on the file"),
+];
