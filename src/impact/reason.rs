@@ -140,6 +140,7 @@ conditions! {
     NamesThatVersion "the version in the URL is the one that is meant";
     IsNewestVersion "the version that is meant is the newest";
     IsUnversioned "the bucket keeps no versions";
+    ReadsObject "the request reads the object";
     OtherContent "the new content does not meet the precondition";
     PublicPolicyAcrossAccounts "the bucket's policy counts as public and the bucket belongs to another account";
     OnlyPublicAcl "a public ACL is the signer's only right to the object";
