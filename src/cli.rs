@@ -20,6 +20,7 @@ pub mod presign;
 pub mod refusal;
 pub mod registry;
 pub mod say;
+pub mod stoppable;
 pub mod urls;
 
 use std::collections::HashMap;

@@ -1,10 +1,10 @@
 //! `presignd registry`: copies, checks and exports the file itself, also while a daemon writes to it. Needs no daemon and
 //! changes nothing.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use super::check;
 use super::connect::Globals;
 use super::exit::{Exit, Failure, chain, warn};
 use super::out::{self, Format, Sheet};
+use super::stoppable::{self, Until};
 use crate::config::Surroundings;
 use crate::registry::{self, OpenError};
 
@@ -49,26 +50,29 @@ pub enum Act {
 }
 
 impl Registry {
-    /// Does it, away from the runtime, so that Ctrl-C is heard.
+    /// Does it, away from the runtime, so that Ctrl-C is heard. What makes a file is waited for when it is given up, and
+    /// leaves none; what only writes to stdout may be held up by its reader, and is not.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let path = match &self.registry {
             Some(path) => path.clone(),
             None => check::read(self.config.as_deref(), around)?.registry.path,
         };
         let (act, format) = (self.act.clone(), globals.output);
-        let work = move || match act {
-            Act::Backup { to } => backup(&path, &to, format),
-            Act::Verify => verify(&path, format),
-            Act::Export { output_file: None } => export(&path, &mut BufWriter::new(io::stdout().lock())),
-            Act::Export { output_file: Some(file) } => export_to(&path, &file),
+        let done = match act {
+            Act::Backup { to } => stoppable::run(move |stop| backup(&path, &to, stop, format)).await,
+            Act::Verify => tokio::task::spawn_blocking(move || verify(&path, format)).await.ok(),
+            Act::Export { output_file: None } => {
+                let out = move || export(&path, &mut BufWriter::new(io::stdout().lock()));
+                tokio::task::spawn_blocking(out).await.ok()
+            }
+            Act::Export { output_file: Some(file) } => stoppable::run(move |stop| export_to(&path, &file, stop)).await,
         };
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Failure::new(Exit::Other, format!("the work on the registry ended early: {error}")))?
+        done.unwrap_or_else(|| Err(Failure::new(Exit::Other, "the work on the registry ended early")))
     }
 }
 
-fn backup(path: &Path, to: &Path, format: Option<Format>) -> Result<(), Failure> {
-    registry::backup(path, to)?;
+fn backup(path: &Path, to: &Path, stop: &AtomicBool, format: Option<Format>) -> Result<(), Failure> {
+    registry::backup(path, to, stop)?;
     // Silence is what a backup script expects of a success.
     if format == Some(Format::Json) {
         out::json(json!({"registry": path, "backup": to}))?;
@@ -115,16 +119,18 @@ fn export(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-fn export_to(path: &Path, file: &Path) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::surroundings(format!("cannot write {}: {error}", file.display()));
-    // Records tell who reads what: as private as the registry.
-    let out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
-    let done = export(path, &mut BufWriter::new(&out)).and_then(|()| out.sync_all().map_err(failed));
-    if done.is_err() {
-        // Ours, and not whole.
-        let _ = std::fs::remove_file(file);
+fn export_to(path: &Path, to: &Path, stop: &AtomicBool) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::surroundings(format!("cannot write {}: {error}", to.display()));
+    if to.try_exists().map_err(failed)? {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    done
+    let directory = to.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Records tell who reads what: as private as the registry. Shown under its name when it is whole.
+    let part = tempfile::Builder::new().prefix(".presignd-").suffix(".part").tempfile_in(directory).map_err(failed)?;
+    export(path, &mut BufWriter::new(Until { out: part.as_file(), stop }))?;
+    part.as_file().sync_all().map_err(failed)?;
+    part.persist_noclobber(to).map_err(|error| failed(error.error))?;
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
 }
 
 /// The file is missing, foreign, damaged or cannot be written; or the reader of an export has gone.

@@ -106,6 +106,9 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// It was told to stop.
+    #[error("the work on the registry was given up before it was done")]
+    Stopped,
     /// The file itself is gone but its write-ahead log is there: opening would lose what the log holds.
     #[error("{path} is missing but its write-ahead log is there; restore the file, or move the log away")]
     LogWithoutFile {

@@ -5,6 +5,7 @@
 
 mod docs;
 mod fake;
+mod registry;
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -389,34 +390,4 @@ fn check_answers_without_a_daemon_and_without_signing() {
     std::fs::write(&file, "[registry]\nroad = 1\n").unwrap();
     let (code, _, err) = run(nowhere, &["check", "--config", config]);
     assert!(code == 253 && err.contains("road") && err.contains("line 2"), "{code} {err}");
-}
-
-#[test]
-fn the_registry_is_copied_checked_and_exported_without_a_daemon() {
-    let nowhere = Path::new("/nonexistent/presignd.sock");
-    let dir = tempfile::tempdir().unwrap();
-    let registry = dir.path().join("registry.db");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = presignd::registry::Options::at(&registry);
-        let clock = presignd::clock::Clock::system();
-        let metrics = std::sync::Arc::new(presignd::telemetry::Metrics::new().unwrap());
-        let config = presignd::config::Registry {
-            path: options.path.clone(),
-            retention: options.retention,
-            queue_calls: options.queue_calls,
-        };
-        presignd::registry::Registry::open(&config, clock, metrics).await.unwrap().close().await;
-    });
-    let (copy, lines) = (dir.path().join("copy.db"), dir.path().join("lines"));
-    let [from, copy, lines] = [&registry, &copy, &lines].map(|path| path.to_str().unwrap());
-    let on = |file: &str, arguments: &[&str]| run(nowhere, &[&["registry", "--registry", file], arguments].concat());
-    assert_eq!(on(from, &["backup", copy]), (0, String::new(), String::new()));
-    let (code, _, err) = on(from, &["backup", copy]);
-    assert!(code == 253 && err.contains("exists already"), "{err}");
-    let (code, out, err) = on(copy, &["verify", "--output", "json"]);
-    assert_eq!((code, &json_of(&out)["sound"], &json_of(&out)["urls"]), (0, &json!(true), &json!(0)), "{err}");
-    assert_eq!(on(copy, &["export", "--output-file", lines]).0, 0);
-    assert_eq!(on(copy, &["export", "--output-file", lines]).0, 253);
-    assert_eq!(on("/nonexistent/registry.db", &["verify"]).0, 253);
 }

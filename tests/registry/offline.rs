@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+use std::sync::atomic::AtomicBool;
+
 use presignd::issued::Filter;
 use presignd::registry::{OpenError, backup, export, verify};
 use rusqlite::Connection;
 
 use super::made::{ASKER, append, asks, request, under, url};
 use super::place::{Place, numbers};
+
+/// Nobody tells these copies to stop.
+static GO_ON: AtomicBool = AtomicBool::new(false);
 
 fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
     let mut out = Vec::new();
@@ -44,8 +49,8 @@ async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
             assert_eq!(report.problems, [""; 0]);
             let exported = lines(&path);
             assert!(exported.len() as u64 >= report.urls);
-            backup(&path, &copy).unwrap();
-            assert!(matches!(backup(&path, &copy), Err(OpenError::Exists { .. })));
+            backup(&path, &copy, &GO_ON).unwrap();
+            assert!(matches!(backup(&path, &copy, &GO_ON), Err(OpenError::Exists { .. })));
         };
         tokio::task::spawn_blocking(work).await.unwrap();
     }
@@ -57,7 +62,10 @@ async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
         assert!(report.urls >= urls && report.urls.is_multiple_of(asks().len() as u64), "a copy holds whole calls");
         urls = report.urls;
         let leftovers = std::fs::read_dir(place.directory.path()).unwrap().flatten();
-        assert!(leftovers.map(|file| file.file_name()).all(|name| !name.to_string_lossy().contains("part")));
+        assert!(
+            leftovers.map(|file| file.file_name()).all(|name| !name.to_string_lossy().contains("part")),
+            "nothing is left beside it"
+        );
     }
     assert_eq!(lines(&place.path()).len(), 600);
     // A copy is a registry: it opens, and goes on.
@@ -120,7 +128,7 @@ async fn verify_tells_whatever_is_wrong() {
     registry.close().await;
     for (number, (sql, words)) in SABOTAGE.into_iter().enumerate() {
         let copy = place.directory.path().join(number.to_string());
-        backup(&place.path(), &copy).unwrap();
+        backup(&place.path(), &copy, &GO_ON).unwrap();
         assert_eq!(verify(&copy).unwrap().problems, [""; 0]);
         Connection::open(&copy).unwrap().execute(sql, []).unwrap();
         let problems = verify(&copy).unwrap().problems;
