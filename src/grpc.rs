@@ -13,6 +13,7 @@ mod served;
 mod service;
 pub mod socket;
 
+pub use convert::{explanation, url_record};
 pub use guard::Admins;
 pub use serve::{Parts, ServeError, serve};
 

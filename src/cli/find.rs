@@ -2,12 +2,20 @@
 
 use std::io::Read;
 
+use tokio::sync::oneshot;
+use tonic::Status;
+
 use super::connect::Globals;
-use super::exit::Failure;
+use super::exit::{Failure, warn};
 use super::out::{self, Format, Sheet};
 use super::{json, say, urls};
+use crate::clock::Clock;
 use crate::config::Surroundings;
+use crate::error::Error;
+use crate::explain::explain;
+use crate::grpc;
 use crate::grpc::proto::{ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, found_url};
+use crate::s3::Refused;
 
 /// Find the records behind a leaked URL or a line of an S3 access log.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,7 +36,7 @@ pub struct Explain {
 impl Find {
     /// Asks and prints.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
-        let text = argument_or_stdin(&self.text)?;
+        let text = argument_or_stdin(&self.text).await?;
         let daemon = globals.connect(around).await?;
         let answer = daemon.registry().find_url(daemon.ask(FindUrlRequest { text })).await?.into_inner();
         match globals.output.unwrap_or(Format::Table) {
@@ -50,18 +58,25 @@ impl Find {
             }
         }
         if !answer.explanation.is_empty() && globals.output != Some(Format::Json) {
-            super::exit::warn(&answer.explanation);
+            warn(&answer.explanation);
         }
         Ok(())
     }
 }
 
 impl Explain {
-    /// Asks and prints.
+    /// Asks the daemon, which also knows whether it issued the URL; explains without one where there is none.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
-        let url = argument_or_stdin(&self.url)?;
-        let daemon = globals.connect(around).await?;
-        let answer = daemon.registry().explain_url(daemon.ask(ExplainUrlRequest { url })).await?.into_inner();
+        let url = argument_or_stdin(&self.url).await?;
+        let answer = match globals.connect(around).await {
+            Ok(daemon) => daemon.registry().explain_url(daemon.ask(ExplainUrlRequest { url })).await?.into_inner(),
+            Err(unreachable) => {
+                let told = explain(&url, Clock::system().now())
+                    .map_err(|refused| Status::from(Error::from(Refused::new("url", refused.problem))))?;
+                warn(&format!("{}; so no record was looked for", unreachable.message));
+                grpc::explanation(told, None)
+            }
+        };
         match globals.output.unwrap_or(Format::Table) {
             Format::Json => out::json(json::explanation(&answer))?,
             format => print(&answer, format)?,
@@ -111,10 +126,17 @@ fn print(answer: &ExplainUrlResponse, format: Format) -> std::io::Result<()> {
 }
 
 /// The argument, or for "-" all of stdin, without the blanks around it.
-fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
+async fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
     if argument != "-" {
         return Ok(argument.trim().to_owned());
     }
+    let (send, read) = oneshot::channel();
+    // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the end of the program.
+    std::thread::spawn(move || send.send(stdin()));
+    read.await.unwrap_or_else(|_| Err(Failure::surroundings("stdin could not be read")))
+}
+
+fn stdin() -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::surroundings(format!("cannot read stdin: {error}")))?;

@@ -8,12 +8,13 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
-use super::check;
 use super::connect::Globals;
 use super::exit::{Exit, Failure, chain, warn};
 use super::out::{self, Format, Sheet};
 use super::stoppable::{self, Until};
+use super::{check, json};
 use crate::config::Surroundings;
+use crate::grpc;
 use crate::registry::{self, OpenError};
 
 /// Back up, verify or export the registry; works on the file, also while the daemon runs.
@@ -113,7 +114,7 @@ fn verify(path: &Path, format: Option<Format>) -> Result<(), Failure> {
 }
 
 fn export(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-    let rows = registry::export(path, out)?;
+    let rows = registry::export(path, |record| writeln!(out, "{}", json::record(&grpc::url_record(record))))?;
     out.flush()?;
     warn(&format!("{rows} records"));
     Ok(())

@@ -14,10 +14,12 @@ mod request;
 
 pub(super) use ask::{form_ask, url_ask};
 pub(super) use filter::{filter, page, page_size, read_page_token};
-pub(super) use found::{explanation, found};
+pub use found::explanation;
+pub(super) use found::found;
 pub(super) use identity::described;
 pub(super) use issued::{presigned, presigned_form, result};
-pub(super) use record::{session_reference, url_record};
+pub(super) use record::session_reference;
+pub use record::url_record;
 
 use prost_types::{Duration, Timestamp as WireTimestamp};
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::*;

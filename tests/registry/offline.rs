@@ -4,7 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use presignd::issued::Filter;
+use presignd::issued::{Filter, Record};
 use presignd::registry::{OpenError, backup, export, verify};
 use rusqlite::Connection;
 
@@ -14,13 +14,14 @@ use super::place::{Place, numbers};
 /// Nobody tells these copies to stop.
 static GO_ON: AtomicBool = AtomicBool::new(false);
 
-fn lines(path: &std::path::Path) -> Vec<serde_json::Value> {
-    let mut out = Vec::new();
-    let rows = export(path, &mut out).unwrap();
-    let lines: Vec<_> =
-        String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(rows, lines.len() as u64);
-    lines
+fn exported(path: &std::path::Path) -> Vec<Record> {
+    let mut records = Vec::new();
+    let rows = export(path, |record| {
+        records.push(record);
+        Ok(())
+    });
+    assert_eq!(rows.unwrap(), records.len() as u64);
+    records
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,8 +48,7 @@ async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
         let work = move || {
             let report = verify(&path).unwrap();
             assert_eq!(report.problems, [""; 0]);
-            let exported = lines(&path);
-            assert!(exported.len() as u64 >= report.urls);
+            assert!(exported(&path).len() as u64 >= report.urls);
             backup(&path, &copy, &GO_ON).unwrap();
             assert!(matches!(backup(&path, &copy, &GO_ON), Err(OpenError::Exists { .. })));
         };
@@ -67,7 +67,7 @@ async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
             "nothing is left beside it"
         );
     }
-    assert_eq!(lines(&place.path()).len(), 600);
+    assert_eq!(exported(&place.path()).len(), 600);
     // A copy is a registry: it opens, and goes on.
     registry.close().await;
     let copy = place.directory.path().join("copy-0");
@@ -78,23 +78,22 @@ async fn a_registry_is_copied_checked_and_exported_while_it_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_export_has_the_names_of_the_api() {
+async fn an_export_hands_over_every_record_as_it_was_written_oldest_first() {
     let place = Place::new();
     let (registry, session) = place.with_session().await;
-    for what in asks() {
-        registry.append(vec![append(&url(&registry, &session, what))]).await.unwrap();
-    }
-    let lines = lines(&place.path());
-    assert_eq!(lines[0]["id"], format!("{}-1", registry.instance()));
-    assert_eq!(lines[0]["session"]["access_key_id"], "ASIAONE");
-    assert_eq!(lines[0]["session"]["expires_at"], "2027-01-15T20:00:00Z");
-    assert_eq!(lines[0]["request"]["operation"], "GetObject");
-    assert_eq!(lines[0]["expires_in"], "3600s");
-    assert_eq!(lines[0]["usable_until"], "2027-01-15T09:00:00Z");
-    assert_eq!(lines[0]["labels"]["kind"], "a \"quoted\" ü");
-    assert_eq!(lines[4]["form"]["key"], "up/${filename}");
-    assert_eq!(lines[5]["form"]["key_starts_with"], "");
-    assert_eq!(lines[5]["request"]["addressing"]["dual_stack"], true);
+    let urls: Vec<_> = asks().into_iter().map(|what| url(&registry, &session, what)).collect();
+    registry.append(urls.iter().map(append).collect()).await.unwrap();
+    let written: Vec<_> = urls.into_iter().map(|url| Record { url, session: session.clone() }).collect();
+    assert_eq!(exported(&place.path()), written);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_ends_where_its_reader_has_had_enough() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    registry.append(vec![append(&url(&registry, &session, request("a")))]).await.unwrap();
+    let refused = export(&place.path(), |_| Err(std::io::ErrorKind::BrokenPipe.into())).unwrap_err();
+    assert!(matches!(refused, OpenError::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe));
 }
 
 /// Each is something that must not be, and the words by which it is told.

@@ -35,7 +35,7 @@ fn explanation_of(located: &Located, count: usize, sees_all: bool) -> String {
 }
 
 /// A URL taken apart, with its record when there is one to be seen.
-pub(in crate::grpc) fn explanation(told: Explanation, url: Option<proto::UrlRecord>) -> proto::ExplainUrlResponse {
+pub fn explanation(told: Explanation, url: Option<proto::UrlRecord>) -> proto::ExplainUrlResponse {
     let seconds = |seconds: u64| Duration { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 };
     proto::ExplainUrlResponse {
         algorithm: told.algorithm,

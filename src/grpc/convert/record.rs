@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::time::Timestamp;
 
 /// A record: never its URL, which it does not hold.
-pub(in crate::grpc) fn url_record(record: Record) -> proto::UrlRecord {
+pub fn url_record(record: Record) -> proto::UrlRecord {
     let Record { url, session } = record;
     let usable_until = url.usable_until();
     let (mut request, post_policy) = match &url.what {
