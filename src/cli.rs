@@ -28,6 +28,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use connect::Globals;
 use exit::{Exit, Failure};
@@ -106,6 +107,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit>
 
 /// Runs every verb but `serve`, which is the daemon's.
 pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
+    // Heard from here on: the signal's default would end work that has something to take away.
+    let interrupts = signal(SignalKind::interrupt());
     let work = async {
         match &cli.verb {
             Verb::Serve(_) => Err(Failure::new(Exit::Other, "serve is not the command line's to run")),
@@ -122,7 +125,15 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
     };
     tokio::select! {
         done = work => done.map_or_else(Failure::report, |()| Exit::Fine),
-        Ok(()) = tokio::signal::ctrl_c() => Exit::Interrupted,
+        () = first(interrupts) => Exit::Interrupted,
+    }
+}
+
+/// The first Ctrl-C; never, where the kernel does not let it be heard.
+async fn first(interrupts: std::io::Result<Signal>) {
+    match interrupts {
+        Ok(mut interrupts) => _ = interrupts.recv().await,
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -48,10 +48,10 @@ fn filled(dir: &TempDir) -> PathBuf {
          INSERT INTO sessions (number, identity, generation, access_key_id, kind, partition, account, principal_arn, \
              principal_unique_id, session_name, source_identity, session_policy_sha256, tags, parent_access_key_id, \
              issued_not_after, expires_at, expiry_is_exact, enrolled_at, last_url_ends_at, urls_issued, first_url, last_url)
-             VALUES (1, 'web', 1, 'ASIAONE', 'assume-role', 'aws', '1', '', '', '', '', '', '[]', '', 1, 9, 1, 1, 3, 20000, 1, 20000);
+             VALUES (1, 'web', 1, 'ASIAONE', 'assume-role', 'aws', '1', '', '', '', '', '', '[]', '', 1, 9, 1, 1, 3, 6000, 1, 6000);
          INSERT INTO buckets VALUES (1, 'photos');
          INSERT INTO callers VALUES (1, 1, 1, '');
-         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
              INSERT INTO urls SELECT i, 1, 1, 2, 3, 'request', 'GetObject', 'GET', 1, hex(zeroblob(400)), '[]', '[]', NULL, 'auto', \
              'eu-west-1', 'h', 0, zeroblob(16), 1, 7, '', '[]', NULL FROM n;
          COMMIT;",
@@ -101,5 +101,5 @@ fn ctrl_c_leaves_nothing_of_a_backup_or_an_export_and_the_next_one_works() {
     }
     let (code, _, err) = run(Path::new("/nonexistent"), &["registry", "--registry", copy.to_str().unwrap(), "verify"]);
     assert_eq!(code, 0, "{err}");
-    assert_eq!(std::fs::read_to_string(&lines).unwrap().lines().count(), 20_000);
+    assert_eq!(std::fs::read_to_string(&lines).unwrap().lines().count(), 6_000);
 }
