@@ -135,6 +135,8 @@ impl Error {
         "REGISTRY",
         "REGISTRY_TIMEOUT",
         "TOO_MANY_QUESTIONS",
+        "TOO_MANY_EVENTS",
+        "EVENT_TOO_LARGE",
         "TOO_MANY_REQUEST_IDS",
         "REQUEST_ID_REUSED",
         "SUPERSEDED",
@@ -166,6 +168,8 @@ fn registry_verdict(error: &registry::Error) -> (Code, &'static str) {
         registry::Error::TooManyRequestIds => (Code::ResourceExhausted, "TOO_MANY_REQUEST_IDS"),
         registry::Error::TooManyQuestions => (Code::ResourceExhausted, "TOO_MANY_QUESTIONS"),
         registry::Error::TimedOut => (Code::DeadlineExceeded, "REGISTRY_TIMEOUT"),
+        registry::Error::TooManyStanding => (Code::FailedPrecondition, "TOO_MANY_EVENTS"),
+        registry::Error::EventTooLarge { .. } => (Code::InvalidArgument, "EVENT_TOO_LARGE"),
         _ => (Code::Unavailable, "REGISTRY"),
     }
 }
@@ -176,6 +180,7 @@ fn registry_says(error: &registry::Error) -> String {
         registry::Error::Full => "the registry's queue is full; try again shortly".to_owned(),
         registry::Error::TooManyRequestIds => "too many request ids within ten minutes; try again later".to_owned(),
         registry::Error::TooManyQuestions => format!("{error}; try again when one of them is answered"),
+        registry::Error::TooManyStanding | registry::Error::EventTooLarge { .. } => error.to_string(),
         registry::Error::TimedOut => format!("{error}; narrow the question by session, identity or time"),
         _ => "the registry did not take or give the record, so no URL was issued; the daemon's log says why".to_owned(),
     }

@@ -4,7 +4,10 @@
 //! secret, and never decides: desks do.
 
 mod error;
+mod event;
+mod generation;
 mod sqlite;
+mod tally;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +24,10 @@ use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
 pub use error::{Error, OpenError, StoreError};
+pub use event::{EVENT_LIFE, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, NewEvent, STANDING_LIFE};
+pub use generation::{Mark, Observed, SessionRow};
 pub use sqlite::{MAX_PROBLEMS, Report, backup, export, verify};
+pub use tally::{Page, SCAN_ROWS, SLOT_SECONDS, ScanPlace, TALLY_PAGE, Tally, TallyFilter, TallyPlace, slot_end};
 
 /// A handle on the registry; cheap to clone. One registry belongs to one daemon at a time.
 #[derive(Clone)]
@@ -97,6 +103,15 @@ pub enum Appended {
     Already(Box<Remembered>),
 }
 
+/// What a step of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Records.
+    pub urls: u64,
+    /// Whether there is more to forget.
+    pub is_behind: bool,
+}
+
 /// The record behind a request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
@@ -104,19 +119,6 @@ pub struct Remembered {
     pub record: Record,
     /// What was asked.
     pub asked_sha256: [u8; 32],
-}
-
-/// A session with what hangs below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionRow {
-    /// The session.
-    pub session: Arc<Session>,
-    /// When it was written down.
-    pub enrolled_at: Timestamp,
-    /// URLs whose hard end lies ahead.
-    pub outstanding: u64,
-    /// The last hard end of any URL it signed; `None` when it signed none.
-    pub last_url_ends_at: Option<Timestamp>,
 }
 
 impl Registry {
@@ -238,21 +240,12 @@ impl Registry {
         store.find(uid, access_key_id.to_owned(), signed_at, Some(fingerprint)).await
     }
 
-    /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_PAGE`].
-    ///
-    /// # Errors
-    /// As [`url`](Self::url).
-    pub async fn sessions(&self, uid: u32, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
-        let Store::Sqlite(store) = &self.0.store;
-        store.sessions(uid, identity.cloned(), self.0.clock.now()).await
-    }
-
     /// One small step of retention: forgets records that ended longer ago than the retention, at most
-    /// [`FORGET_ROWS`], and what has become useless with them. Tells how many records.
+    /// [`FORGET_ROWS`], tallies of slots that have passed, old events, and what has become useless with them.
     ///
     /// # Errors
     /// When the registry cannot be written.
-    pub async fn forget_ended(&self) -> Result<u64, Error> {
+    pub async fn forget_ended(&self) -> Result<Forgotten, Error> {
         let now = self.0.clock.now();
         let Store::Sqlite(store) = &self.0.store;
         store.forget(now - self.0.retention, now).await
@@ -263,7 +256,7 @@ impl Registry {
     pub async fn keep(self, stop: CancellationToken) {
         loop {
             let pause = match self.forget_ended().await {
-                Ok(rows) if rows >= FORGET_ROWS as u64 => PAUSE_BETWEEN_STEPS,
+                Ok(Forgotten { is_behind: true, .. }) => PAUSE_BETWEEN_STEPS,
                 Ok(_) => PAUSE_BETWEEN_ROUNDS,
                 Err(Error::Closed) => return stop.cancelled().await,
                 Err(error) => {

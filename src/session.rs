@@ -196,6 +196,8 @@ pub struct Facts {
     pub expires_at: Option<Timestamp>,
     /// Whether `expires_at` was read from its source rather than from an SDK that may rewrite it (SEMANTICS.md 2.4).
     pub expiry_is_exact: bool,
+    /// The tenant whose URLs alone it signs, where its identity keeps a session for each; empty otherwise.
+    pub partition_of: String,
 }
 
 /// A session as the registry knows it.

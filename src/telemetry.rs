@@ -180,7 +180,7 @@ pub const STS_OPERATIONS: &[&str] =
     &["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetFederationToken", "GetSessionToken"];
 
 /// What the registry does.
-pub const REGISTRY_OPERATIONS: &[&str] = &["append", "enrol", "read", "retention", "checkpoint"];
+pub const REGISTRY_OPERATIONS: &[&str] = &["append", "enrol", "event", "read", "retention", "checkpoint"];
 
 /// gRPC's status codes, as the usual metrics write them.
 pub const GRPC_CODES: &[&str] = &[

@@ -165,7 +165,7 @@ impl Ttl {
     }
 
     /// Whole seconds.
-    pub fn seconds(self) -> u32 {
+    pub const fn seconds(self) -> u32 {
         self.0
     }
 

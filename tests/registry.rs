@@ -5,14 +5,18 @@
 
 mod registry {
     pub(crate) mod disk;
+    pub(crate) mod events;
     pub(crate) mod file;
     pub(crate) mod filters;
+    pub(crate) mod generations;
     pub(crate) mod made;
     pub(crate) mod offline;
+    pub(crate) mod older;
     pub(crate) mod place;
     pub(crate) mod requests;
     pub(crate) mod retention;
     pub(crate) mod sync;
+    pub(crate) mod tallies;
 }
 
 use std::time::Duration;
@@ -22,7 +26,17 @@ use presignd::registry::{Append, Appended, Error, MAX_PAGE, MAX_ROWS};
 use presignd::session::{CredentialKind, Facts, IssueInterval, RecordId};
 use presignd::time::{Timestamp, Ttl};
 
+use registry::events::{
+    an_event_reads_back_as_it_was_noted, an_event_stands_until_it_is_lifted,
+    events_are_kept_for_a_week_and_those_that_stand_for_two, watchers_hear_of_an_event_when_it_can_be_read,
+};
 use registry::filters::a_filter_finds_what_a_plain_search_finds;
+use registry::generations::{
+    a_decision_about_an_unknown_session_leaves_no_trace, a_pause_lasts_until_it_is_taken_back,
+    each_session_counts_its_own_outstanding_urls_to_the_second,
+    generations_are_listed_newest_first_with_those_that_are_over, what_is_seen_of_a_session_tells_when_it_changed,
+    what_was_decided_of_a_session_is_there_after_a_restart,
+};
 use registry::made::{ASKER, NOW, append, asks, facts, name, request, url};
 use registry::place::{Place, numbers};
 use registry::requests::{
@@ -32,6 +46,12 @@ use registry::requests::{
 use registry::retention::{
     forgets_only_what_ended_longer_ago_than_the_retention, keeps_forgetting_until_told_to_stop,
     no_number_or_generation_is_given_again,
+};
+use registry::tallies::{
+    a_scan_finds_each_match_once_in_the_order_of_ends, a_scan_goes_on_after_what_is_written_meanwhile,
+    rows_are_counted_by_what_tallies_do_not_tell, tallies_come_in_pages_without_gap_or_repetition,
+    tallies_of_slots_that_have_passed_are_dropped,
+    whole_slots_and_the_rows_of_the_one_under_way_are_what_is_outstanding,
 };
 
 /// Stamps the suite out for each backend.
@@ -69,6 +89,22 @@ on_every_backend! {
     forgets_only_what_ended_longer_ago_than_the_retention,
     no_number_or_generation_is_given_again,
     keeps_forgetting_until_told_to_stop,
+    whole_slots_and_the_rows_of_the_one_under_way_are_what_is_outstanding,
+    rows_are_counted_by_what_tallies_do_not_tell,
+    tallies_come_in_pages_without_gap_or_repetition,
+    tallies_of_slots_that_have_passed_are_dropped,
+    a_scan_finds_each_match_once_in_the_order_of_ends,
+    a_scan_goes_on_after_what_is_written_meanwhile,
+    what_was_decided_of_a_session_is_there_after_a_restart,
+    a_decision_about_an_unknown_session_leaves_no_trace,
+    generations_are_listed_newest_first_with_those_that_are_over,
+    each_session_counts_its_own_outstanding_urls_to_the_second,
+    a_pause_lasts_until_it_is_taken_back,
+    what_is_seen_of_a_session_tells_when_it_changed,
+    an_event_reads_back_as_it_was_noted,
+    watchers_hear_of_an_event_when_it_can_be_read,
+    an_event_stands_until_it_is_lifted,
+    events_are_kept_for_a_week_and_those_that_stand_for_two,
 }
 
 async fn a_record_reads_back_as_it_was_written(place: Place) {

@@ -26,13 +26,19 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(*retry_after));
                 details.add_quota_failure_violation(format!("grant:{grant}"), "signatures per second");
             }
-            Error::NoSession { .. } | Error::Region(_) | Error::Registry(_) if code != tonic::Code::NotFound => {
+            Error::NoSession { .. } | Error::Region(_) | Error::Registry(_) if passes(code) => {
                 details.set_retry_info(Some(RETRY_AFTER));
             }
             _ => {}
         }
         Status::with_error_details(code, error.to_string(), details)
     }
+}
+
+/// Whether the same call may do better after a while.
+fn passes(code: tonic::Code) -> bool {
+    use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound};
+    !matches!(code, NotFound | FailedPrecondition | InvalidArgument)
 }
 
 fn metadata(error: &Error) -> HashMap<String, String> {

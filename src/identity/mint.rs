@@ -68,6 +68,7 @@ pub(super) fn bare(access_key_id: &str, kind: CredentialKind, seen_at: Timestamp
         issued: IssueInterval { not_before: None, not_after: seen_at },
         expires_at: None,
         expiry_is_exact: true,
+        partition_of: String::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{MAX_QUESTIONS, READ_TIME};
+use super::{MAX_EVENT_BODY, MAX_QUESTIONS, MAX_STANDING, READ_TIME};
 use crate::session::RecordId;
 
 /// Why a call failed. Nothing of it was written.
@@ -28,7 +28,16 @@ pub enum Error {
     /// More records in one call than a group may hold.
     #[error("too many records in one call; at most 1,024 are written together")]
     TooLarge,
-    /// The call names a session or URL that this registry does not have.
+    /// As many events stand as may.
+    #[error("{MAX_STANDING} events stand, which are the most; lift those that were undone")]
+    TooManyStanding,
+    /// A row of what happened is too long.
+    #[error("the event takes {bytes} bytes; at most {MAX_EVENT_BODY} are written down")]
+    EventTooLarge {
+        /// Of its body.
+        bytes: usize,
+    },
+    /// The call names a session, a URL or an event that this registry does not have.
     #[error("{0} is not in this registry")]
     Unknown(RecordId),
     /// A row is not what this program writes.
@@ -129,6 +138,18 @@ pub enum OpenError {
         /// Its version.
         found: u32,
         /// The newest that this program knows.
+        known: u32,
+    },
+    /// A registry of an older version, which only a daemon brings up to date.
+    #[error(
+        "{path} has schema version {found}, and this presignd reads version {known}; back it up, then start presignd with it once"
+    )]
+    Older {
+        /// The registry.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The one that is read.
         known: u32,
     },
     /// SQLite cannot read the file: it is damaged, or its disk is.

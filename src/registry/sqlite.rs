@@ -3,18 +3,25 @@
 //! Told the time by the handle above; never asks for it.
 
 mod append;
+mod ask;
 mod backup;
+mod change;
 mod checkpoint;
 mod columns;
 mod enrol;
+mod events;
 mod export;
 mod file;
 mod filter;
 mod forget;
+mod generations;
 mod read;
 mod readers;
 mod rows;
+mod scan;
 mod state;
+mod sums;
+mod tallies;
 mod turns;
 mod verify;
 mod writer;
@@ -23,11 +30,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::readers::Readers;
 use self::writer::{Answer, Call, Setup};
-use super::{Append, Appended, Error, OpenError, Options, Remembered, SessionRow};
+use super::event::{Change, EventRow, NewEvent};
+use super::{Append, Appended, Error, Forgotten, OpenError, Options, Remembered};
 use crate::issued::{Filter, Fingerprint, Record};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
 use crate::telemetry::Metrics;
@@ -44,6 +52,8 @@ pub(super) struct Sqlite {
     questions: Readers,
     look_ups: Readers,
     writable: Arc<AtomicBool>,
+    /// The number of the last event on disk.
+    pub(super) events: Arc<watch::Sender<u64>>,
     metrics: Arc<Metrics>,
 }
 
@@ -79,8 +89,17 @@ impl Sqlite {
         self.call(|answer| Call::Enrol { identity, facts: Box::new(facts), now, answer }).await
     }
 
-    pub(super) async fn forget(&self, before: Timestamp, now: Timestamp) -> Result<u64, Error> {
+    pub(super) async fn forget(&self, before: Timestamp, now: Timestamp) -> Result<Forgotten, Error> {
         self.call(|answer| Call::Forget { before, now, answer }).await
+    }
+
+    pub(super) async fn change(
+        &self,
+        change: Change,
+        event: Option<NewEvent>,
+        now: Timestamp,
+    ) -> Result<Option<EventRow>, Error> {
+        self.call(|answer| Call::Change { change, event, now, answer }).await
     }
 
     pub(super) async fn remembered(
@@ -128,16 +147,6 @@ impl Sqlite {
         self.questions.read(uid, read).await
     }
 
-    pub(super) async fn sessions(
-        &self,
-        uid: u32,
-        identity: Option<IdentityName>,
-        now: Timestamp,
-    ) -> Result<Vec<SessionRow>, Error> {
-        let instance = self.instance;
-        self.questions.read(uid, move |connection| read::sessions(connection, instance, identity.as_ref(), now)).await
-    }
-
     pub(super) async fn close(&self) {
         tokio::join!(self.questions.close(), self.look_ups.close());
         let (answer, closed) = oneshot::channel();
@@ -178,6 +187,9 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
     let writable = Arc::new(AtomicBool::new(true));
     let questions = Readers::new(path.clone(), readers::QUESTIONS, metrics.clone());
     let look_ups = Readers::new(path.clone(), readers::LOOK_UPS, metrics.clone());
+    let last_event = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
+    let last_event = connection.query_row(last_event, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?;
+    let events = Arc::new(watch::Sender::new(last_event.cast_unsigned()));
     let flag = writable.clone();
     let setup = Setup {
         connection,
@@ -186,10 +198,14 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
         instance,
         queue,
         writable: flag,
+        events: events.clone(),
         metrics: metrics.clone(),
         lock,
     };
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
-    Ok((Sqlite { instance, queue: sender, questions, look_ups, writable, metrics }, Start { instance, last_url }))
+    Ok((
+        Sqlite { instance, queue: sender, questions, look_ups, writable, events, metrics },
+        Start { instance, last_url },
+    ))
 }

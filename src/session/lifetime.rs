@@ -205,6 +205,7 @@ mod tests {
             issued: IssueInterval { not_before: None, not_after: NOW },
             expires_at: left.map(|left| NOW + Duration::from_secs(left)),
             expiry_is_exact: true,
+            partition_of: String::new(),
         };
         let id = RecordId { instance: InstanceId::from_random(1), number: 1 };
         Session { id, identity: IdentityName::parse("web").unwrap(), generation: 1, facts }

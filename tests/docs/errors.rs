@@ -51,6 +51,8 @@ fn one_of_each() -> Vec<Error> {
         of_registry(registry::Error::TooManyRequestIds),
         of_registry(registry::Error::TooManyQuestions),
         of_registry(registry::Error::TimedOut),
+        of_registry(registry::Error::TooManyStanding),
+        of_registry(registry::Error::EventTooLarge { bytes: 20_000 }),
         of_registry(registry::Error::Closed),
         Error::RequestIdReused,
         Error::Superseded,

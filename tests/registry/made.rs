@@ -42,6 +42,7 @@ pub(crate) fn facts(access_key_id: &str) -> Facts {
         issued: IssueInterval { not_before: None, not_after: Timestamp::from_unix(NOW) },
         expires_at: Some(Timestamp::from_unix(NOW + 12 * 3600)),
         expiry_is_exact: true,
+        partition_of: String::new(),
     }
 }
 

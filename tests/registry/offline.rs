@@ -5,7 +5,7 @@
 use std::sync::atomic::AtomicBool;
 
 use presignd::issued::{Filter, Record};
-use presignd::registry::{OpenError, backup, export, verify};
+use presignd::registry::{EventKind, NewEvent, OpenError, backup, export, verify};
 use rusqlite::Connection;
 
 use super::made::{ASKER, append, asks, request, under, url};
@@ -97,7 +97,7 @@ async fn an_export_ends_where_its_reader_has_had_enough() {
 }
 
 /// Each is something that must not be, and the words by which it is told.
-const SABOTAGE: [(&str, &str); 13] = [
+const SABOTAGE: [(&str, &str); 21] = [
     ("DELETE FROM sessions", "its session is missing"),
     ("DELETE FROM buckets", "its bucket is missing"),
     ("DELETE FROM callers", "its caller is missing"),
@@ -114,6 +114,17 @@ const SABOTAGE: [(&str, &str); 13] = [
         "holds an SSE-C key",
     ),
     ("UPDATE urls SET method = 'BREW' WHERE form IS NULL", "cannot be read: method: is unknown"),
+    ("UPDATE tallies SET urls = urls + 1", "its tallies are not the numbers of its rows"),
+    ("UPDATE tallies SET last_end = last_end - 1", "its tallies are not the numbers of its rows"),
+    ("DELETE FROM tallies", "its tallies are not the numbers of its rows"),
+    ("INSERT INTO observed VALUES (99, 'dead', '', 1, 1, NULL)", "was seen but is missing"),
+    ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'events'", "its number may be given again"),
+    ("UPDATE events SET kind = 'rumour'", "event 1 cannot be read: kind: is unknown"),
+    ("INSERT INTO paused VALUES ('a name', 1)", "cannot be read: identity: is no name"),
+    (
+        "UPDATE events SET body = '\"https://a/?X-Amz-Signature=00\"'",
+        "holds what looks like a signature or session token",
+    ),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -124,6 +135,8 @@ async fn verify_tells_whatever_is_wrong() {
         .append(vec![append(&url(&registry, &session, request("a"))), append(&url(&registry, &session, request("b")))])
         .await
         .unwrap();
+    let event = NewEvent::new(EventKind::EventHappened, serde_json::json!({}));
+    registry.note(event).await.unwrap();
     registry.close().await;
     for (number, (sql, words)) in SABOTAGE.into_iter().enumerate() {
         let copy = place.directory.path().join(number.to_string());

@@ -27,11 +27,11 @@ pub(crate) async fn forgets_only_what_ended_longer_ago_than_the_retention(place:
     registry.append(vec![append(&longer), append(&alive)]).await.unwrap();
 
     tokio::time::advance(Duration::from_secs(3600 + 100)).await;
-    assert_eq!(registry.forget_ended().await.unwrap(), 0, "an hour of retention is a whole hour");
+    assert_eq!(registry.forget_ended().await.unwrap().urls, 0, "an hour of retention is a whole hour");
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(registry.forget_ended().await.unwrap(), FORGET_ROWS as u64);
-    assert_eq!(registry.forget_ended().await.unwrap(), 5);
-    assert_eq!(registry.forget_ended().await.unwrap(), 0);
+    assert_eq!(registry.forget_ended().await.unwrap().urls, FORGET_ROWS as u64);
+    assert_eq!(registry.forget_ended().await.unwrap().urls, 5);
+    assert_eq!(registry.forget_ended().await.unwrap().urls, 0);
     assert_eq!(numbers(&registry, Filter::default()).await, [alive.id.number, longer.id.number]);
     let rows = registry.sessions(ASKER, None).await.unwrap();
     assert_eq!((rows.len(), rows[0].outstanding), (1, 1));
@@ -53,7 +53,7 @@ pub(crate) async fn no_number_or_generation_is_given_again(place: Place) {
     last.ttl = Ttl::new(60).unwrap();
     registry.append(vec![under(&last, "id", 1)]).await.unwrap();
     tokio::time::advance(Duration::from_secs(2 * 3600)).await;
-    assert_eq!(registry.forget_ended().await.unwrap(), 1);
+    assert_eq!(registry.forget_ended().await.unwrap().urls, 1);
     assert_eq!(registry.url(ASKER, last.id).await.unwrap(), None);
     assert_eq!(registry.remembered(1000, "id").await.unwrap(), None);
     registry.close().await;

@@ -1,11 +1,11 @@
 //! Writes the records of one call, within a group.
 
-use std::collections::HashMap;
-
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::{Reader, UrlRow};
 use super::state::State;
+use super::sums::{Kin, Written};
+use crate::registry::tally::slot_of;
 use crate::registry::{Append, Appended, Error, MAX_REQUEST_IDS, REQUEST_LIFE, Remembered, RequestId};
 use crate::session::RecordId;
 use crate::time::Timestamp;
@@ -22,17 +22,8 @@ impl From<Append> for Item {
     }
 }
 
-/// What a call adds to one session.
-struct Tally {
-    urls: i64,
-    last_end: i64,
-    first: i64,
-    last: i64,
-}
-
 /// All items or none: the caller undoes what is left of a failure.
 pub(super) fn append(state: &mut State<'_>, items: Vec<Item>, now: Timestamp) -> Result<Vec<Appended>, Error> {
-    let mut tallies: HashMap<i64, Tally> = HashMap::new();
     let mut outcomes = Vec::with_capacity(items.len());
     for Item { row, request } in items {
         let uid = row.caller.uid;
@@ -46,30 +37,20 @@ pub(super) fn append(state: &mut State<'_>, items: Vec<Item>, now: Timestamp) ->
         if !state.knows_session(session)? {
             return Err(Error::Unknown(row.session));
         }
-        let (number, usable_until) = (row.number, row.usable_until);
+        let number = row.number;
         write_url(state, session, row)?;
         if let Some(request) = request {
             let values = params![uid, request.id, request.asked_sha256, number, now.unix()];
             state.statements.request.execute(values)?;
         }
-        let tally =
-            tallies.entry(session).or_insert(Tally { urls: 0, last_end: i64::MIN, first: number, last: number });
-        tally.urls += 1;
-        tally.last_end = tally.last_end.max(usable_until);
-        tally.first = tally.first.min(number);
-        tally.last = tally.last.max(number);
         outcomes.push(Appended::Recorded);
-    }
-    for (session, tally) in tallies {
-        let values = params![session, tally.urls, tally.last_end, tally.first, tally.last];
-        state.statements.tally.execute(values)?;
     }
     Ok(outcomes)
 }
 
 fn write_url(state: &mut State<'_>, session: i64, row: UrlRow) -> Result<(), Error> {
     let bucket = state.bucket(&row.bucket)?;
-    let pid = row.caller.pid;
+    let (pid, uid) = (row.caller.pid, row.caller.uid);
     let caller = state.caller(row.caller)?;
     state.statements.url.execute(params![
         row.number,
@@ -96,6 +77,9 @@ fn write_url(state: &mut State<'_>, session: i64, row: UrlRow) -> Result<(), Err
         row.labels,
         row.replaces,
     ])?;
+    let slot = slot_of(Timestamp::from_unix(row.usable_until));
+    let kin = Kin { session, slot, bucket, uid, operation: row.operation };
+    state.written.push(Written { number: row.number, usable_until: row.usable_until, kin });
     Ok(())
 }
 

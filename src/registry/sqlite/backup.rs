@@ -17,7 +17,7 @@ use crate::registry::{OpenError, StoreError, beside};
 /// # Errors
 /// When `from` is not a registry, `to` exists, the copy cannot be written, or it was told to stop.
 pub fn backup(from: &Path, to: &Path, stop: &AtomicBool) -> Result<(), OpenError> {
-    let source = file::open_to_read(from)?;
+    let (source, _) = file::open_to_copy(from)?;
     if to.try_exists().map_err(file::io("read", to))? {
         return Err(OpenError::Exists { path: to.to_owned() });
     }

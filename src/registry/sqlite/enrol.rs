@@ -59,6 +59,7 @@ fn merge(known: Facts, told: Facts) -> Facts {
         },
         expires_at,
         expiry_is_exact,
+        partition_of: text(known.partition_of, told.partition_of),
         access_key_id: known.access_key_id,
     }
 }
@@ -107,7 +108,7 @@ fn update(state: &mut State<'_>, id: RecordId, facts: &Facts) -> Result<(), Erro
         "UPDATE sessions SET kind = ?2, partition = ?3, account = ?4, principal_arn = ?5, principal_unique_id = ?6, \
          session_name = ?7, source_identity = ?8, session_policy_sha256 = ?9, tags = ?10, parent = ?11, \
          parent_access_key_id = ?12, issued_not_before = ?13, issued_not_after = ?14, expires_at = ?15, \
-         expiry_is_exact = ?16 WHERE number = ?1",
+         expiry_is_exact = ?16, partition_of = ?17 WHERE number = ?1",
         params![
             id.number.cast_signed(),
             facts.kind.as_str(),
@@ -125,6 +126,7 @@ fn update(state: &mut State<'_>, id: RecordId, facts: &Facts) -> Result<(), Erro
             facts.issued.not_after.unix(),
             facts.expires_at.map(Timestamp::unix),
             facts.expiry_is_exact,
+            facts.partition_of,
         ],
     )?;
     Ok(())

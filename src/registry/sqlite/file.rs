@@ -15,7 +15,7 @@ use crate::session::InstanceId;
 use crate::time::Timestamp;
 
 /// The schema, step by step; `user_version` counts them. Never edited once released, only added to.
-const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_first.sql"), include_str!("0002_impact.sql")];
 
 /// The newest schema version that this program knows.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;
@@ -70,12 +70,21 @@ pub(super) fn open_to_write(path: &Path, durable: bool, now: Timestamp) -> Resul
 
 /// A connection that cannot write, to a registry of the present schema.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
+    let (connection, found) = open_to_copy(path)?;
+    if found < SCHEMA {
+        return Err(OpenError::Older { path: path.to_owned(), found, known: SCHEMA });
+    }
+    Ok(connection)
+}
+
+/// A connection that cannot write, and the version of the schema, which may be an older one.
+pub(super) fn open_to_copy(path: &Path) -> Result<(Connection, u32), OpenError> {
     if !path.try_exists().map_err(io("read", path))? {
         return Err(OpenError::Missing { path: path.to_owned() });
     }
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    check(&connection, path)?;
-    Ok(connection)
+    let found = check(&connection, path)?;
+    Ok((connection, found))
 }
 
 /// A connection for checkpoints.

@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 use super::columns;
 use super::rows::{DICTIONARIES, RECORD};
 use crate::issued::Filter;
+use crate::s3::operation::Operation;
 use crate::session::InstanceId;
 use crate::time::Ttl;
 
@@ -16,7 +17,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+    pub(super) fn and(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
         self.sql.push_str(if self.sql.is_empty() { "" } else { " AND " });
         self.sql.push_str(sql);
         self.values.extend(values);
@@ -67,22 +68,40 @@ pub(super) fn by_index(filter: &Filter, sessions: &str) -> Conditions {
 /// The whole filter: [`by_index`] and what only the row tells.
 pub(super) fn whole(filter: &Filter, sessions: &str) -> Conditions {
     let mut conditions = by_index(filter, sessions);
+    of_rows(filter, &mut conditions);
+    conditions
+}
+
+/// The whole filter, but for hard ends: a scan in their order begins where they do.
+pub(super) fn by_end(filter: &Filter, sessions: String) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.and("u.session IN (SELECT value FROM json_each(?))", [Value::Text(sessions)]);
+    // What the index of hard ends holds comes first: then fewer rows are looked up.
+    of_rows(filter, &mut conditions);
+    for (sql, at) in [("u.signed_at >= ?", filter.signed_from), ("u.signed_at < ?", filter.signed_before)] {
+        if let Some(at) = at {
+            conditions.and(sql, [Value::Integer(at.unix())]);
+        }
+    }
+    conditions
+}
+
+fn of_rows(filter: &Filter, conditions: &mut Conditions) {
     if let Some(bucket) = &filter.bucket {
-        conditions.and("b.name = ?", [text(bucket)]);
+        conditions.and("u.bucket = (SELECT number FROM buckets WHERE name = ?)", [text(bucket)]);
+    }
+    if let Some(uid) = filter.uid {
+        conditions.and("u.caller IN (SELECT number FROM callers WHERE uid = ?)", [Value::Integer(i64::from(uid))]);
+    }
+    if !filter.operations.is_empty() {
+        let names = Value::Text(names(&filter.operations));
+        conditions.and("u.operation IN (SELECT value FROM json_each(?))", [names]);
     }
     if let Some(prefix) = filter.key_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
         // As bytes: characters may be wildcards or NUL, where SQLite's functions on text go astray.
         let bytes = prefix.as_bytes().to_vec();
         let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         conditions.and("substr(CAST(u.key AS BLOB), 1, ?) = ?", [Value::Integer(length), Value::Blob(bytes)]);
-    }
-    if !filter.operations.is_empty() {
-        let names: Vec<&str> = filter.operations.iter().map(|operation| operation.as_str()).collect();
-        let names = serde_json::to_string(&names).expect("strings are always JSON");
-        conditions.and("u.operation IN (SELECT value FROM json_each(?))", [Value::Text(names)]);
-    }
-    if let Some(uid) = filter.uid {
-        conditions.and("c.uid = ?", [Value::Integer(i64::from(uid))]);
     }
     if let Some(on_behalf_of) = &filter.on_behalf_of {
         conditions.and("u.on_behalf_of = ?", [text(on_behalf_of)]);
@@ -92,7 +111,12 @@ pub(super) fn whole(filter: &Filter, sessions: &str) -> Conditions {
         let pair = columns::pair(name, value);
         conditions.and("EXISTS (SELECT 1 FROM json_each(u.labels) l WHERE l.value = ?)", [Value::Text(pair)]);
     }
-    conditions
+}
+
+/// A JSON list of their names.
+pub(super) fn names(operations: &[Operation]) -> String {
+    let names: Vec<&str> = operations.iter().map(|operation| operation.as_str()).collect();
+    serde_json::to_string(&names).expect("strings are always JSON")
 }
 
 /// Whether sessions or times narrow the search, so that the index may be the shorter way.

@@ -4,12 +4,11 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::filter;
-use super::rows::{self, DICTIONARIES, RECORD, Reader, SESSION};
+use super::rows::{DICTIONARIES, RECORD, Reader};
 use crate::issued::{Filter, Fingerprint, Record};
-use crate::registry::{Error, MAX_PAGE, REQUEST_LIFE, Remembered, SessionRow};
-use crate::session::{IdentityName, InstanceId};
+use crate::registry::{Error, MAX_PAGE, REQUEST_LIFE, Remembered};
+use crate::session::InstanceId;
 use crate::time::Timestamp;
-use std::sync::Arc;
 
 /// A page of what matches, newest first, of numbers below `before`.
 pub(super) fn list(
@@ -85,36 +84,6 @@ pub(super) fn remembered(
     let Some((asked_sha256, url)) = found else { return Ok(None) };
     let record = Reader::new(connection, instance).one(url)?;
     Ok(record.map(|record| Remembered { record, asked_sha256 }))
-}
-
-/// Sessions with life or outstanding URLs, newest first.
-pub(super) fn sessions(
-    connection: &Connection,
-    instance: InstanceId,
-    identity: Option<&IdentityName>,
-    now: Timestamp,
-) -> Result<Vec<SessionRow>, Error> {
-    // URLs live seven days at most, so older ones need not be counted.
-    let sql = format!(
-        "SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, \
-         CASE WHEN s.last_url_ends_at > ?1 THEN (SELECT count(*) FROM urls u INDEXED BY urls_by_session \
-           WHERE u.session = s.number AND u.signed_at >= ?1 - 604800 AND u.usable_until > ?1) ELSE 0 END \
-         FROM sessions s \
-         WHERE (s.expires_at IS NULL OR s.expires_at > ?1 OR s.last_url_ends_at > ?1) AND (?2 IS NULL OR s.identity = ?2) \
-         ORDER BY s.number DESC LIMIT ?3"
-    );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params![now.unix(), identity.map(IdentityName::as_str), MAX_PAGE as i64])?;
-    let mut sessions = Vec::new();
-    while let Some(row) = rows.next()? {
-        sessions.push(SessionRow {
-            session: Arc::new(rows::session(row, instance)?),
-            enrolled_at: Timestamp::from_unix(row.get(19)?),
-            last_url_ends_at: row.get::<_, Option<i64>>(20)?.map(Timestamp::from_unix),
-            outstanding: row.get::<_, i64>(21)?.cast_unsigned(),
-        });
-    }
-    Ok(sessions)
 }
 
 /// Rows that one page may gather and sort rather than walk.

@@ -100,7 +100,11 @@ pub(super) const DICTIONARIES: &str = "JOIN buckets b ON b.number = u.bucket JOI
 /// What [`session`] reads, in its order.
 pub(super) const SESSION: &str = "s.number, s.identity, s.generation, s.access_key_id, s.kind, s.partition, s.account, \
      s.principal_arn, s.principal_unique_id, s.session_name, s.source_identity, s.session_policy_sha256, s.tags, \
-     s.parent, s.parent_access_key_id, s.issued_not_before, s.issued_not_after, s.expires_at, s.expiry_is_exact";
+     s.parent, s.parent_access_key_id, s.issued_not_before, s.issued_not_after, s.expires_at, s.expiry_is_exact, \
+     s.partition_of";
+
+/// How many they are.
+pub(super) const SESSION_COLUMNS: usize = 20;
 
 /// Reads records; a session that many of them share is read once.
 pub(super) struct Reader<'c> {
@@ -144,7 +148,8 @@ impl<'c> Reader<'c> {
         Ok(self.records(&sql, [number])?.pop())
     }
 
-    fn session(&mut self, number: i64) -> Result<Option<Arc<Session>>, Error> {
+    /// A session by its number.
+    pub(super) fn session(&mut self, number: i64) -> Result<Option<Arc<Session>>, Error> {
         if let Some(session) = self.sessions.get(&number) {
             return Ok(Some(session.clone()));
         }
@@ -252,6 +257,7 @@ pub(super) fn session(row: &Row<'_>, instance: InstanceId) -> Result<Session, Er
         issued: IssueInterval { not_before: at(row.get(15)?), not_after: Timestamp::from_unix(row.get(16)?) },
         expires_at: at(row.get(17)?),
         expiry_is_exact: row.get(18)?,
+        partition_of: row.get(19)?,
     };
     Ok(Session { id: id(number), identity, generation: row.get::<_, i64>(2)?.cast_unsigned(), facts })
 }

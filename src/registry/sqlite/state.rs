@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
+use super::sums::{self, Written};
 use crate::access::Caller;
 use crate::registry::Error;
 use crate::session::InstanceId;
@@ -17,6 +18,7 @@ pub(super) struct Statements<'c> {
     mark: Statement<'c>,
     unmark: Statement<'c>,
     pub(super) url: Statement<'c>,
+    pub(super) session: Statement<'c>,
     pub(super) tally: Statement<'c>,
     pub(super) look_request: Statement<'c>,
     pub(super) request: Statement<'c>,
@@ -37,11 +39,15 @@ impl<'c> Statements<'c> {
                  pid, on_behalf_of, labels, replaces) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
                  ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
             )?,
-            tally: connection.prepare(
+            session: connection.prepare(
                 "UPDATE sessions SET urls_issued = urls_issued + ?2, \
                  last_url_ends_at = max(coalesce(last_url_ends_at, ?3), ?3), \
                  first_url = min(coalesce(first_url, ?4), ?4), last_url = max(coalesce(last_url, ?5), ?5) \
                  WHERE number = ?1",
+            )?,
+            tally: connection.prepare(
+                "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                 ON CONFLICT DO UPDATE SET urls = urls + excluded.urls, last_end = max(last_end, excluded.last_end)",
             )?,
             look_request: connection
                 .prepare("SELECT asked_sha256, url, at FROM requests WHERE uid = ?1 AND request_id = ?2")?,
@@ -62,6 +68,14 @@ pub(super) struct State<'c> {
     sessions: HashSet<i64>,
     buckets: HashMap<String, i64>,
     callers: HashMap<Caller, i64>,
+    /// Records of the group that the sums on disk do not know of yet,
+    pub(super) written: Vec<Written>,
+    /// and how many of them are not of the call under way.
+    written_before: usize,
+    /// The last event of the group,
+    pub(super) noted: Option<u64>,
+    /// and the last that is not of the call under way.
+    noted_before: Option<u64>,
     /// Request ids in the table for each uid; `None` until counted.
     requests: Option<HashMap<u32, u64>>,
 }
@@ -69,12 +83,30 @@ pub(super) struct State<'c> {
 impl<'c> State<'c> {
     pub(super) fn new(connection: &'c Connection, instance: InstanceId, statements: Statements<'c>) -> Self {
         let (sessions, buckets, callers) = (HashSet::new(), HashMap::new(), HashMap::new());
-        Self { connection, instance, statements, sessions, buckets, callers, requests: None }
+        Self {
+            connection,
+            instance,
+            statements,
+            sessions,
+            buckets,
+            callers,
+            written: Vec::new(),
+            written_before: 0,
+            noted: None,
+            noted_before: None,
+            requests: None,
+        }
     }
 
     /// Begins a group.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         Ok(self.statements.begin.execute([]).map(drop)?)
+    }
+
+    /// Brings the sums on disk up to the records of the group.
+    pub(super) fn sum_up(&mut self) -> Result<(), Error> {
+        let written = std::mem::take(&mut self.written);
+        sums::write(&mut self.statements, &written)
     }
 
     /// Puts the group on disk.
@@ -85,12 +117,16 @@ impl<'c> State<'c> {
     /// Gives the group up.
     pub(super) fn abandon(&mut self) {
         self.drop_memory();
+        self.written.clear();
+        self.noted = None;
         // Fails when the failure has undone it already.
         let _ = self.connection.execute_batch("ROLLBACK");
     }
 
     /// Begins one call of a group.
     pub(super) fn mark(&mut self) -> Result<(), Error> {
+        self.written_before = self.written.len();
+        self.noted_before = self.noted;
         Ok(self.statements.mark.execute([]).map(drop)?)
     }
 
@@ -102,6 +138,8 @@ impl<'c> State<'c> {
     /// Undoes one call of a group; fails when the whole group is undone.
     pub(super) fn undo(&mut self) -> Result<(), Error> {
         self.drop_memory();
+        self.written.truncate(self.written_before);
+        self.noted = self.noted_before;
         Ok(self.connection.execute_batch("ROLLBACK TO one_call; RELEASE one_call")?)
     }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::file;
 use super::rows::{self, DICTIONARIES, RECORD, Reader, SESSION};
+use super::{events, file, generations};
 use crate::registry::{Error, OpenError};
 use crate::session::InstanceId;
 
@@ -92,6 +92,12 @@ fn readable(connection: &Connection, report: &mut Report) -> Result<(), Error> {
             report.add(error.to_string());
         }
     }
+    for error in events::unreadable(connection, instance)? {
+        report.add(error.to_string());
+    }
+    if let Err(error) = generations::paused(connection) {
+        report.add(error.to_string());
+    }
     let mut statement = connection.prepare(&format!("SELECT {RECORD} FROM urls u {DICTIONARIES}"))?;
     let mut rows = statement.query([])?;
     let mut reader = Reader::new(connection, instance);
@@ -130,6 +136,31 @@ const CHECKS: &[(&str, &str)] = &[
         "SELECT 'session ' || s.number FROM sessions s LEFT JOIN identities i ON i.name = s.identity \
          WHERE s.generation > coalesce(i.generations, 0)",
         "its generation may be given again",
+    ),
+    (
+        // Of slots that have passed, the tally or its records may be forgotten.
+        "SELECT DISTINCT 'session ' || session FROM \
+         (SELECT session, slot, bucket, uid, operation, urls, last_end FROM tallies \
+           WHERE slot * 900 >= (SELECT kept_at FROM registry) UNION ALL \
+          SELECT u.session, (u.usable_until - 1) / 900, u.bucket, c.uid, u.operation, -count(*), -max(u.usable_until) \
+           FROM urls u JOIN callers c ON c.number = u.caller \
+           WHERE (u.usable_until - 1) / 900 * 900 >= (SELECT kept_at FROM registry) GROUP BY 1, 2, 3, 4, 5) \
+         GROUP BY session, slot, bucket, uid, operation HAVING sum(urls) <> 0 OR sum(last_end) <> 0",
+        "its tallies are not the numbers of its rows",
+    ),
+    (
+        "SELECT 'session ' || session FROM observed WHERE session NOT IN (SELECT number FROM sessions)",
+        "was seen but is missing",
+    ),
+    (
+        "SELECT 'event ' || max(number) FROM events \
+         HAVING max(number) > (SELECT seq FROM sqlite_sequence WHERE name = 'events')",
+        "its number may be given again",
+    ),
+    (
+        "SELECT 'event ' || number FROM events WHERE instr(lower(body), 'x-amz-signature=') > 0 \
+         OR instr(lower(body), 'x-amz-security-token=') > 0",
+        "holds what looks like a signature or session token",
     ),
     (
         "SELECT 'url ' || number FROM urls WHERE \

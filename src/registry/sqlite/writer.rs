@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use super::append::{self, Item};
 use super::checkpoint::Checkpoints;
 use super::state::{State, Statements};
-use super::{enrol, forget};
-use crate::registry::{Appended, Error, FORGET_ROWS, MAX_ROWS};
+use super::{change, enrol, forget};
+use crate::registry::event::{Change, EventRow, NewEvent};
+use crate::registry::{Appended, Error, FORGET_ROWS, Forgotten, MAX_ROWS};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
@@ -22,7 +23,8 @@ use crate::time::Timestamp;
 pub(super) enum Call {
     Append { items: Vec<Item>, now: Timestamp, answer: Answer<Vec<Appended>> },
     Enrol { identity: IdentityName, facts: Box<Facts>, now: Timestamp, answer: Answer<Arc<Session>> },
-    Forget { before: Timestamp, now: Timestamp, answer: Answer<u64> },
+    Forget { before: Timestamp, now: Timestamp, answer: Answer<Forgotten> },
+    Change { change: Change, event: Option<NewEvent>, now: Timestamp, answer: Answer<Option<EventRow>> },
     Close { answer: Answer<()> },
 }
 
@@ -32,7 +34,7 @@ impl Call {
     fn rows(&self) -> usize {
         match self {
             Self::Append { items, .. } => items.len(),
-            Self::Enrol { .. } => 1,
+            Self::Enrol { .. } | Self::Change { .. } => 1,
             Self::Forget { .. } => FORGET_ROWS,
             Self::Close { .. } => 0,
         }
@@ -43,7 +45,8 @@ impl Call {
 enum Done {
     Append(Answer<Vec<Appended>>, Result<Vec<Appended>, Error>),
     Enrol(Answer<Arc<Session>>, Result<Arc<Session>, Error>),
-    Forget(Answer<u64>, Result<u64, Error>),
+    Forget(Answer<Forgotten>, Result<Forgotten, Error>),
+    Change(Answer<Option<EventRow>>, Result<Option<EventRow>, Error>),
 }
 
 impl Done {
@@ -55,11 +58,12 @@ impl Done {
             Self::Append(answer, outcome) => send.to(answer, outcome, "append"),
             Self::Enrol(answer, outcome) => send.to(answer, outcome, "enrol"),
             Self::Forget(answer, outcome) => {
-                if let (Ok(rows), None) = (&outcome, lost) {
-                    metrics.registry_forgotten.inc_by(*rows);
+                if let (Ok(forgotten), None) = (&outcome, lost) {
+                    metrics.registry_forgotten.inc_by(forgotten.urls);
                 }
                 send.to(answer, outcome, "retention");
             }
+            Self::Change(answer, outcome) => send.to(answer, outcome, "event"),
         }
     }
 }
@@ -87,6 +91,8 @@ pub(super) struct Setup {
     pub(super) instance: InstanceId,
     pub(super) queue: mpsc::Receiver<Call>,
     pub(super) writable: Arc<AtomicBool>,
+    /// The number of the last event on disk.
+    pub(super) events: Arc<watch::Sender<u64>>,
     pub(super) metrics: Arc<Metrics>,
     /// Held until the thread ends.
     pub(super) lock: std::fs::File,
@@ -94,12 +100,12 @@ pub(super) struct Setup {
 
 /// The thread's body: until `Close`, or until every handle is gone.
 pub(super) fn run(setup: Setup) {
-    let Setup { connection, path, durable, instance, queue, writable, metrics, lock } = setup;
+    let Setup { connection, path, durable, instance, queue, writable, events, metrics, lock } = setup;
     let closing = match Statements::prepare(&connection) {
         Ok(statements) => {
             let state = State::new(&connection, instance, statements);
             let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
-            Writer { state, queue, checkpoints, writable, metrics, held: None, closing: Vec::new() }.run()
+            Writer { state, queue, checkpoints, writable, events, metrics, held: None, closing: Vec::new() }.run()
         }
         Err(problem) => {
             error!(error = &problem as &dyn std::error::Error, "the registry's writer could not start");
@@ -118,6 +124,7 @@ struct Writer<'c> {
     queue: mpsc::Receiver<Call>,
     checkpoints: Checkpoints,
     writable: Arc<AtomicBool>,
+    events: Arc<watch::Sender<u64>>,
     metrics: Arc<Metrics>,
     /// A call that did not fit into the group before.
     held: Option<Call>,
@@ -172,13 +179,16 @@ impl Writer<'_> {
             done.push(self.carry_out(call, &mut lost));
         }
         if lost.is_none() {
-            lost = self.state.commit().err();
+            lost = self.state.sum_up().and_then(|()| self.state.commit()).err();
         }
         if let Some(error) = &lost {
             self.state.abandon();
             error!(error = error as &dyn std::error::Error, calls = done.len(), "the registry could not write");
         }
         self.writable.store(lost.is_none(), Ordering::Relaxed);
+        if let Some(last) = self.state.noted.take() {
+            self.events.send_replace(last);
+        }
         timer.observe_duration();
         self.metrics.registry_rows_per_group.observe(rows as f64);
         self.metrics.registry_queue_depth.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
@@ -197,7 +207,14 @@ impl Writer<'_> {
                 Done::Enrol(answer, alone(state, lost, |state| enrol::enrol(state, &identity, *facts, now)))
             }
             Call::Forget { before, now, answer } => {
+                // What is forgotten is told by the sums.
+                if lost.is_none() {
+                    *lost = state.sum_up().err();
+                }
                 Done::Forget(answer, alone(state, lost, |state| forget::forget(state, before, now)))
+            }
+            Call::Change { change, event, now, answer } => {
+                Done::Change(answer, alone(state, lost, |state| change::change(state, change, event, now)))
             }
             Call::Close { .. } => unreachable!("gather keeps these apart"),
         }

@@ -1,0 +1,133 @@
+//! Sessions as operators see them: with what hangs below them, what was decided of them, and what was last seen.
+
+use std::sync::Arc;
+
+use super::event::{Change, EventRow, NewEvent, written};
+use super::{Error, Registry, Store};
+use crate::session::{IdentityName, RecordId, Session};
+use crate::time::Timestamp;
+
+/// A session with what hangs below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The session.
+    pub session: Arc<Session>,
+    /// When it was written down.
+    pub enrolled_at: Timestamp,
+    /// URLs whose hard end lies ahead.
+    pub outstanding: u64,
+    /// The last hard end of any URL it signed; `None` when it signed none.
+    pub last_url_ends_at: Option<Timestamp>,
+    /// Since when an operator has kept it from signing.
+    pub drained_since: Option<Timestamp>,
+    /// When an operator declared it done.
+    pub retired_at: Option<Timestamp>,
+    /// Whether that was forced, with URLs outstanding.
+    pub retired_by_force: bool,
+    /// What was last seen of it; `None` when nobody has looked.
+    pub observed: Option<Observed>,
+}
+
+/// What an operator decides of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It signs no more. Drained before, it keeps its date.
+    Drain,
+    /// It may sign again.
+    CancelDrain,
+    /// It is done, for good. Retired before, it keeps its date.
+    Retire {
+        /// Although URLs are outstanding.
+        forced: bool,
+    },
+}
+
+/// What was seen of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// In a word of whoever looked.
+    pub state: String,
+    /// What made it think so.
+    pub cause: String,
+    /// The last time that it was seen so.
+    pub at: Timestamp,
+    /// The first time that it was seen so without a break.
+    pub since: Timestamp,
+    /// The last time before that it was seen otherwise: it became so between that and `since`.
+    pub otherwise_at: Option<Timestamp>,
+}
+
+impl Registry {
+    /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_PAGE`](super::MAX_PAGE).
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn sessions(&self, uid: u32, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.sessions(uid, identity.cloned(), self.0.clock.now()).await
+    }
+
+    /// Every session of an identity that is not forgotten, also those that have ended or are retired, newest first; at
+    /// most [`MAX_PAGE`](super::MAX_PAGE) of those before that generation.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn generations(
+        &self,
+        uid: u32,
+        identity: &IdentityName,
+        before: Option<u64>,
+    ) -> Result<Vec<SessionRow>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.generations(uid, identity.clone(), before, self.0.clock.now()).await
+    }
+
+    /// Writes down what an operator decided of a session, and the row that says so, durably and together.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note), or when there is no such session.
+    pub async fn mark(&self, session: RecordId, mark: Mark, event: NewEvent) -> Result<EventRow, Error> {
+        self.ours(session)?;
+        self.change(Change::Mark { session, mark }, Some(event)).await.map(written)
+    }
+
+    /// Writes down that an identity must not sign, and the row that says so. Paused before, it keeps its date.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note).
+    pub async fn pause(&self, identity: &IdentityName, event: NewEvent) -> Result<EventRow, Error> {
+        self.change(Change::Pause(identity.clone()), Some(event)).await.map(written)
+    }
+
+    /// Writes down that it may sign again.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note).
+    pub async fn resume(&self, identity: &IdentityName, event: NewEvent) -> Result<EventRow, Error> {
+        self.change(Change::Resume(identity.clone()), Some(event)).await.map(written)
+    }
+
+    /// Identities that must not sign, by name, and since when.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn paused(&self, uid: u32) -> Result<Vec<(IdentityName, Timestamp)>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.paused(uid).await
+    }
+
+    /// Writes down what was seen of a session just now, and the row that says so where there is one, together.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note), or when there is no such session.
+    pub async fn observe(
+        &self,
+        session: RecordId,
+        state: &str,
+        cause: &str,
+        event: Option<NewEvent>,
+    ) -> Result<Option<EventRow>, Error> {
+        self.ours(session)?;
+        self.change(Change::Observe { session, state: state.to_owned(), cause: cause.to_owned() }, event).await
+    }
+}

@@ -1,0 +1,129 @@
+//! The rare writes: what operators decide, what happened, what was seen. Each with the row that says so, in one
+//! transaction.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::events;
+use super::state::State;
+use crate::registry::event::{Change, EventKind, EventRow, MAX_STANDING, NewEvent, STANDING_LIFE};
+use crate::registry::generation::Mark;
+use crate::registry::{EVENT_LIFE, Error};
+use crate::session::RecordId;
+use crate::time::Timestamp;
+
+/// Answers the row of `event`; for a lift, the row that was lifted.
+pub(super) fn change(
+    state: &mut State<'_>,
+    change: Change,
+    event: Option<NewEvent>,
+    now: Timestamp,
+) -> Result<Option<EventRow>, Error> {
+    match change {
+        Change::Note => {}
+        Change::Lift { number, at } => return lift(state, number, at, event, now).map(Some),
+        Change::Mark { session, mark: decided } => mark(state, session, decided, now)?,
+        Change::Pause(identity) => {
+            let sql = "INSERT INTO paused VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            state.connection.execute(sql, params![identity.as_str(), now.unix()])?;
+        }
+        Change::Resume(identity) => {
+            state.connection.execute("DELETE FROM paused WHERE identity = ?1", [identity.as_str()])?;
+        }
+        Change::Observe { session, state: seen, cause } => observe(state, session, &seen, &cause, now)?,
+    }
+    event.map(|event| note(state, event, now)).transpose()
+}
+
+fn note(state: &mut State<'_>, event: NewEvent, now: Timestamp) -> Result<EventRow, Error> {
+    let happened = event.kind == EventKind::EventHappened;
+    if happened && standing(state, now)? >= MAX_STANDING as i64 {
+        return Err(Error::TooManyStanding);
+    }
+    let kept_until = match event.stands_until {
+        _ if !happened => now + EVENT_LIFE,
+        // However early it has nothing to say any more, watchers have their week.
+        Some(until) => until.max(now + EVENT_LIFE),
+        None => now + STANDING_LIFE,
+    };
+    state.connection.execute(
+        "INSERT INTO events (at, kind, identity, session, uid, body, kept_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            now.unix(),
+            event.kind.as_str(),
+            event.identity.as_ref().map(|identity| identity.as_str()),
+            event.session.map(|session| session.number.cast_signed()),
+            event.uid,
+            event.body.to_string(),
+            kept_until.unix(),
+        ],
+    )?;
+    let number = state.connection.last_insert_rowid().cast_unsigned();
+    state.noted = Some(number);
+    let NewEvent { kind, identity, session, uid, body, .. } = event;
+    Ok(EventRow { number, at: now, kind, identity, session, uid, body, lifted_at: None })
+}
+
+fn standing(state: &State<'_>, now: Timestamp) -> Result<i64, Error> {
+    let sql = format!("SELECT count(*) FROM events WHERE {}", events::STANDS);
+    Ok(state.connection.query_row(&sql, [now.unix()], |row| row.get(0))?)
+}
+
+/// Room for what says so comes from what is lifted, so a lift never meets the bound.
+fn lift(
+    state: &mut State<'_>,
+    number: u64,
+    at: Timestamp,
+    event: Option<NewEvent>,
+    now: Timestamp,
+) -> Result<EventRow, Error> {
+    let unknown = || Error::Unknown(RecordId { instance: state.instance, number });
+    let row = events::one(state.connection, state.instance, number)?.ok_or_else(unknown)?;
+    if row.kind != EventKind::EventHappened {
+        return Err(unknown());
+    }
+    if row.lifted_at.is_some() {
+        return Ok(row);
+    }
+    let sql = "UPDATE events SET lifted_at = ?2, kept_until = ?3 WHERE number = ?1";
+    let values = params![number.cast_signed(), at.unix(), (now + EVENT_LIFE).unix()];
+    state.connection.execute(sql, values)?;
+    event.map(|event| note(state, event, now)).transpose()?;
+    Ok(EventRow { lifted_at: Some(at), ..row })
+}
+
+fn mark(state: &mut State<'_>, session: RecordId, mark: Mark, now: Timestamp) -> Result<(), Error> {
+    let (sql, forced) = match mark {
+        Mark::Drain => ("UPDATE sessions SET drained_since = coalesce(drained_since, ?2) WHERE number = ?1", None),
+        Mark::CancelDrain => ("UPDATE sessions SET drained_since = NULL WHERE number = ?1 AND ?2 IS NOT NULL", None),
+        Mark::Retire { forced } => (
+            "UPDATE sessions SET retired_by_force = CASE WHEN retired_at IS NULL THEN ?3 ELSE retired_by_force END, \
+             retired_at = coalesce(retired_at, ?2) WHERE number = ?1",
+            Some(forced),
+        ),
+    };
+    let number = session.number.cast_signed();
+    let rows = match forced {
+        Some(forced) => state.connection.execute(sql, params![number, now.unix(), forced])?,
+        None => state.connection.execute(sql, params![number, now.unix()])?,
+    };
+    if rows == 0 { Err(Error::Unknown(session)) } else { Ok(()) }
+}
+
+fn observe(state: &mut State<'_>, session: RecordId, seen: &str, cause: &str, now: Timestamp) -> Result<(), Error> {
+    let number = session.number.cast_signed();
+    if !state.knows_session(number)? {
+        return Err(Error::Unknown(session));
+    }
+    let look = "SELECT state, at, since, otherwise_at FROM observed WHERE session = ?1";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let before: Option<(String, i64, i64, Option<i64>)> = state.connection.query_row(look, [number], row).optional()?;
+    let (since, otherwise_at) = match before {
+        Some((same, _, since, otherwise_at)) if same == seen => (since, otherwise_at),
+        Some((_, at, ..)) => (now.unix(), Some(at)),
+        None => (now.unix(), None),
+    };
+    let sql = "INSERT OR REPLACE INTO observed (session, state, cause, at, since, otherwise_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    state.connection.execute(sql, params![number, seen, cause, now.unix(), since, otherwise_at])?;
+    Ok(())
+}

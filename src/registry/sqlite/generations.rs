@@ -1,0 +1,107 @@
+//! Sessions with what hangs below them. What is outstanding comes from tallies and, for the slot that is under way, from
+//! the index of hard ends: both are read once for all sessions of an answer.
+
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::rows::{self, SESSION, SESSION_COLUMNS};
+use crate::registry::generation::{Observed, SessionRow};
+use crate::registry::tally::{first_slot, slot_end};
+use crate::registry::{Error, MAX_PAGE};
+use crate::session::{IdentityName, InstanceId};
+use crate::time::Timestamp;
+
+/// Sessions with life or outstanding URLs, newest first.
+pub(super) fn sessions(
+    connection: &Connection,
+    instance: InstanceId,
+    identity: Option<&IdentityName>,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, Error> {
+    let which = "(s.expires_at IS NULL OR s.expires_at > ?1 OR s.last_url_ends_at > ?1) \
+                 AND (?5 IS NULL OR s.identity = ?5) ORDER BY s.number DESC";
+    let identity = identity.map_or(Value::Null, |name| Value::Text(name.as_str().to_owned()));
+    rows(connection, instance, now, which, [identity])
+}
+
+/// Sessions of one identity before a generation, newest first.
+pub(super) fn generations(
+    connection: &Connection,
+    instance: InstanceId,
+    identity: &IdentityName,
+    before: Option<u64>,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, Error> {
+    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+    let which = "s.identity = ?5 AND s.generation < ?6 ORDER BY s.generation DESC";
+    let values = [Value::Text(identity.as_str().to_owned()), Value::Integer(before)];
+    rows(connection, instance, now, which, values)
+}
+
+/// Identities that must not sign.
+pub(super) fn paused(connection: &Connection) -> Result<Vec<(IdentityName, Timestamp)>, Error> {
+    let mut statement = connection.prepare("SELECT identity, since FROM paused ORDER BY identity")?;
+    let mut rows = statement.query([])?;
+    let mut paused = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (name, since): (String, i64) = (row.get(0)?, row.get(1)?);
+        let bad = |_| Error::BadRow { id: "paused".to_owned(), problem: "identity: is no name".to_owned() };
+        paused.push((IdentityName::parse(&name).map_err(bad)?, Timestamp::from_unix(since)));
+    }
+    Ok(paused)
+}
+
+fn rows(
+    connection: &Connection,
+    instance: InstanceId,
+    now: Timestamp,
+    which: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<SessionRow>, Error> {
+    let sql = format!(
+        "WITH under_way AS MATERIALIZED (SELECT session, count(*) AS urls FROM urls INDEXED BY urls_by_end \
+           WHERE usable_until > ?1 AND usable_until <= ?2 GROUP BY session) \
+         SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, s.drained_since, s.retired_at, s.retired_by_force, \
+           o.state, o.cause, o.at, o.since, o.otherwise_at, \
+           CASE WHEN s.last_url_ends_at > ?1 THEN \
+             coalesce((SELECT urls FROM under_way w WHERE w.session = s.number), 0) + \
+             coalesce((SELECT sum(urls) FROM tallies t WHERE t.session = s.number AND t.slot >= ?3), 0) \
+           ELSE 0 END \
+         FROM sessions s LEFT JOIN observed o ON o.session = s.number WHERE {which} LIMIT ?4"
+    );
+    let bounds = [now.unix(), slot_end(now).unix(), first_slot(now), MAX_PAGE as i64].map(Value::Integer);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(bounds.into_iter().chain(values)))?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        sessions.push(session(row, instance)?);
+    }
+    Ok(sessions)
+}
+
+fn session(row: &Row<'_>, instance: InstanceId) -> Result<SessionRow, Error> {
+    let column = |after: usize| SESSION_COLUMNS + after;
+    let at = |after: usize| row.get::<_, Option<i64>>(column(after)).map(|at| at.map(Timestamp::from_unix));
+    let observed = match row.get::<_, Option<String>>(column(5))? {
+        Some(state) => Some(Observed {
+            state,
+            cause: row.get(column(6))?,
+            at: Timestamp::from_unix(row.get(column(7))?),
+            since: Timestamp::from_unix(row.get(column(8))?),
+            otherwise_at: at(9)?,
+        }),
+        None => None,
+    };
+    Ok(SessionRow {
+        session: Arc::new(rows::session(row, instance)?),
+        enrolled_at: Timestamp::from_unix(row.get(column(0))?),
+        outstanding: row.get::<_, i64>(column(10))?.cast_unsigned(),
+        last_url_ends_at: at(1)?,
+        drained_since: at(2)?,
+        retired_at: at(3)?,
+        retired_by_force: row.get(column(4))?,
+        observed,
+    })
+}

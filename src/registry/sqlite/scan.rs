@@ -1,0 +1,181 @@
+//! Rows in the order of their hard ends: page by page, each from a bounded stretch of the index, so that no page takes
+//! long and none holds the file for the next.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::filter::{self, Conditions};
+use super::rows::{DICTIONARIES, RECORD, Reader};
+use super::tallies::Read;
+use crate::issued::{Filter, Record};
+use crate::registry::tally::{Page, SCAN_ROWS, ScanPlace, Tally};
+use crate::registry::{Error, SLOT_SECONDS};
+use crate::session::InstanceId;
+use crate::time::Timestamp;
+
+/// Records that match, in order.
+pub(super) fn records(
+    connection: &Connection,
+    instance: InstanceId,
+    filter: &Filter,
+    after: Option<ScanPlace>,
+    limit: usize,
+) -> Result<Page<Record, ScanPlace>, Error> {
+    // One view of the file for all of it.
+    let connection = &*connection.unchecked_transaction()?;
+    let mut page = Page { items: Vec::new(), next: after };
+    // Where all match, no more is looked at than is wanted; where few do, stretches grow.
+    let (mut rows, mut seen) = (limit, 0);
+    loop {
+        let wanted = limit - page.items.len();
+        let Page { items, next } = some_records(connection, instance, filter, page.next, wanted, rows)?;
+        page.items.extend(items);
+        page.next = next;
+        seen += rows;
+        rows *= 2;
+        if page.items.len() == limit || page.next.is_none() || seen >= SCAN_ROWS {
+            return Ok(page);
+        }
+    }
+}
+
+/// Those of one stretch.
+fn some_records(
+    connection: &Connection,
+    instance: InstanceId,
+    filter: &Filter,
+    after: Option<ScanPlace>,
+    limit: usize,
+    rows: usize,
+) -> Result<Page<Record, ScanPlace>, Error> {
+    let Some((mut conditions, next)) = stretch(connection, instance, filter, None, after, rows)? else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
+    // Not to be reordered: the dictionaries are looked into for rows that match, never walked.
+    let dictionaries = DICTIONARIES.replace("JOIN", "CROSS JOIN");
+    let sql = format!(
+        "SELECT {RECORD} FROM urls u INDEXED BY urls_by_end {dictionaries} WHERE {} \
+         ORDER BY u.usable_until, u.number LIMIT ?",
+        conditions.sql
+    );
+    conditions.values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let items = Reader::new(connection, instance).records(&sql, params_from_iter(conditions.values))?;
+    let next = match items.last() {
+        Some(last) if items.len() == limit => Some(ScanPlace::after(&last.url)),
+        _ => next,
+    };
+    Ok(Page { items, next })
+}
+
+/// What matches and ends not after `to`, by the keys of tallies.
+pub(super) fn tallies(
+    connection: &Connection,
+    instance: InstanceId,
+    filter: &Filter,
+    to: Timestamp,
+    after: Option<ScanPlace>,
+) -> Result<Page<Tally, ScanPlace>, Error> {
+    let connection = &*connection.unchecked_transaction()?;
+    let mut items = Vec::new();
+    let Some((conditions, next)) = stretch(connection, instance, filter, Some(to), after, SCAN_ROWS)? else {
+        return Ok(Page { items, next: None });
+    };
+    // By caller first, which the index has; callers of one uid come together after that.
+    let sql = format!(
+        "SELECT g.session, g.slot, g.bucket, c.uid, g.operation, sum(g.urls), max(g.last_end) FROM \
+         (SELECT u.session, (u.usable_until - 1) / {SLOT_SECONDS} AS slot, u.bucket, u.caller, u.operation, \
+          count(*) AS urls, max(u.usable_until) AS last_end FROM urls u INDEXED BY urls_by_end WHERE {} \
+          GROUP BY 1, 2, 3, 4, 5) g JOIN callers c ON c.number = g.caller GROUP BY 1, 2, 3, 4, 5",
+        conditions.sql
+    );
+    let mut read = Read::new(connection, instance);
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(conditions.values))?;
+    while let Some(row) = rows.next()? {
+        items.push(read.tally(row)?);
+    }
+    Ok(Page { items, next })
+}
+
+/// How many match, in a page of one number.
+pub(super) fn count(
+    connection: &Connection,
+    instance: InstanceId,
+    filter: &Filter,
+    after: Option<ScanPlace>,
+) -> Result<Page<u64, ScanPlace>, Error> {
+    let connection = &*connection.unchecked_transaction()?;
+    let Some((conditions, next)) = stretch(connection, instance, filter, None, after, SCAN_ROWS)? else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
+    let sql = format!("SELECT count(*) FROM urls u INDEXED BY urls_by_end WHERE {}", conditions.sql);
+    let urls: i64 = connection.query_row(&sql, params_from_iter(conditions.values), |row| row.get(0))?;
+    Ok(Page { items: vec![urls.cast_unsigned()], next })
+}
+
+/// The filter over at most `rows` rows after the place, and where to go on after them; `None` when no session
+/// can match.
+fn stretch(
+    connection: &Connection,
+    instance: InstanceId,
+    filter: &Filter,
+    to: Option<Timestamp>,
+    after: Option<ScanPlace>,
+    rows: usize,
+) -> Result<Option<(Conditions, Option<ScanPlace>)>, Error> {
+    let Some(sessions) = filter::sessions(filter, instance) else { return Ok(None) };
+    let sql = format!("SELECT json_group_array(number), count(*) FROM sessions WHERE {}", sessions.sql);
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (numbers, count): (String, i64) = connection.query_row(&sql, params_from_iter(sessions.values), row)?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let mut conditions = filter::by_end(filter, numbers);
+    let next = match after.max(filter.usable_after.map(ScanPlace::end_of_second)) {
+        Some(place) if !place.is_end_of_second() => Some(within_a_second(connection, &mut conditions, place, rows)?),
+        place => after_a_second(connection, &mut conditions, place.map(|place| place.usable_until), to, rows)?,
+    };
+    Ok(Some((conditions, next)))
+}
+
+/// The rest of one second, which may hold any number of rows: all URLs that end with their session.
+fn within_a_second(
+    connection: &Connection,
+    conditions: &mut Conditions,
+    place: ScanPlace,
+    rows: usize,
+) -> Result<ScanPlace, Error> {
+    let (end, number) = (place.usable_until.unix(), i64::try_from(place.number).unwrap_or(i64::MAX));
+    let sql = "SELECT number FROM urls INDEXED BY urls_by_end WHERE usable_until = ?1 AND number > ?2 \
+               ORDER BY number LIMIT 1 OFFSET ?3";
+    let last = connection.query_row(sql, params![end, number, rows as i64 - 1], |row| row.get(0)).optional()?;
+    let (last, next) = match last {
+        Some(last) => (last, ScanPlace { number: i64::cast_unsigned(last), ..place }),
+        None => (i64::MAX, ScanPlace::end_of_second(place.usable_until)),
+    };
+    let range = [end, number, last].map(Value::Integer);
+    conditions.and("u.usable_until = ? AND u.number > ? AND u.number <= ?", range);
+    Ok(next)
+}
+
+/// Whole seconds, but for the last.
+fn after_a_second(
+    connection: &Connection,
+    conditions: &mut Conditions,
+    second: Option<Timestamp>,
+    to: Option<Timestamp>,
+    rows: usize,
+) -> Result<Option<ScanPlace>, Error> {
+    let (from, to) = (second.map_or(i64::MIN, Timestamp::unix), to.map_or(i64::MAX, Timestamp::unix));
+    let sql = "SELECT usable_until, number FROM urls INDEXED BY urls_by_end \
+               WHERE usable_until > ?1 AND usable_until <= ?2 ORDER BY usable_until, number LIMIT 1 OFFSET ?3";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let last: Option<(i64, i64)> = connection.query_row(sql, params![from, to, rows as i64 - 1], row).optional()?;
+    conditions.and("u.usable_until > ?", [Value::Integer(from)]);
+    let Some((end, number)) = last else {
+        conditions.and("u.usable_until <= ?", [Value::Integer(to)]);
+        return Ok(None);
+    };
+    conditions.and("(u.usable_until, u.number) <= (?, ?)", [end, number].map(Value::Integer));
+    Ok(Some(ScanPlace { usable_until: Timestamp::from_unix(end), number: number.cast_unsigned() }))
+}

@@ -1,0 +1,145 @@
+//! What operators decide of sessions and identities, and what is seen of them, lasts.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::time::Duration;
+
+use presignd::registry::{Error, EventKind, Mark, NewEvent, Observed, Registry, SessionRow};
+use presignd::session::{Facts, RecordId};
+use presignd::time::Timestamp;
+use serde_json::json;
+
+use super::made::{ASKER, NOW, append, facts, name, request, url};
+use super::place::Place;
+
+fn event(kind: EventKind) -> NewEvent {
+    NewEvent::new(kind, json!({}))
+}
+
+async fn row(registry: &Registry, generation: u64) -> SessionRow {
+    registry.generations(ASKER, &name("web"), Some(generation + 1)).await.unwrap().remove(0)
+}
+
+pub(crate) async fn what_was_decided_of_a_session_is_there_after_a_restart(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let later = Timestamp::from_unix(NOW + 60);
+    registry.mark(session.id, Mark::Drain, event(EventKind::GenerationDraining)).await.unwrap();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    registry.mark(session.id, Mark::Drain, event(EventKind::GenerationDraining)).await.unwrap();
+    assert_eq!(row(&registry, 1).await.drained_since, Some(Timestamp::from_unix(NOW)), "it keeps its first date");
+    registry.mark(session.id, Mark::CancelDrain, event(EventKind::DrainCancelled)).await.unwrap();
+    assert_eq!(row(&registry, 1).await.drained_since, None);
+    registry.mark(session.id, Mark::Drain, event(EventKind::GenerationDraining)).await.unwrap();
+    registry.mark(session.id, Mark::Retire { forced: true }, event(EventKind::GenerationRetired)).await.unwrap();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    registry.mark(session.id, Mark::Retire { forced: false }, event(EventKind::GenerationRetired)).await.unwrap();
+    registry.close().await;
+
+    let registry = place.open().await;
+    let row = row(&registry, 1).await;
+    assert_eq!((row.drained_since, row.retired_at, row.retired_by_force), (Some(later), Some(later), true));
+    let kinds: Vec<_> = registry.events(ASKER, 0, 10).await.unwrap().iter().map(|event| event.kind).collect();
+    use EventKind::{DrainCancelled, GenerationDraining, GenerationRetired};
+    let told = [GenerationDraining, GenerationDraining, DrainCancelled, GenerationDraining];
+    assert_eq!(kinds, [&told[..], &[GenerationRetired; 2]].concat());
+}
+
+pub(crate) async fn a_decision_about_an_unknown_session_leaves_no_trace(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let mut heard = registry.subscribe_events();
+    let unknown = RecordId { number: 99, ..session.id };
+    for mark in [Mark::Drain, Mark::CancelDrain, Mark::Retire { forced: false }] {
+        let outcome = registry.mark(unknown, mark, event(EventKind::GenerationDraining)).await;
+        assert!(matches!(outcome, Err(Error::Unknown(id)) if id == unknown));
+    }
+    let outcome = registry.observe(unknown, "dead", "", Some(event(EventKind::EventHappened))).await;
+    assert!(matches!(outcome, Err(Error::Unknown(id)) if id == unknown));
+    assert_eq!(registry.events(ASKER, 0, 10).await.unwrap(), []);
+    assert!(!heard.has_changed().unwrap());
+    assert_eq!((*heard.borrow_and_update(), registry.last_event()), (0, 0));
+}
+
+pub(crate) async fn generations_are_listed_newest_first_with_those_that_are_over(place: Place) {
+    let registry = place.open().await;
+    let short = |key: &str| Facts { expires_at: Some(Timestamp::from_unix(NOW + 60)), ..facts(key) };
+    let mut sessions = Vec::new();
+    for key in ["ASIA1", "ASIA2", "ASIA3"] {
+        let partition_of = format!("tenant-{key}");
+        sessions.push(registry.enrol(&name("web"), Facts { partition_of, ..short(key) }).await.unwrap());
+        registry.enrol(&name("batch"), short(key)).await.unwrap();
+    }
+    tokio::time::advance(Duration::from_secs(120)).await;
+    let all = registry.generations(ASKER, &name("web"), None).await.unwrap();
+    assert_eq!(all.iter().map(|row| row.session.clone()).rev().collect::<Vec<_>>(), sessions);
+    assert_eq!(all[0].session.facts.partition_of, "tenant-ASIA3");
+    let before = registry.generations(ASKER, &name("web"), Some(3)).await.unwrap();
+    assert_eq!(before.iter().map(|row| row.session.generation).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(registry.generations(ASKER, &name("none"), None).await.unwrap(), []);
+    assert_eq!(registry.sessions(ASKER, None).await.unwrap(), []);
+}
+
+pub(crate) async fn each_session_counts_its_own_outstanding_urls_to_the_second(place: Place) {
+    let registry = place.open().await;
+    let one = registry.enrol(&name("web"), facts("ASIA1")).await.unwrap();
+    let two = registry.enrol(&name("web"), facts("ASIA2")).await.unwrap();
+    let make = |session, seconds: u64| {
+        let mut url = url(&registry, session, request("k"));
+        url.ttl = presignd::time::Ttl::new(seconds).unwrap();
+        append(&url)
+    };
+    let records = [(&one, 100), (&one, 899), (&one, 900), (&one, 901), (&two, 900), (&two, 5000)];
+    registry.append(records.map(|(session, seconds)| make(session, seconds)).into()).await.unwrap();
+    let mut passed = 0;
+    for (at, outstanding) in [(0, [2, 4]), (99, [2, 4]), (100, [2, 3]), (899, [2, 2]), (900, [1, 1]), (901, [1, 0])] {
+        tokio::time::advance(Duration::from_secs(at - passed)).await;
+        passed = at;
+        let rows = registry.generations(ASKER, &name("web"), None).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.outstanding).collect::<Vec<_>>(), outstanding, "after {at} s");
+    }
+}
+
+pub(crate) async fn a_pause_lasts_until_it_is_taken_back(place: Place) {
+    let registry = place.open().await;
+    let paused = event(EventKind::IdentityPaused);
+    registry.pause(&name("web"), paused.clone()).await.unwrap();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    registry.pause(&name("web"), paused.clone()).await.unwrap();
+    registry.pause(&name("batch"), paused).await.unwrap();
+    registry.close().await;
+    let registry = place.open().await;
+    let all = [(name("batch"), Timestamp::from_unix(NOW + 60)), (name("web"), Timestamp::from_unix(NOW))];
+    assert_eq!(registry.paused(ASKER).await.unwrap(), all);
+    let row = registry.resume(&name("batch"), event(EventKind::IdentityResumed)).await.unwrap();
+    assert_eq!((row.number, row.kind), (4, EventKind::IdentityResumed));
+    assert_eq!(registry.paused(ASKER).await.unwrap(), all[1..]);
+}
+
+pub(crate) async fn what_is_seen_of_a_session_tells_when_it_changed(place: Place) {
+    let (registry, session) = place.with_session().await;
+    assert_eq!(row(&registry, 1).await.observed, None);
+    let at = |seconds: i64| Timestamp::from_unix(NOW + seconds);
+    let seen = |state: &str, seconds, since, otherwise_at: Option<i64>| {
+        let (state, cause) = (state.to_owned(), "because".to_owned());
+        Some(Observed { state, cause, at: at(seconds), since: at(since), otherwise_at: otherwise_at.map(at) })
+    };
+    let steps = [
+        ("alive", seen("alive", 0, 0, None)),
+        ("alive", seen("alive", 10, 0, None)),
+        ("dead", seen("dead", 20, 20, Some(10))),
+        ("dead", seen("dead", 30, 20, Some(10))),
+        ("alive", seen("alive", 40, 40, Some(30))),
+    ];
+    for (state, wanted) in steps {
+        assert_eq!(registry.observe(session.id, state, "because", None).await.unwrap(), None);
+        assert_eq!(row(&registry, 1).await.observed, wanted);
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
+    let told = registry.observe(session.id, "dead", "why", Some(event(EventKind::EventHappened))).await.unwrap();
+    assert_eq!(told.map(|event| event.number), Some(1));
+    tokio::time::advance(Duration::from_secs(14 * 3600)).await;
+    while registry.forget_ended().await.unwrap().is_behind {}
+    registry.close().await;
+    let seen = "SELECT count(*) FROM observed";
+    let file = rusqlite::Connection::open(place.path()).unwrap();
+    assert_eq!(file.query_row(seen, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "it goes with its session");
+}
