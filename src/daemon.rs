@@ -29,8 +29,13 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file says something that cannot be.
-    #[error(transparent)]
-    Config(#[from] config::Error),
+    #[error("{}", path.as_ref().map_or("without a file".to_owned(), |path| path.display().to_string()))]
+    Config {
+        /// Which file; `None` without one.
+        path: Option<PathBuf>,
+        /// What it says.
+        source: config::Error,
+    },
     /// The log's filter.
     #[error(transparent)]
     Log(#[from] telemetry::SubscribeError),
@@ -67,9 +72,16 @@ pub enum Error {
 /// # Errors
 /// When the file cannot be read or does not hold.
 pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error> {
-    let Some(path) = path else { return Ok(Config::without_file(around)?) };
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    Ok(Config::parse(&text, around)?)
+    let config = match path {
+        None => Config::without_file(around),
+        Some(path) => {
+            let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+            Config::parse(&std::fs::read_to_string(path).map_err(unreadable)?, around)
+        }
+    };
+    // Only the subscriber knows what a filter is.
+    let checked = config.and_then(|config| telemetry::check_filter(&config.log.filter).map(|()| config));
+    checked.map_err(|source| Error::Config { path: path.map(Path::to_owned), source })
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, then drains it. SIGHUP reads the configuration again.
@@ -78,13 +90,14 @@ pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error>
 /// When it cannot start, or when a part of it ends by itself.
 pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Environment) -> Result<(), Error> {
     let config = load(path.as_deref(), &around)?;
-    telemetry::subscribe(&config.log)?;
+    let log = telemetry::subscribe(&config.log)?;
     forbid_core_dumps();
     raise_open_files();
     let on = |kind| signal(kind).map_err(Error::Signals);
     let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let mut hang_up = on(SignalKind::hangup())?;
     let mut running = Running::start(config, environment, Clock::system()).await?;
+    running.filters(log);
     info!(version = env!("CARGO_PKG_VERSION"), "presignd is up");
     let ended = loop {
         tokio::select! {

@@ -10,6 +10,7 @@ mod measured;
 pub mod peer;
 mod serve;
 mod served;
+mod servers;
 mod service;
 pub mod socket;
 

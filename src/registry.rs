@@ -37,7 +37,8 @@ struct Inner {
     store: Store,
     clock: Clock,
     instance: InstanceId,
-    retention: Duration,
+    /// In seconds.
+    retention: AtomicU64,
     /// The last URL number that was given out. Numbers that never became a record are gaps, and harmless.
     last_url: AtomicU64,
 }
@@ -129,7 +130,7 @@ impl Registry {
     /// version is never touched.
     pub async fn open(options: impl Into<Options>, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let options = options.into();
-        let retention = options.retention.max(REQUEST_LIFE);
+        let retention = AtomicU64::new(retained(options.retention));
         let now = clock.now();
         let (store, start) = sqlite::Sqlite::open(options, now, metrics).await?;
         let (store, instance) = (Store::Sqlite(store), start.instance);
@@ -240,6 +241,11 @@ impl Registry {
         store.find(uid, access_key_id.to_owned(), signed_at, Some(fingerprint)).await
     }
 
+    /// Changes how long a record is kept after its hard end, from the next step of retention on.
+    pub fn keep_for(&self, retention: Duration) {
+        self.0.retention.store(retained(retention), Ordering::Relaxed);
+    }
+
     /// One small step of retention: forgets records that ended longer ago than the retention, at most
     /// [`FORGET_ROWS`], tallies of slots that have passed, old events, and what has become useless with them.
     ///
@@ -248,7 +254,8 @@ impl Registry {
     pub async fn forget_ended(&self) -> Result<Forgotten, Error> {
         let now = self.0.clock.now();
         let Store::Sqlite(store) = &self.0.store;
-        store.forget(now - self.0.retention, now).await
+        let retention = Duration::from_secs(self.0.retention.load(Ordering::Relaxed));
+        store.forget(now - retention, now).await
     }
 
     /// Retention, until told to stop; also tries a write now and then while the last one failed, so that readiness
@@ -286,6 +293,11 @@ impl Registry {
     fn ours(&self, id: RecordId) -> Result<(), Error> {
         if id.instance == self.0.instance { Ok(()) } else { Err(Error::Unknown(id)) }
     }
+}
+
+/// Never shorter than request ids are remembered: they lead to records.
+fn retained(retention: Duration) -> u64 {
+    retention.max(REQUEST_LIFE).as_secs()
 }
 
 /// The path with `suffix` after its file name.

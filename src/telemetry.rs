@@ -17,7 +17,7 @@ use crate::access::Dimension;
 use crate::s3::operation::Operation;
 use crate::session::IdentityName;
 
-pub use log::{SubscribeError, check_filter, subscribe};
+pub use log::{LogFilter, SubscribeError, check_filter, subscribe};
 
 /// All metrics of the daemon, in a registry of their own. Handed to the rooms in an `Arc`.
 pub struct Metrics {

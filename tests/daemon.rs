@@ -6,6 +6,8 @@ mod load;
 mod messages;
 #[path = "support/daemon.rs"]
 mod process;
+#[path = "daemon/reload.rs"]
+mod reload;
 #[path = "daemon/running.rs"]
 mod running;
 #[path = "daemon/secrets.rs"]

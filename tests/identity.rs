@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+#[path = "identity/reload.rs"]
+mod reload;
 mod support;
 
 use std::path::Path;
@@ -25,9 +27,14 @@ const OWNER: &str = "key";
 /// A daemon's lower half.
 struct House {
     identities: Identities,
+    metrics: Arc<Metrics>,
     sts: Sts,
     keys: Keys,
     dir: tempfile::TempDir,
+    /// The tables after the key-file identity called `key`.
+    tables: String,
+    key_file: &'static str,
+    sts_region: &'static str,
 }
 
 impl House {
@@ -37,15 +44,8 @@ impl House {
         let sts = Sts::start(keys.clone()).await;
         let dir = tempfile::tempdir().unwrap();
         write_key(&keys, dir.path(), "one");
-        let here = dir.path().to_str().unwrap();
-        let text = format!(
-            "[sts]\nendpoint_url = \"{}\"\n[registry]\npath = \"{here}/r.db\"\n[identity.{OWNER}]\nsource = \"key-file\"\n\
-             path = \"{here}/key\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
-            sts.endpoint(),
-            tables.replace("{dir}", here)
-        );
-        let surroundings = Surroundings { home: Some(dir.path().to_owned()), ..Surroundings::default() };
-        let config = Config::parse(&text, &surroundings).unwrap();
+        let (key_file, sts_region) = ("key", "us-east-1");
+        let config = config(dir.path(), &sts, key_file, sts_region, tables);
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new().unwrap());
         let options = Options::at(dir.path().join("r.db"));
@@ -53,7 +53,12 @@ impl House {
         let aws = Aws::new(clock, Environment::default()).unwrap();
         let stop = CancellationToken::new();
         let identities = Identities::start(&config, &aws, &registry, &metrics, &stop);
-        Self { identities, sts, keys, dir }
+        Self { identities, metrics, sts, keys, dir, tables: tables.to_owned(), key_file, sts_region }
+    }
+
+    /// As the house is now, with other tables.
+    fn config(&self, tables: &str) -> Config {
+        config(self.dir.path(), &self.sts, self.key_file, self.sts_region, tables)
     }
 
     fn identity(&self, name: &str) -> Arc<Identity> {
@@ -67,6 +72,18 @@ impl House {
     fn last(&self, action: &str) -> support::sts::Call {
         self.sts.calls().into_iter().rfind(|call| call.action == action).unwrap()
     }
+}
+
+fn config(dir: &Path, sts: &Sts, key_file: &str, region: &str, tables: &str) -> Config {
+    let here = dir.to_str().unwrap();
+    let text = format!(
+        "[sts]\nendpoint_url = \"{}\"\nregion = \"{region}\"\n[registry]\npath = \"{here}/r.db\"\n[identity.{OWNER}]\n\
+         source = \"key-file\"\npath = \"{here}/{key_file}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
+        sts.endpoint(),
+        tables.replace("{dir}", here)
+    );
+    let surroundings = Surroundings { home: Some(dir.to_owned()), ..Surroundings::default() };
+    Config::parse(&text, &surroundings).unwrap()
 }
 
 /// Puts a new user's key into the file, and gives its id.

@@ -44,8 +44,8 @@ use registry::requests::{
     a_request_id_passes_to_the_record_that_supersedes_its_holder,
 };
 use registry::retention::{
-    forgets_only_what_ended_longer_ago_than_the_retention, keeps_forgetting_until_told_to_stop,
-    no_number_or_generation_is_given_again,
+    another_retention_counts_from_the_next_step, forgets_only_what_ended_longer_ago_than_the_retention,
+    keeps_forgetting_until_told_to_stop, no_number_or_generation_is_given_again,
 };
 use registry::tallies::{
     a_scan_finds_each_match_once_in_the_order_of_ends, a_scan_goes_on_after_what_is_written_meanwhile,
@@ -87,6 +87,7 @@ on_every_backend! {
     a_request_id_passes_to_the_record_that_supersedes_its_holder,
     a_request_id_lasts_ten_minutes,
     forgets_only_what_ended_longer_ago_than_the_retention,
+    another_retention_counts_from_the_next_step,
     no_number_or_generation_is_given_again,
     keeps_forgetting_until_told_to_stop,
     whole_slots_and_the_rows_of_the_one_under_way_are_what_is_outstanding,

@@ -59,7 +59,6 @@ impl Check {
     /// Reads and answers.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let config = read(self.config.as_deref(), around)?;
-        telemetry::check_filter(&config.log.filter).map_err(|error| Failure::surroundings(error.to_string()))?;
         let format = globals.output.unwrap_or(Format::Table);
         match &self.can {
             Some((bucket, key)) => self.ask(&config, bucket, key, format),
@@ -148,7 +147,9 @@ pub fn read(file: Option<&Path>, around: &Surroundings) -> Result<Config, Failur
     let name = file.display();
     let text =
         std::fs::read_to_string(file).map_err(|error| Failure::surroundings(format!("cannot read {name}: {error}")))?;
-    Config::parse(&text, around).map_err(|error| Failure::surroundings(format!("{name}: {error}")))
+    let config = Config::parse(&text, around);
+    let checked = config.and_then(|config| telemetry::check_filter(&config.log.filter).map(|()| config));
+    checked.map_err(|error| Failure::surroundings(format!("{name}: {error}")))
 }
 
 fn as_json(answer: &Result<Permit, Denied>, caller: &Caller, identity: &IdentityName, operation: &str) -> Value {

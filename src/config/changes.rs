@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Config, Sockets};
+use super::{Config, Log, Registry, Sockets};
 
 impl Config {
     /// The keys whose values differ in `new`, in the order of docs/configuration.md; those that wait for a restart first.
@@ -14,12 +14,26 @@ impl Config {
         add(self.sockets.admin_mode != new.sockets.admin_mode, "sockets.admin_mode");
         add(self.sockets.admin_uids != new.sockets.admin_uids, "sockets.admin_uids");
         add(self.sockets.admin_gids != new.sockets.admin_gids, "sockets.admin_gids");
+        add(self.registry.retention != new.registry.retention, "registry.retention");
+        add(self.log.filter != new.log.filter, "log.filter");
+        let (ours, theirs) = (&self.limits, &new.limits);
+        add(ours.batch_items != theirs.batch_items, "limits.batch_items");
+        add(ours.stream_items != theirs.stream_items, "limits.stream_items");
+        add(ours.calls_per_connection != theirs.calls_per_connection, "limits.calls_per_connection");
+        add(ours.connections != theirs.connections, "limits.connections");
+        add(ours.call != theirs.call, "limits.call");
+        add(ours.drain != theirs.drain, "limits.drain");
         add(self.default_identity != new.default_identity, "default_identity");
         let names: BTreeSet<_> = self.identities.keys().chain(new.identities.keys()).collect();
         for name in names {
             add(self.identities.get(name) != new.identities.get(name), &format!("identity.{name}"));
         }
-        add(self.sts != new.sts, "sts");
+        add(self.sts.calls_per_minute != new.sts.calls_per_minute, "sts.calls_per_minute");
+        let (ours, theirs) = (&self.sts.endpoint, &new.sts.endpoint);
+        add(ours.region != theirs.region, "sts.region");
+        add(ours.endpoint_url != theirs.endpoint_url, "sts.endpoint_url");
+        add(ours.fips != theirs.fips, "sts.fips");
+        add(ours.dual_stack != theirs.dual_stack, "sts.dual_stack");
         add(self.grants != new.grants, "grant");
         keys
     }
@@ -33,21 +47,19 @@ impl Config {
         add(self.http != new.http, "http.listen");
         add(self.registry.path != new.registry.path, "registry.path");
         add(self.registry.queue_calls != new.registry.queue_calls, "registry.queue_calls");
-        add(self.registry.retention != new.registry.retention, "registry.retention");
-        add(self.log != new.log, "log");
-        add(self.limits != new.limits, "limits");
+        add(self.log.format != new.log.format, "log.format");
         keys
     }
 
     /// This configuration as a daemon can take it that runs with `running`: what waits for a restart stays as it is there.
     pub fn without_restart(self, running: &Self) -> Self {
         let Sockets { sign, admin, .. } = running.sockets.clone();
+        let Registry { path, queue_calls, .. } = running.registry.clone();
         Self {
             sockets: Sockets { sign, admin, ..self.sockets },
             http: running.http.clone(),
-            registry: running.registry.clone(),
-            log: running.log.clone(),
-            limits: running.limits.clone(),
+            registry: Registry { path, queue_calls, ..self.registry },
+            log: Log { format: running.log.format, ..self.log },
             ..self
         }
     }

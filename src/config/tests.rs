@@ -1,6 +1,6 @@
 //! What a file may say, what it may not and how it is told, and that docs and examples say the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::*;
@@ -189,32 +189,74 @@ fn a_pause_that_no_call_can_wait_out_is_refused() {
     assert!(Config::parse(&text.replace("pause = \"6s\"", "pause = \"5s\""), &Surroundings::default()).is_ok());
 }
 
+/// What docs/configuration.md says in the column `reload`, by key.
+fn reloads() -> BTreeMap<&'static str, &'static str> {
+    let row = |line: &'static str| {
+        let [_, key, _, reload, _, _] = line.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+            panic!("not key, default, reload and meaning: {line}")
+        };
+        (key.trim_matches('`'), reload)
+    };
+    DOC.lines().filter(|line| line.starts_with("| `")).map(row).collect()
+}
+
 #[test]
 fn a_reload_names_what_differs_and_what_waits() {
     let old = parse(EXAMPLE);
     assert_eq!(old.changes(&parse(EXAMPLE)), Vec::<String>::new());
-    for (from, to, key, waits) in [
-        ("sign/presignd.sock", "other/presignd.sock", "sockets.sign", true),
-        ("admin/admin.sock", "other/admin.sock", "sockets.admin", true),
-        ("\"0666\"", "\"0660\"", "sockets.sign_mode", false),
-        ("admin_mode = \"0660\"", "admin_mode = \"0600\"", "sockets.admin_mode", false),
-        ("[27]", "[28]", "sockets.admin_gids", false),
-        ("admin_gids = [27]", "admin_gids = [27]\nadmin_uids = [5]", "sockets.admin_uids", false),
-        ("9464", "9465", "http.listen", true),
-        ("registry.db", "other.db", "registry.path", true),
-        ("90d", "91d", "registry.retention", true),
-        ("queue_calls = 1024", "queue_calls = 9", "registry.queue_calls", true),
-        ("\"json\"", "\"text\"", "log", true),
-        ("batch_items = 1000", "batch_items = 9", "limits", true),
-        ("calls_per_minute = 60", "calls_per_minute = 59", "sts", false),
-        ("headroom = \"30m\"", "headroom = \"20m\"", "identity.uploads", false),
-        ("[identity.archive]", "[identity.archives]", "identity.archive", false),
-        ("default_identity = \"uploads\"", "default_identity = \"archive\"", "default_identity", false),
-        ("max_expires_in = \"12h\"", "max_expires_in = \"13h\"", "grant", false),
+    let mut docs = reloads();
+    for (from, to, key) in [
+        ("sign/presignd.sock", "other/presignd.sock", "sockets.sign"),
+        ("admin/admin.sock", "other/admin.sock", "sockets.admin"),
+        ("\"0666\"", "\"0660\"", "sockets.sign_mode"),
+        ("admin_mode = \"0660\"", "admin_mode = \"0600\"", "sockets.admin_mode"),
+        ("[27]", "[28]", "sockets.admin_gids"),
+        ("admin_gids = [27]", "admin_gids = [27]\nadmin_uids = [5]", "sockets.admin_uids"),
+        ("9464", "9465", "http.listen"),
+        ("registry.db", "other.db", "registry.path"),
+        ("90d", "91d", "registry.retention"),
+        ("queue_calls = 1024", "queue_calls = 9", "registry.queue_calls"),
+        ("\"json\"", "\"text\"", "log.format"),
+        ("filter = \"info\"", "filter = \"warn\"", "log.filter"),
+        ("batch_items = 1000", "batch_items = 9", "limits.batch_items"),
+        ("stream_items = 64", "stream_items = 9", "limits.stream_items"),
+        ("calls_per_connection = 128", "calls_per_connection = 9", "limits.calls_per_connection"),
+        ("connections = 1024", "connections = 9", "limits.connections"),
+        ("call = \"30s\"", "call = \"20s\"", "limits.call"),
+        ("drain = \"10s\"", "drain = \"9s\"", "limits.drain"),
+        ("calls_per_minute = 60", "calls_per_minute = 59", "sts.calls_per_minute"),
+        ("region = \"eu-central-1\"", "region = \"eu-west-1\"", "sts.region"),
+        ("region = \"eu", "endpoint_url = \"https://sts.example\"\nregion = \"eu", "sts.endpoint_url"),
+        ("region = \"eu", "fips = true\nregion = \"eu", "sts.fips"),
+        ("region = \"eu", "dual_stack = true\nregion = \"eu", "sts.dual_stack"),
+        ("default_identity = \"uploads\"", "default_identity = \"archive\"", "default_identity"),
     ] {
         let new = parse(&EXAMPLE.replacen(from, to, 1));
-        assert_eq!(old.changes(&new)[0], key, "{from}");
-        assert_eq!(old.changes_for_restart(&new).contains(&key.to_owned()), waits, "{from}");
+        assert_eq!(old.changes(&new), [key], "{from}");
+        let waits = old.changes_for_restart(&new) == [key];
+        assert_eq!(docs.remove(key) == Some("restart"), waits, "docs/configuration.md on {key}");
+        // What waits goes on to differ at the next reload; what does not is in force.
+        let taken = new.clone().without_restart(&old);
+        assert_eq!((taken.changes(&new), old.changes(&taken).is_empty()), (old.changes_for_restart(&new), waits));
+    }
+    for (from, to, key) in [
+        ("headroom = \"30m\"", "headroom = \"20m\"", "identity.uploads"),
+        ("[identity.archive]", "[identity.archives]", "identity.archive"),
+        ("max_expires_in = \"12h\"", "max_expires_in = \"13h\"", "grant"),
+    ] {
+        let new = parse(&EXAMPLE.replacen(from, to, 1));
+        assert_eq!((&*old.changes(&new)[0], old.changes_for_restart(&new).len()), (key, 0), "{from}");
+    }
+    docs.retain(|key, _| !key.starts_with("identity.") && !key.starts_with("grant."));
+    assert_eq!(docs.into_iter().collect::<Vec<_>>(), [("http.beyond_loopback", "restart")], "not looked at above");
+}
+
+#[test]
+fn the_docs_say_which_keys_of_an_identity_begin_it_anew() {
+    let kept = ["identity.NAME.headroom", "identity.NAME.min_pause"];
+    for (key, reload) in reloads().into_iter().filter(|(key, _)| key.starts_with("identity.")) {
+        let keeps = kept.contains(&key) || key.starts_with("identity.NAME.s3.");
+        assert_eq!(reload, if keeps { "now" } else { "anew" }, "{key}");
     }
 }
 

@@ -7,7 +7,8 @@ use tracing::{error, info, warn};
 
 use super::running::admins;
 use super::{Running, load};
-use crate::config::Surroundings;
+use crate::aws::chain;
+use crate::config::{Config, Surroundings};
 use crate::issuer::Rules;
 
 impl Running {
@@ -16,7 +17,7 @@ impl Running {
         let new = match load(path, around) {
             Ok(new) => new,
             Err(error) => {
-                error!(%error, "the new configuration does not hold; the old one stays in force");
+                error!(error = chain(&error), "the new configuration does not hold; the old one stays in force");
                 return;
             }
         };
@@ -42,12 +43,17 @@ impl Running {
     }
 
     /// In an order in which every call finds what its rules name.
-    fn put_in_force(&self, new: &crate::config::Config) {
+    fn put_in_force(&self, new: &Config) {
         let former = Arc::clone(&self.issuer.rules().identities);
         let identities = Arc::new(former.next(new));
         let (grants, default_identity) = (new.grants.clone(), new.default_identity.clone());
         self.issuer.replace_rules(Rules { grants, default_identity, identities: Arc::clone(&identities) });
         former.give_way_to(&identities);
         self.admins.send_replace(admins(new));
+        self.limits.send_replace(new.limits.clone());
+        if let Some(Err(error)) = self.log.as_ref().map(|log| log.replace(&new.log.filter)) {
+            error!(%error, "the log goes on as it was");
+        }
+        self.issuer.registry().keep_for(new.registry.retention);
     }
 }

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::Error;
 use crate::aws::{Aws, Environment, chain};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::error;
 use crate::grpc::socket::{BindError, Socket, SocketFile};
 use crate::grpc::{self, Admins};
@@ -20,7 +20,7 @@ use crate::identity::Identities;
 use crate::issuer::{Issuer, Rules};
 use crate::region::Regions;
 use crate::registry::Registry;
-use crate::telemetry::Metrics;
+use crate::telemetry::{LogFilter, Metrics};
 
 /// A part by its name, and whether it ended well.
 type Part = (&'static str, Result<(), String>);
@@ -32,6 +32,9 @@ pub struct Running {
     pub(super) admins: watch::Sender<Admins>,
     /// Of the signing and the admin socket, where this process bound them.
     files: [Option<SocketFile>; 2],
+    pub(super) limits: watch::Sender<Limits>,
+    /// Of the whole process; `None` where somebody else logs.
+    pub(super) log: Option<LogFilter>,
     registry: Registry,
     /// Stops taking calls.
     doors: CancellationToken,
@@ -73,13 +76,8 @@ impl Running {
         let files = [sign.file(), admin.file()];
         let (say_ready, ready) = watch::channel(false);
         let (say_admins, admins) = watch::channel(admins(&config));
-        let parts = grpc::Parts {
-            issuer: Arc::clone(&issuer),
-            metrics: Arc::clone(&metrics),
-            limits: config.limits.clone(),
-            admins,
-            ready,
-        };
+        let (say_limits, limits) = watch::channel(config.limits.clone());
+        let parts = grpc::Parts { issuer: Arc::clone(&issuer), metrics: Arc::clone(&metrics), limits, admins, ready };
         let stop = doors.clone();
         front.spawn(
             async move { ("the gRPC server", grpc::serve(sign, admin, parts, stop).await.map_err(|e| chain(&e))) },
@@ -107,12 +105,30 @@ impl Running {
             ("the watch over readiness", Ok(()))
         });
         info!(sign = %config.sockets.sign.display(), admin = %config.sockets.admin.display(), "listening");
-        Ok(Self { config, issuer, admins: say_admins, files, registry, doors, rooms, front, back, http: address })
+        Ok(Self {
+            config,
+            issuer,
+            admins: say_admins,
+            limits: say_limits,
+            files,
+            log: None,
+            registry,
+            doors,
+            rooms,
+            front,
+            back,
+            http: address,
+        })
     }
 
     /// Where metrics are served, with the port that the system chose when the configuration said 0.
     pub fn http(&self) -> Option<std::net::SocketAddr> {
         self.http
+    }
+
+    /// Lets a reload change what is logged.
+    pub fn filters(&mut self, log: LogFilter) {
+        self.log = Some(log);
     }
 
     /// The desk, for those who run the daemon inside their own process.

@@ -4,25 +4,28 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::peer::{Connection, Door};
+use super::servers::Accepted;
 use super::socket::Socket;
+use crate::config::Limits;
 
-/// Hands each connection to `out`, at most `most` at a time and half of them for one user, so that nobody who may merely
-/// open the socket locks the others out; one more is closed at once, so that its client hears of it rather than waits. A failed `accept` never ends the loop: running out of descriptors passes.
+/// Hands each connection to `out`, at most `limits.connections` at a time and half of them for one user, so that nobody
+/// who may merely open the socket locks the others out; one more is closed at once, so that its client hears of it rather
+/// than waits. A failed `accept` never ends the loop: running out of descriptors passes.
 ///
 /// When told to stop it drops the socket, so its file goes and later callers are refused at once.
 pub(super) async fn accept(
     socket: Socket,
     door: Door,
-    most: usize,
-    out: mpsc::Sender<std::io::Result<Connection>>,
+    limits: watch::Receiver<Limits>,
+    out: mpsc::Sender<Accepted>,
     stop: CancellationToken,
 ) {
-    let mut places = Places::new(most);
+    let mut places = Places::default();
     let accepting = async {
         loop {
             let stream = match socket.listener().accept().await {
@@ -37,7 +40,8 @@ pub(super) async fn accept(
                 debug!(?door, "the kernel did not name a peer");
                 continue;
             };
-            let Some(place) = places.take(uid) else {
+            let most = limits.borrow().connections;
+            let Some(place) = places.take(uid, most) else {
                 warn!(?door, most, uid, "every connection, or this user's half of them, is taken; one was closed");
                 continue;
             };
@@ -60,36 +64,34 @@ pub(super) async fn accept(
     }
 }
 
-/// Connections that may still come.
+/// Who holds a connection.
+#[derive(Default)]
 pub(super) struct Places {
-    all: Arc<Semaphore>,
-    /// What one user may hold.
-    share: usize,
-    users: HashMap<u32, Arc<Semaphore>>,
+    all: Arc<()>,
+    users: HashMap<u32, Arc<()>>,
 }
 
 /// A place, held until the connection ends.
 #[derive(Debug)]
 pub(super) struct Place {
-    _all: OwnedSemaphorePermit,
-    _user: OwnedSemaphorePermit,
+    _all: Arc<()>,
+    _user: Arc<()>,
 }
 
 impl Places {
-    pub(super) fn new(most: usize) -> Self {
-        let most = most.min(Semaphore::MAX_PERMITS);
-        Self { all: Arc::new(Semaphore::new(most)), share: most.div_ceil(2), users: HashMap::new() }
+    /// One of `most`, and of the half of them that one user may hold. Users who hold nothing are forgotten, so there are
+    /// never more of them than connections and one.
+    pub(super) fn take(&mut self, uid: u32, most: usize) -> Option<Place> {
+        self.users.retain(|_, user| held(user) > 0);
+        let user = self.users.entry(uid).or_default();
+        let free = held(&self.all) < most && held(user) < most.div_ceil(2);
+        free.then(|| Place { _all: Arc::clone(&self.all), _user: Arc::clone(user) })
     }
+}
 
-    /// Users who hold nothing are forgotten, so there are never more of them than connections and one.
-    pub(super) fn take(&mut self, uid: u32) -> Option<Place> {
-        let share = self.share;
-        self.users.retain(|_, user| user.available_permits() < share);
-        let user = self.users.entry(uid).or_insert_with(|| Arc::new(Semaphore::new(share)));
-        let _user = Arc::clone(user).try_acquire_owned().ok()?;
-        let _all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(Place { _all, _user })
-    }
+/// Places that are held; `count` itself is not one.
+fn held(count: &Arc<()>) -> usize {
+    Arc::strong_count(count) - 1
 }
 
 /// After a failed `accept`, so that a lasting cause does not become a busy loop.
@@ -101,12 +103,24 @@ mod tests {
 
     #[test]
     fn one_user_leaves_half_of_the_places_to_others() {
-        let mut places = Places::new(4);
-        let held: Vec<_> = (0..4).filter_map(|_| places.take(1)).collect();
+        let mut places = Places::default();
+        let held: Vec<_> = (0..4).filter_map(|_| places.take(1, 4)).collect();
         assert_eq!(held.len(), 2);
-        let others: Vec<_> = (2..9).filter_map(|uid| places.take(uid)).collect();
+        let others: Vec<_> = (2..9).filter_map(|uid| places.take(uid, 4)).collect();
         assert_eq!(others.len(), 2, "and never more than there are");
         drop(held);
-        assert!(places.take(1).is_some(), "what is given back can be had again");
+        assert!(places.take(1, 4).is_some(), "what is given back can be had again");
+    }
+
+    #[test]
+    fn places_are_those_of_the_last_reload() {
+        let mut places = Places::default();
+        let held: Vec<_> = (0..4).filter_map(|uid| places.take(uid, 4)).collect();
+        assert!(places.take(9, 4).is_none());
+        let more = places.take(9, 5);
+        assert!(more.is_some());
+        assert!(places.take(10, 2).is_none(), "those who are there stay, and nobody comes");
+        drop((held, more));
+        assert!(places.take(10, 2).is_some());
     }
 }

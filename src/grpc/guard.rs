@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::watch;
@@ -24,6 +23,7 @@ use super::measured::Measured;
 use super::peer::{Door, Peer};
 use crate::access::{Caller, OVERFLOW_ID};
 use crate::clock::Clock;
+use crate::config::Limits;
 use crate::error::Error;
 use crate::telemetry::{GRPC_CODES, Metrics};
 
@@ -54,21 +54,25 @@ struct Inside {
     admins: watch::Receiver<Admins>,
     clock: Clock,
     metrics: Arc<Metrics>,
-    /// The longest that a single answer may take.
-    longest: Duration,
+    limits: watch::Receiver<Limits>,
     /// Path to service and method. A closed set: labels never come from a caller.
     methods: HashMap<String, (String, String)>,
 }
 
 impl Guard {
-    pub(super) fn new(admins: watch::Receiver<Admins>, clock: Clock, metrics: Arc<Metrics>, longest: Duration) -> Self {
+    pub(super) fn new(
+        admins: watch::Receiver<Admins>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        limits: watch::Receiver<Limits>,
+    ) -> Self {
         let methods: HashMap<_, _> = super::served::methods()
             .map(|(service, method)| {
                 metrics.method_starts_at_zero(&service, &method);
                 (format!("/{service}/{method}"), (service, method))
             })
             .collect();
-        Self(Arc::new(Inside { admins, clock, metrics, longest, methods }))
+        Self(Arc::new(Inside { admins, clock, metrics, limits, methods }))
     }
 }
 
@@ -138,7 +142,7 @@ impl Inside {
         let now = self.clock.monotonic();
         let header = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
         let until = header.and_then(timeout).and_then(|left| now.checked_add(left));
-        let call = Call::new(peer, until, now, self.longest);
+        let call = Call::new(peer, until, now, self.limits.borrow().call);
         if call.door == Door::Admin && !self.admins.borrow().admit(&call.caller) {
             return Err(call.failed(Error::NotAdmitted("the admin socket does not admit your user")));
         }

@@ -142,13 +142,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_says_nothing_loses_its_place() {
-        let mut places = super::super::accept::Places::new(1);
+        let mut places = super::super::accept::Places::default();
         let mut read = [0; 64];
         for (said, patient) in
             [(&b""[..], false), (b"PRI * HTTP/2.0\r\n\r\n", false), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true)]
         {
             let (ours, mut theirs) = UnixStream::pair().unwrap();
-            let place = places.take(0).unwrap();
+            let place = places.take(0, 1).unwrap();
             let mut connection = Connection::new(ours, Door::Sign, place).unwrap();
             theirs.write_all(said).await.unwrap();
             let talk = async {
@@ -158,6 +158,6 @@ mod tests {
             let outcome = tokio::time::timeout(PATIENCE * 2, talk).await;
             assert_eq!(outcome.is_err(), patient, "{outcome:?}");
         }
-        assert!(places.take(0).is_some(), "each gave its place back");
+        assert!(places.take(0, 1).is_some(), "each gave its place back");
     }
 }

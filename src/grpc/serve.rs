@@ -1,13 +1,10 @@
 //! Runs the server: accepts on each socket, serves every service, and stops in an orderly way within a bound.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, RoutesBuilder};
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder;
@@ -18,7 +15,8 @@ use super::measured::MAX_MESSAGE_BYTES;
 use super::peer::Door;
 use super::proto;
 use super::served;
-use super::service::{Bounds, Services};
+use super::servers::serve_all;
+use super::service::Services;
 use super::socket::Socket;
 use crate::config::Limits;
 use crate::issuer::Issuer;
@@ -30,8 +28,8 @@ pub struct Parts {
     pub issuer: Arc<Issuer>,
     /// Where calls are counted.
     pub metrics: Arc<Metrics>,
-    /// Bounds of calls, streams and connections.
-    pub limits: Limits,
+    /// Bounds of calls, streams and connections, from the next one on.
+    pub limits: watch::Receiver<Limits>,
     /// Whom the admin socket admits, from the next call on.
     pub admins: watch::Receiver<Admins>,
     /// What `grpc.health.v1` says.
@@ -59,14 +57,13 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
     let old_reflection = self::reflection().build_v1alpha().map_err(ServeError::Reflection)?;
     let Parts { issuer, metrics, limits, admins, ready } = parts;
-    let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.call);
-    let bounds = Bounds { batch: limits.batch_items, group: limits.stream_items.clamp(1, GROUP), call: limits.call };
-    let services = Services { issuer, metrics, bounds, stop: stop.clone() };
+    let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.clone());
+    let services = Services { issuer, metrics, limits: limits.clone(), stop: stop.clone() };
 
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection).add_service(old_reflection);
     add_own(&mut routes, &services);
-    let running = run(routes.routes(), guard, [(sign, Door::Sign), (admin, Door::Admin)], &limits, &stop);
+    let running = run(routes.routes(), guard, [(sign, Door::Sign), (admin, Door::Admin)], limits, &stop);
     tokio::join!(running, report(health, ready, stop.clone())).0
 }
 
@@ -74,20 +71,13 @@ async fn run(
     routes: Routes,
     guard: Guard,
     [one, other]: [(Socket, Door); 2],
-    limits: &Limits,
+    limits: watch::Receiver<Limits>,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
     let listen = |(socket, door)| {
         let (connections, accepted) = mpsc::channel(1);
-        let server = Server::builder()
-            .layer(guard.clone())
-            .max_concurrent_streams(limits.calls_per_connection)
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .add_routes(routes.clone())
-            .serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.clone().cancelled_owned());
-        (accept(socket, door, limits.connections, connections, stop.clone()), server)
+        let serving = serve_all(routes.clone(), guard.clone(), limits.clone(), accepted, stop.clone());
+        (accept(socket, door, limits.clone(), connections, stop.clone()), serving)
     };
     let ((accept_one, serve_one), (accept_other, serve_other)) = (listen(one), listen(other));
     let serving = async {
@@ -96,12 +86,14 @@ async fn run(
     };
     let late = async {
         stop.cancelled().await;
-        tokio::time::sleep(limits.drain).await;
+        let drain = limits.borrow().drain;
+        tokio::time::sleep(drain).await;
+        drain
     };
     tokio::select! {
         done = serving => done,
-        () = late => {
-            tracing::warn!(drain = ?limits.drain, "calls were still under way when the time to drain had passed");
+        drain = late => {
+            tracing::warn!(?drain, "calls were still under way when the time to drain had passed");
             Ok(())
         }
     }
@@ -159,13 +151,6 @@ const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
 /// A key grows threefold when it is percent-encoded, and each URL carries a token.
 const MAX_OUT: usize = 32 << 20;
-/// Items of a stream that are signed and recorded together: enough to share one fsync, few enough to answer soon.
-const GROUP: usize = 256;
-/// Names and values of one call's headers.
-const MAX_HEADER_BYTES: u32 = 16 << 10;
-/// Finds peers that are stopped rather than gone, whose connections would count for ever.
-const KEEPALIVE: Duration = Duration::from_secs(60);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests;

@@ -9,10 +9,11 @@ mod signer;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Limits;
 use crate::identity::Identity;
 use crate::issuer::Issuer;
 use crate::session::IdentityName;
@@ -25,20 +26,10 @@ use super::call::Call;
 pub(super) struct Services {
     pub(super) issuer: Arc<Issuer>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) bounds: Bounds,
+    /// In force from the next call on, and in a stream from the next group on.
+    pub(super) limits: watch::Receiver<Limits>,
     /// Ends streams, which would otherwise hold up a stop.
     pub(super) stop: CancellationToken,
-}
-
-/// Of the configuration's `[limits]`, those that handlers keep.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    /// Items of one batch.
-    pub(super) batch: usize,
-    /// Items of a stream that are signed together.
-    pub(super) group: usize,
-    /// The longest that a group may take.
-    pub(super) call: Duration,
 }
 
 impl Services {

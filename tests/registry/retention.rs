@@ -42,6 +42,18 @@ pub(crate) async fn forgets_only_what_ended_longer_ago_than_the_retention(place:
     assert_eq!(verify(&place.path()).unwrap().problems, [""; 0]);
 }
 
+pub(crate) async fn another_retention_counts_from_the_next_step(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let mut url = url(&registry, &session, request("k"));
+    url.ttl = Ttl::new(100).unwrap();
+    registry.append(vec![append(&url)]).await.unwrap();
+    tokio::time::advance(Duration::from_secs(2 * 3600)).await;
+    registry.keep_for(Duration::from_secs(3 * 3600));
+    assert_eq!(registry.forget_ended().await.unwrap().urls, 0, "an hour was the former retention");
+    registry.keep_for(Duration::from_secs(3600));
+    assert_eq!(registry.forget_ended().await.unwrap().urls, 1);
+}
+
 pub(crate) async fn no_number_or_generation_is_given_again(place: Place) {
     let registry = place.open().await;
     let short = |key: &str| Facts { expires_at: Some(Timestamp::from_unix(NOW + 60)), ..facts(key) };

@@ -1,5 +1,7 @@
 //! The guard around a handler that never answers, and around one that answers at once.
 
+use std::time::Duration;
+
 use tower_layer::Layer;
 
 use super::*;
@@ -61,11 +63,17 @@ impl Service<http::Request<Body>> for Handler {
     }
 }
 
+fn limits(call: u64) -> watch::Receiver<Limits> {
+    let call = Duration::from_secs(call);
+    let limits = Limits { batch_items: 1, stream_items: 1, calls_per_connection: 1, connections: 1, call, drain: call };
+    watch::channel(limits).1
+}
+
 fn guarded(handler: Handler) -> (Guarded<Handler>, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new().unwrap());
     let clock = Clock::tokio(Timestamp::EPOCH);
     let admins = Admins { own_uid: 500, ..Admins::default() };
-    (Guard::new(watch::channel(admins).1, clock, Arc::clone(&metrics), Duration::from_secs(30)).layer(handler), metrics)
+    (Guard::new(watch::channel(admins).1, clock, Arc::clone(&metrics), limits(30)).layer(handler), metrics)
 }
 
 fn request(door: Door, uid: u32, timeout: Option<&str>) -> http::Request<Body> {
@@ -112,12 +120,23 @@ async fn admins_are_those_of_the_last_reload() {
     let (say, admins) = watch::channel(Admins { own_uid: 500, uids: vec![7], gids: vec![] });
     let metrics = Arc::new(Metrics::new().unwrap());
     let clock = Clock::tokio(Timestamp::EPOCH);
-    let mut guarded = Guard::new(admins, clock, metrics, Duration::from_secs(30)).layer(Handler(Some(Code::Ok)));
+    let mut guarded = Guard::new(admins, clock, metrics, limits(30)).layer(Handler(Some(Code::Ok)));
     let answer = guarded.call(request(Door::Admin, 7, None)).await.unwrap();
     assert_ne!(code(&answer), Code::PermissionDenied);
     say.send_replace(Admins { own_uid: 500, uids: vec![8], gids: vec![] });
     let answer = guarded.call(request(Door::Admin, 7, None)).await.unwrap();
     assert_eq!(code(&answer), Code::PermissionDenied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_call_is_that_of_the_last_reload() {
+    let (say, bounds) = watch::channel(limits(30).borrow().clone());
+    let (metrics, clock) = (Arc::new(Metrics::new().unwrap()), Clock::tokio(Timestamp::EPOCH));
+    let mut guarded = Guard::new(watch::channel(Admins::default()).1, clock, metrics, bounds).layer(Handler(None));
+    say.send_modify(|limits| limits.call = Duration::from_secs(3));
+    let started = tokio::time::Instant::now();
+    guarded.call(request(Door::Sign, 7, None)).await.unwrap();
+    assert_eq!(started.elapsed().as_secs(), 3);
 }
 
 #[tokio::test]

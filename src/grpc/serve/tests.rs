@@ -1,6 +1,7 @@
 //! The server over real sockets, with the services that need no desk.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -21,6 +22,7 @@ struct Front {
     sign: PathBuf,
     admin: PathBuf,
     ready: watch::Sender<bool>,
+    limits: watch::Sender<Limits>,
     stop: CancellationToken,
     metrics: Arc<Metrics>,
     running: JoinHandle<Result<(), ServeError>>,
@@ -39,18 +41,19 @@ fn front(connections: usize) -> Front {
         call: Duration::from_secs(60),
         drain: Duration::from_secs(60),
     };
+    let (say_limits, limits) = watch::channel(limits);
     let metrics = Arc::new(Metrics::new().unwrap());
     let own = Admins { own_uid: rustix::process::geteuid().as_raw(), ..Admins::default() };
-    let guard = Guard::new(watch::channel(own).1, Clock::system(), Arc::clone(&metrics), limits.call);
+    let guard = Guard::new(watch::channel(own).1, Clock::system(), Arc::clone(&metrics), limits.clone());
     let ((health, health_server), (ready, seen)) = (tonic_health::server::health_reporter(), watch::channel(false));
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection().build_v1().unwrap());
     let (routes, stop) = (routes.routes(), CancellationToken::new());
     let until = stop.clone();
     let running = tokio::spawn(async move {
-        tokio::join!(run(routes, guard, sockets, &limits, &until), report(health, seen, until.clone())).0
+        tokio::join!(run(routes, guard, sockets, limits, &until), report(health, seen, until.clone())).0
     });
-    Front { _root: root, sign, admin, ready, stop, metrics, running }
+    Front { _root: root, sign, admin, ready, limits: say_limits, stop, metrics, running }
 }
 
 async fn connect(path: &Path) -> Channel {
@@ -172,4 +175,39 @@ async fn a_call_is_counted_with_its_code() {
         assert_eq!(handled.get(), 1, "{code}");
     }
     assert_eq!(front.metrics.grpc_started.with_label_values(&["grpc.health.v1.Health", "Check"]).get(), 2);
+}
+
+/// The bound of calls that a server names in its SETTINGS.
+async fn calls_of(path: &Path) -> (UnixStream, u32) {
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "SETTINGS come first");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let calls = settings.chunks(6).find(|setting| setting[..2] == [0, 3]).unwrap();
+    (stream, u32::from_be_bytes(calls[2..].try_into().unwrap()))
+}
+
+#[tokio::test]
+async fn other_limits_count_for_the_next_connection_and_end_none() {
+    let front = front(16);
+    let mut client = HealthClient::new(connect(&front.sign).await);
+    client.check(HealthCheckRequest::default()).await.unwrap();
+    let (held, calls) = calls_of(&front.sign).await;
+    assert_eq!(calls, 100);
+    for calls in [7, 8, 7] {
+        front.limits.send_modify(|limits| limits.calls_per_connection = calls);
+        let (dropped, now) = calls_of(&front.sign).await;
+        assert_eq!(now, calls);
+        drop(dropped);
+        client.check(HealthCheckRequest::default()).await.unwrap();
+    }
+    front.limits.send_modify(|limits| limits.connections = 2);
+    let mut refused = UnixStream::connect(&front.sign).await.unwrap();
+    assert_eq!(refused.read(&mut [0; 64]).await.unwrap(), 0, "two are there already");
+    client.check(HealthCheckRequest::default()).await.unwrap();
+    drop((held, client));
+    front.stop.cancel();
+    front.running.await.unwrap().unwrap();
 }

@@ -33,7 +33,7 @@ impl Signer for Services {
     ) -> Result<Response<PresignBatchResponse>, Status> {
         let call = Call::of(&request)?;
         let requests = request.into_inner().requests;
-        convert::item_count("requests", requests.len(), self.bounds.batch)
+        convert::item_count("requests", requests.len(), self.limits.borrow().batch_items)
             .map_err(|refused| call.failed(refused.into()))?;
         let results = self.issue_group(&call, requests).await;
         Ok(Response::new(PresignBatchResponse { results }))

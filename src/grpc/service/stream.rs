@@ -17,7 +17,7 @@ pub(super) type Answers = ReceiverStream<Result<PresignStreamResponse, Status>>;
 impl Services {
     /// Runs until the caller has ended its side or gone away, or the daemon stops.
     pub(super) fn answer_stream(self, call: Call, mut asked: Streaming<PresignStreamRequest>) -> Answers {
-        let (answers, read) = mpsc::channel(self.bounds.group);
+        let (answers, read) = mpsc::channel(self.limits.borrow().stream_items);
         let work = async move {
             loop {
                 let first = tokio::select! {
@@ -49,6 +49,7 @@ impl Services {
 
     /// The first request and those that have arrived behind it; and how the stream ended, if it did.
     fn gather(&self, first: Read, asked: &mut Streaming<PresignStreamRequest>) -> (Vec<PresignStreamRequest>, End) {
+        let most = self.limits.borrow().stream_items;
         let mut group = Vec::new();
         let mut next = Some(first);
         while let Some(read) = next {
@@ -57,7 +58,7 @@ impl Services {
                 Ok(None) => return (group, Some(Ok(()))),
                 Err(status) => return (group, Some(Err(status))),
             }
-            next = if group.len() < self.bounds.group { asked.message().now_or_never() } else { None };
+            next = if group.len() < most { asked.message().now_or_never() } else { None };
         }
         (group, None)
     }
@@ -74,7 +75,8 @@ impl Services {
         let (sequences, requests): (Vec<_>, Vec<_>) =
             group.into_iter().map(|item| (item.sequence, item.request.unwrap_or_default())).unzip();
         // Each group has its own time; the caller's deadline is for the whole stream.
-        let results = self.issue_group(&call.again(self.issuer.clock().monotonic(), self.bounds.call), requests).await;
+        let longest = self.limits.borrow().call;
+        let results = self.issue_group(&call.again(self.issuer.clock().monotonic(), longest), requests).await;
         for (sequence, result) in sequences.into_iter().zip(results) {
             answers.send(Ok(PresignStreamResponse { sequence, result: Some(result) })).await.ok()?;
         }
