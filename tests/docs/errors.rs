@@ -1,6 +1,6 @@
-//! docs/errors.md has every reason, with its code.
+//! docs/errors.md has every reason, with its code, its details, its meaning, and what to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,20 @@ use presignd::session::lifetime::{LimitedBy, TooShort};
 use presignd::time::Ttl;
 use presignd::{region, registry};
 use tonic::Code;
+use tonic_types::StatusExt;
 
-/// The rows of the first table of docs/errors.md: reason and code.
-fn table() -> BTreeMap<String, String> {
+/// What the table says of a reason: its code, and the kinds of details and keys of metadata, in order.
+type Row = (String, BTreeSet<String>);
+
+/// The rows of the first table of docs/errors.md, by reason.
+fn table() -> BTreeMap<String, Row> {
     let text = std::fs::read_to_string("docs/errors.md").unwrap();
     let rows = text.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
-        Some((cells.next()?.trim_end_matches('`').to_owned(), cells.next()?.to_owned()))
+        let cells: Vec<&str> = line.strip_prefix("| `")?.trim_end_matches('|').split('|').map(str::trim).collect();
+        let [reason, code, meaning, details, advice] = cells[..] else { panic!("not five cells: {line}") };
+        assert!(!meaning.is_empty() && !advice.is_empty(), "what happened, or what to do? {line}");
+        let details = details.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        Some((reason.trim_end_matches('`').to_owned(), (code.to_owned(), details)))
     });
     let rows: Vec<_> = rows.collect();
     let (count, table) = (rows.len(), BTreeMap::from_iter(rows));
@@ -27,11 +34,28 @@ fn table() -> BTreeMap<String, String> {
     table
 }
 
+/// What the wire says of an error, beside its words.
+fn row(error: Error) -> Row {
+    let status = tonic::Status::from(error);
+    let details = status.get_error_details();
+    let info = details.error_info().expect("every error has one");
+    assert_eq!(info.domain, "presignd");
+    let kinds = [
+        ("BadRequest", details.bad_request().is_some()),
+        ("PreconditionFailure", details.precondition_failure().is_some()),
+        ("QuotaFailure", details.quota_failure().is_some()),
+        ("RetryInfo", details.retry_info().is_some()),
+    ];
+    let kinds = kinds.into_iter().filter_map(|(kind, has)| has.then(|| kind.to_owned()));
+    (name(status.code()), kinds.chain(info.metadata.keys().cloned()).collect())
+}
+
 /// At least one error for each reason that a call can have.
 fn one_of_each() -> Vec<Error> {
     let denied = Denied { dimension: Dimension::Bucket };
     let at_least = Ttl::new(60).unwrap();
-    let short = TooShort { at_least, longest_now: None, longest_fresh: None, limited_by: LimitedBy::Session };
+    let (longest_now, longest_fresh) = (Some(at_least), Some(at_least));
+    let short = TooShort { at_least, longest_now, longest_fresh, limited_by: LimitedBy::Session };
     let of_registry = |error| Error::Registry(Arc::new(error));
     let bucket = || "photos".to_owned();
     vec![
@@ -75,18 +99,23 @@ fn name(code: Code) -> String {
 }
 
 #[test]
-fn the_table_of_errors_has_every_reason_with_its_code_and_no_other() {
-    let mut given = BTreeMap::new();
+fn the_table_of_errors_has_every_reason_with_its_code_and_details_and_no_other() {
+    let mut given: BTreeMap<String, Row> = BTreeMap::new();
     for error in one_of_each() {
-        let (code, reason) = error.verdict();
-        given.insert(reason.to_owned(), name(code));
+        let reason = error.verdict().1;
+        let (code, details) = row(error);
+        let (former, all) = given.entry(reason.to_owned()).or_insert_with(|| (code.clone(), BTreeSet::new()));
+        assert_eq!(*former, code, "{reason} has two codes");
+        all.extend(details);
     }
     let mut reasons: Vec<&str> = Error::REASONS.to_vec();
     reasons.sort_unstable();
     assert_eq!(given.keys().map(String::as_str).collect::<Vec<_>>(), reasons, "one_of_each() lacks a reason");
     // Never leaves the desk, so no caller needs to look it up.
     given.remove("SUPERSEDED");
-    assert_eq!(table(), given, "docs/errors.md on the left, Error::verdict on the right");
+    // Only with a cause, and only the room of identities can make one.
+    given.get_mut("NO_SESSION").unwrap().1.insert("cause".to_owned());
+    assert_eq!(table(), given, "docs/errors.md on the left, the wire on the right");
 }
 
 #[test]
