@@ -90,7 +90,8 @@ pub fn json(members: Value) -> io::Result<()> {
     line(&versioned(members).to_string())
 }
 
-fn versioned(members: Value) -> Value {
+/// The same, for a document that is printed elsewhere.
+pub fn versioned(members: Value) -> Value {
     let mut document = Map::from_iter([("version".to_owned(), VERSION.into())]);
     if let Value::Object(members) = members {
         document.extend(members);

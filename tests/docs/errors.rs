@@ -46,7 +46,7 @@ fn row(error: Error) -> Row {
         ("QuotaFailure", details.quota_failure().is_some()),
         ("RetryInfo", details.retry_info().is_some()),
     ];
-    let kinds = kinds.into_iter().filter_map(|(kind, has)| has.then(|| kind.to_owned()));
+    let kinds = kinds.into_iter().filter(|(_, has)| *has).map(|(kind, _)| kind.to_owned());
     (name(status.code()), kinds.chain(info.metadata.keys().cloned()).collect())
 }
 
