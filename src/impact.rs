@@ -19,7 +19,7 @@ mod truth;
 use crate::issued::IssuedUrl;
 use crate::s3::operation::Operation;
 use crate::session::Session;
-use crate::time::Ttl;
+use crate::time::{Timestamp, Ttl};
 use ending::{Conditions, Ending, Grade, Verdict};
 use event::Event;
 use reason::Reason;
@@ -65,11 +65,11 @@ pub fn ending<'a>(event: &Event, by: impl Into<Lineage<'a>>, subject: Subject<'_
         Subject::Group { .. } => None,
     };
     if url.is_some_and(|url| url.usable_until() <= event.at) {
-        return Some(lives(event, Reason::AlreadyEnded, Grade::Documented));
+        return Some(lives(event.at, Reason::AlreadyEnded, Grade::Documented));
     }
     let answer = rules::answer(event, by.into(), subject)?;
     if answer.verdict == Verdict::Lives {
-        return Some(lives(event, answer.reason, answer.grade));
+        return Some(lives(event.at, answer.reason, answer.grade));
     }
     let settled = event.at + event.settles_within;
     let (mut not_before, mut not_after) = match answer.when {
@@ -84,20 +84,20 @@ pub fn ending<'a>(event: &Event, by: impl Into<Lineage<'a>>, subject: Subject<'_
         not_before = not_before.max(url.signed_at);
         not_after = not_after.max(not_before).min(url.usable_until());
         if not_before >= url.usable_until() {
-            return Some(lives(event, Reason::AlreadyEnded, Grade::Documented));
+            return Some(lives(event.at, Reason::AlreadyEnded, Grade::Documented));
         }
     }
     let Answer { verdict, reason, conditions, reversible, bearer_errors, errors_grade, grade, .. } = answer;
     Some(Ending { verdict, reason, conditions, not_before, not_after, reversible, bearer_errors, errors_grade, grade })
 }
 
-fn lives(event: &Event, reason: Reason, grade: Grade) -> Ending {
+fn lives(at: Timestamp, reason: Reason, grade: Grade) -> Ending {
     Ending {
         verdict: Verdict::Lives,
         reason,
         conditions: Conditions::NONE,
-        not_before: event.at,
-        not_after: event.at,
+        not_before: at,
+        not_after: at,
         reversible: false,
         bearer_errors: &[],
         errors_grade: Grade::Documented,

@@ -95,6 +95,13 @@ pub(super) fn glob(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|sign| *sign == '*')
 }
 
+/// The one action by which a Deny stops the URL: the first that it needs on its own bucket and key.
+pub(super) fn main_action(subject: Subject<'_>) -> Option<&'static str> {
+    let need =
+        needs(subject.operation()).into_iter().find(|need| need.when == When::Always && need.on == On::Target)?;
+    Some(if matches!(subject.version(), Told::Value(_)) { need.versioned } else { need.plain })
+}
+
 fn named(actions: &[String], need: &Need, subject: Subject<'_>) -> Truth {
     // A statement that names no action rests on no name of one.
     let grade = if actions.is_empty() || all_of_s3(actions) { Grade::Documented } else { need.grade };

@@ -1,36 +1,132 @@
 //! Which records an event can touch at all, so that a scan reads no others.
+//!
+//! Leaves out only what the rules let live; `tests/impact_matrix/laws.rs` holds it to that.
 
-use super::Lineage;
-use super::event::Event;
+use super::event::{Event, PublicAccess, What};
+use super::place::reaches;
+use super::truth::Truth;
+use super::{Lineage, Subject, actions, rules};
 use crate::issued::Filter;
 use crate::s3::operation::Operation;
 
-/// A narrowing: whatever it leaves out, the event lets live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Concern {
-    event: Event,
+/// What an event may concern.
+#[derive(Debug, Clone, Copy)]
+pub struct Concern<'a> {
+    event: &'a Event,
 }
 
-impl Concern {
+impl<'a> Concern<'a> {
     /// Of an event.
-    pub fn of(event: &Event) -> Self {
-        Self { event: event.clone() }
+    pub fn of(event: &'a Event) -> Self {
+        Self { event }
+    }
+
+    /// Whether it ends no URL at all, whatever it concerns.
+    pub fn is_empty(&self) -> bool {
+        match &self.event.what {
+            What::KeyRotated { .. }
+            | What::TrustPolicyChanged(_)
+            | What::IdentityProviderRemoved { .. }
+            | What::ComputeTerminated(_)
+            | What::AssociationChanged(_)
+            | What::SsoUserDisabled(_)
+            | What::IdentityRenewed(_) => true,
+            What::PublicAccessBlocked { setting, .. } => *setting == PublicAccess::BlockPublicPolicy,
+            What::KeyDeactivated { .. }
+            | What::KeyDeleted { .. }
+            | What::SessionExpired(_)
+            | What::UserDeleted(_)
+            | What::SessionsRevoked { .. }
+            | What::RoleDeleted(_)
+            | What::RoleRecreated(_)
+            | What::AllowRemoved(_)
+            | What::Denied { .. }
+            | What::BucketDeleted { .. }
+            | What::AccessPointDeleted { .. }
+            | What::RequesterPays { .. }
+            | What::ObjectDeleted(_)
+            | What::ObjectOverwritten(_)
+            | What::ObjectArchived(_)
+            | What::KmsKeyDisabled { .. }
+            | What::UploadEnded { .. }
+            | What::AccountClosed { .. } => false,
+        }
     }
 
     /// Whether URLs of that session may be touched.
-    pub fn touches_session<'a>(&self, by: impl Into<Lineage<'a>>) -> bool {
-        let _ = (&self.event, by.into());
-        true
+    pub fn touches_session<'b>(&self, by: impl Into<Lineage<'b>>) -> bool {
+        let by = by.into();
+        match &self.event.what {
+            What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
+                by.session.facts.access_key_id == *access_key_id
+            }
+            What::SessionExpired(session) => by.session.id == *session,
+            What::UserDeleted(_) | What::SessionsRevoked { .. } | What::RoleDeleted(_) | What::RoleRecreated(_) => {
+                // These rules look at the session alone.
+                let any = Subject::Group { bucket: "", operation: Operation::GetObject };
+                rules::answer(self.event, by, any).is_none_or(|answer| answer.verdict != super::Verdict::Lives)
+            }
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => rules::binds(statement, by),
+            _ => !self.is_empty(),
+        }
     }
 
     /// Whether URLs of that bucket and operation may be touched.
     pub fn touches_place(&self, bucket: &str, operation: Operation) -> bool {
-        let _ = (bucket, operation);
-        true
+        let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
+        let there = |meant: &str| reaches(meant, bucket) != Truth::No;
+        match &self.event.what {
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => {
+                actions::speaks_of(statement, Subject::Group { bucket, operation }, true) != Truth::No
+            }
+            What::BucketDeleted { bucket: meant } | What::KmsKeyDisabled { bucket: meant, .. } => {
+                copies || there(meant)
+            }
+            What::ObjectDeleted(object) | What::ObjectOverwritten(object) | What::ObjectArchived(object) => {
+                copies || (operation.is_on_object() && there(&object.bucket))
+            }
+            What::AccessPointDeleted { access_point: meant }
+            | What::RequesterPays { bucket: meant }
+            | What::PublicAccessBlocked { bucket: meant, .. }
+            | What::UploadEnded { bucket: meant, .. } => there(meant),
+            _ => !self.is_empty(),
+        }
     }
 
-    /// The wanted records, narrowed as far as a filter can say it; `None`: the event touches nothing.
+    /// The beginning of the keys that may be touched; `None`: any. Says nothing of requests that copy (they read
+    /// another key), of forms (they may leave their key open) and of DeleteObjects (its keys are in the body).
+    pub fn key_prefix(&self) -> Option<&'a str> {
+        let prefix = match &self.event.what {
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => &statement.key_prefix,
+            What::KmsKeyDisabled { key_prefix, .. } => key_prefix,
+            What::ObjectDeleted(object) | What::ObjectOverwritten(object) | What::ObjectArchived(object) => &object.key,
+            What::UploadEnded { key, .. } => key,
+            _ => return None,
+        };
+        Some(prefix.as_str()).filter(|prefix| !prefix.is_empty())
+    }
+
+    /// The wanted records, narrowed as far as a filter can say it; `None`: nothing of them can be touched.
     pub fn narrow(&self, wanted: &Filter) -> Option<Filter> {
-        Some(wanted.clone())
+        let mut narrow = wanted.clone();
+        match &self.event.what {
+            _ if self.is_empty() => return None,
+            What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
+                if wanted.access_key_id.as_ref().is_some_and(|own| own != access_key_id) {
+                    return None;
+                }
+                narrow.access_key_id = Some(access_key_id.clone());
+            }
+            What::SessionExpired(session) => {
+                if wanted.session.is_some_and(|own| own != *session) {
+                    return None;
+                }
+                narrow.session = Some(*session);
+            }
+            _ => {}
+        }
+        // What has ended by itself lives.
+        narrow.usable_after = narrow.usable_after.max(Some(self.event.at));
+        Some(narrow)
     }
 }

@@ -1,8 +1,14 @@
 //! The question backwards: for one URL, the events that would end it, and how to bring each about.
+//!
+//! Proposes only what the rules say ends the URL, or may end it. What each takes along, the caller counts.
 
-use super::Lineage;
-use super::ending::Ending;
-use super::event::Event;
+mod candidates;
+mod cli;
+mod policies;
+
+use super::ending::{Ending, Verdict};
+use super::event::{Event, SETTLES_WITHIN};
+use super::{Lineage, Subject, ending};
 use crate::issued::IssuedUrl;
 use crate::time::Timestamp;
 
@@ -15,21 +21,30 @@ pub struct Containment {
     pub ending: Ending,
     /// How to do it, in order.
     pub steps: Vec<Step>,
-    /// Breaks ties between those that take as many URLs along: the least goes first.
+    /// Breaks ties between those that take as many URLs along: the least goes first. What can be undone and reaches
+    /// least has the least.
     pub rank: u8,
 }
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What it is.
+    /// What it is, and what to mind.
     pub title: String,
-    /// A command of the AWS CLI, or JSON.
+    /// A command of the AWS CLI, or a policy statement in JSON.
     pub text: String,
 }
 
-/// Every event that would end the URL if it happened now, by rank.
+/// Every event that would end the URL if it happened now, what surely ends it first, then by rank. Empty for a URL that
+/// has ended.
 pub fn containments<'a>(url: &IssuedUrl, by: impl Into<Lineage<'a>>, now: Timestamp) -> Vec<Containment> {
-    let _ = (url, by.into(), now);
-    Vec::new()
+    let by = by.into();
+    let ways = candidates::of(url, by, now).into_iter().zip(1..).filter_map(|(way, rank)| {
+        let event = Event { at: now, settles_within: SETTLES_WITHIN, what: way.what };
+        let ending = ending(&event, by, Subject::Url(url))?;
+        (ending.verdict != Verdict::Lives).then_some(Containment { event, ending, steps: way.steps, rank })
+    });
+    let mut ways: Vec<Containment> = ways.collect();
+    ways.sort_by_key(|way| (way.ending.verdict, way.rank));
+    ways
 }

@@ -1,6 +1,12 @@
-//! Events, in AWS's words: the rows of SEMANTICS.md 1.2.
+//! Events, in AWS's words: the rows of SEMANTICS.md 1.2. As JSON (the registry keeps them so) their names are those of
+//! the proto, and never change.
+
+mod check;
+mod stored;
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::session::{IdentityName, RecordId};
 use crate::time::Timestamp;
@@ -17,7 +23,8 @@ pub struct Event {
 }
 
 /// What happens. The letters are the rows of SEMANTICS.md 1.2.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum What {
     /// c. The access key is made inactive.
     KeyDeactivated {
@@ -40,7 +47,8 @@ pub enum What {
     SessionsRevoked {
         /// Whose.
         principal: Principal,
-        /// `aws:TokenIssueTime` earlier than this.
+        /// `aws:TokenIssueTime` earlier than this. Tokens carry whole seconds, so a fraction counts as the next one.
+        #[serde(with = "stored::time")]
         issued_before: Timestamp,
     },
     /// h. The role is deleted.
@@ -55,24 +63,31 @@ pub enum What {
         arn: String,
     },
     /// r. The instance, pod, task or sandbox is gone.
-    ComputeTerminated(IdentityName),
+    ComputeTerminated(#[serde(with = "stored::identity")] IdentityName),
     /// s. The instance profile or the association is detached or swapped.
-    AssociationChanged(IdentityName),
+    AssociationChanged(#[serde(with = "stored::identity")] IdentityName),
     /// t. The user of Identity Center is disabled, deleted or signed out.
-    SsoUserDisabled(IdentityName),
+    SsoUserDisabled(#[serde(with = "stored::identity")] IdentityName),
     /// b. The session reaches its end.
-    SessionExpired(RecordId),
+    SessionExpired(#[serde(with = "stored::session")] RecordId),
     /// presignd renews an identity.
-    IdentityRenewed(IdentityName),
+    IdentityRenewed(#[serde(with = "stored::identity")] IdentityName),
     /// j, o. An Allow is taken away.
-    AllowRemoved(Statement),
+    AllowRemoved(#[serde(with = "stored::statement")] Statement),
     /// k, o. An explicit Deny.
     Denied {
         /// Which requests it speaks of.
         statement: Statement,
         /// `aws:TokenIssueTime` earlier than this; long-term keys are spared.
+        #[serde(with = "stored::time_or_none", default, skip_serializing_if = "Option::is_none")]
         issued_before: Option<Timestamp>,
         /// `s3:signatureAge` greater than this.
+        #[serde(
+            with = "stored::seconds_or_none",
+            rename = "signature_age_seconds",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )]
         signature_age: Option<Duration>,
     },
     /// u. The bucket is deleted.
@@ -110,6 +125,7 @@ pub enum What {
         /// Where objects under it lie.
         bucket: String,
         /// The beginning of their keys; empty for all.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         key_prefix: String,
     },
     /// y. A multipart upload is completed or aborted.
@@ -118,7 +134,8 @@ pub enum What {
         bucket: String,
         /// Its key.
         key: String,
-        /// Its id.
+        /// Its id; empty for every upload to that key.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         upload_id: String,
     },
     /// z. The account is closed or suspended.
@@ -129,33 +146,45 @@ pub enum What {
 }
 
 /// An IAM user or role, by ARN, unique id, or both. At least one of them is not empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Principal {
-    /// `arn:aws:iam::111122223333:role/path/name`.
+    /// `arn:aws:iam::111122223333:role/path/name`. The path is not compared: names are unique without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub arn: String,
-    /// `AROA…`, `AIDA…`; tells a role from one made again under its name.
+    /// `AROA…`, `AIDA…`; tells a role from one made again under its name. Where both sides know it, it alone decides.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unique_id: String,
 }
 
 /// Which requests a policy statement speaks of. Empty fields match everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Statement {
     /// Where it stands.
     pub policy: Policy,
-    /// As in a Principal element.
+    /// In a bucket's policy as in its Principal element: an account, user, role, session or federated user. In an
+    /// identity policy or boundary whose it is. In a control policy `aws:PrincipalArn`, which is never a session's, or
+    /// the account.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub principal_arn: String,
-    /// `aws:userid`.
+    /// `aws:userid`, with `*` and `?`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub userid: String,
-    /// The bucket.
+    /// The bucket, or the access point by its ARN or alias.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bucket: String,
     /// The beginning of the key.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key_prefix: String,
     /// IAM actions with `*` and `?`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<String>,
 }
 
 /// Kinds of policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// Of a bucket or an access point.
     Bucket,
@@ -170,7 +199,8 @@ pub enum Policy {
 }
 
 /// Settings of Block Public Access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PublicAccess {
     /// All four.
     All,
@@ -185,15 +215,18 @@ pub enum PublicAccess {
 }
 
 /// An object, or a version of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Object {
     /// Its bucket.
     pub bucket: String,
     /// Its key.
     pub key: String,
     /// The version that goes away for good; empty for what a request without versionId sees.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version_id: String,
     /// Whether the bucket keeps versions; `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_versioned: Option<bool>,
 }
 

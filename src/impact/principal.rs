@@ -120,15 +120,18 @@ pub(super) fn is_named(text: &str, by: Lineage<'_>) -> Truth {
     let meant = Principal { arn: text.to_owned(), unique_id: String::new() };
     match arn.resource.split_once('/').map_or(arn.resource, |(sort, _)| sort) {
         "root" => of_account(arn.account, facts),
-        "user" => match (is_of_user(&meant, by), nature(facts)) {
-            // That the principal of a session token is the user is inferred (SEMANTICS.md 1.3 p).
-            (truth, Nature::UserToken) => truth.and(Truth::Yes(Grade::Inferred)),
-            (truth, _) => truth,
-        },
+        "user" => is_of_user(&meant, by),
         "role" => is_of_role(&meant, facts),
         "assumed-role" | "federated-user" => of_session(text, &arn, facts),
         _ => Truth::No,
     }
+}
+
+/// The same in the Principal element of a bucket's policy. That it takes a session token for its user is inferred.
+pub(super) fn is_named_by_bucket(text: &str, by: Lineage<'_>) -> Truth {
+    let of_user = Arn::parse(text).is_some_and(|arn| arn.resource.starts_with("user/"));
+    let inferred = of_user && nature(&by.session.facts) == Nature::UserToken;
+    is_named(text, by).and(if inferred { Truth::Yes(Grade::Inferred) } else { Truth::YES })
 }
 
 /// Whether the condition key `aws:PrincipalArn` has this value: never the ARN of a session, for federated sessions
@@ -138,11 +141,7 @@ pub(super) fn has_principal_arn(text: &str, by: Lineage<'_>) -> Truth {
     match nature(&by.session.facts) {
         Nature::Federated if resource.starts_with("user/") => Truth::No,
         _ if resource.starts_with("assumed-role/") => Truth::No,
-        _ => match is_named(text, by) {
-            // That a session token bears the user's ARN is documented of the key, if not of the element.
-            Truth::Yes(_) => Truth::YES,
-            truth => truth,
-        },
+        _ => is_named(text, by),
     }
 }
 

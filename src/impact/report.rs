@@ -1,8 +1,17 @@
 //! Adds endings up: totals, effects, groups, the curve, and when the event breaks nothing. Holds a bounded amount,
 //! however many URLs, buckets or tenants are added.
 
-use super::ending::Ending;
+mod curve;
+mod names;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use self::curve::Curve;
+use self::names::Names;
+use super::ending::{Ending, Grade, Verdict};
 use super::event::Event;
+use super::reason::Reason;
 use crate::issued::IssuedUrl;
 use crate::s3::operation::Operation;
 use crate::session::Session;
@@ -11,8 +20,14 @@ use crate::time::Timestamp;
 /// The accumulator.
 #[derive(Debug)]
 pub struct Report {
-    now: Timestamp,
+    event_at: Timestamp,
     totals: Totals,
+    /// By the ending without its interval. Its parts are closed sets, so these are few.
+    effects: HashMap<Ending, Effect>,
+    names: BTreeMap<By, Names>,
+    curve: Curve,
+    breaks_nothing_from: Option<Timestamp>,
+    by_on_behalf_of: bool,
 }
 
 /// URLs that are counted, not read.
@@ -95,27 +110,68 @@ pub struct CurvePoint {
     pub maybe_after: u64,
 }
 
+impl Totals {
+    /// All of them.
+    pub fn sum(self) -> u64 {
+        self.ends + self.may_end + self.lives
+    }
+
+    fn add(&mut self, verdict: Verdict, urls: u64) {
+        match verdict {
+            Verdict::Ends => self.ends += urls,
+            Verdict::MayEnd => self.may_end += urls,
+            Verdict::Lives => self.lives += urls,
+        }
+    }
+
+    /// What is broken first, then what is there.
+    fn size(self) -> (u64, u64) {
+        (self.ends + self.may_end, self.lives)
+    }
+}
+
 impl Report {
-    /// Nothing yet. `now` is where the curve begins.
+    /// Nothing yet. `now` is where the curve begins; what has ended by then is not to be added.
     pub fn new(event: &Event, now: Timestamp) -> Self {
-        let _ = event;
-        Self { now, totals: Totals::default() }
+        Self {
+            event_at: event.at,
+            totals: Totals::default(),
+            effects: HashMap::new(),
+            names: BTreeMap::new(),
+            curve: Curve::new(now),
+            breaks_nothing_from: None,
+            by_on_behalf_of: false,
+        }
     }
 
     /// Also groups by on_behalf_of.
     #[must_use]
     pub fn by_on_behalf_of(self) -> Self {
-        self
+        Self { by_on_behalf_of: true, ..self }
     }
 
-    /// Adds what was counted. The slot holds neither now nor the ending's first instant, but at its end.
+    /// Adds what was counted, with the ending of the group. Neither now nor, for what ends, the first instant of the
+    /// ending may lie within the slot: of such a slot each URL must be added by itself, for some have ended by then.
     pub fn add_tally(&mut self, tally: &Tally<'_>, ending: &Ending) {
-        let _ = (tally, ending);
+        let ended = ending.verdict != Verdict::Lives && tally.last_end <= ending.not_before;
+        let ending = if ended { super::lives(self.event_at, Reason::AlreadyEnded, Grade::Documented) } else { *ending };
+        self.add(&ending, tally.urls, tally.last_end);
+        self.curve.add(tally.slot.1, &ending, tally.urls);
+        let (session, verdict) = (tally.session, ending.verdict);
+        let uid = tally.uid;
+        self.group(session, tally.bucket, tally.operation, uid, verdict, tally.urls);
     }
 
-    /// Adds one URL.
+    /// Adds one URL with its ending.
     pub fn add_url(&mut self, session: &Session, url: &IssuedUrl, ending: &Ending) {
-        let _ = (session, url, ending);
+        let end = url.usable_until();
+        self.add(ending, 1, end);
+        self.curve.add(end, ending, 1);
+        let (bucket, operation) = (url.what.bucket().as_str(), url.what.operation());
+        self.group(session, bucket, operation, url.caller.uid, ending.verdict, 1);
+        if self.by_on_behalf_of {
+            self.count(By::OnBehalfOf, &url.on_behalf_of, ending.verdict, 1);
+        }
     }
 
     /// Of all.
@@ -123,30 +179,60 @@ impl Report {
         self.totals
     }
 
-    /// By what happens and why; the largest first.
+    /// By what happens and why; what ends first, then the largest.
     pub fn effects(&self) -> Vec<Effect> {
-        Vec::new()
+        let mut effects: Vec<Effect> = self.effects.values().cloned().collect();
+        let order = |effect: &Effect| {
+            let ending = &effect.ending;
+            (ending.verdict, std::cmp::Reverse(effect.urls), ending.reason, ending.not_before)
+        };
+        effects.sort_by_key(order);
+        effects
     }
 
-    /// The largest of each kind and the sum of the others, by kind and size.
+    /// The [`LARGEST`] of each kind, what is broken most first, and the sum of the others.
     pub fn groups(&self) -> Vec<Group> {
-        Vec::new()
+        self.names.iter().flat_map(|(by, names)| names.largest(*by)).collect()
     }
 
-    /// Whether each group holds all that belongs to it. Not so beyond [`MOST_NAMES`] names of a kind.
+    /// Whether each group holds all that belongs to it. Not so beyond [`MOST_NAMES`] names of a kind: names that were
+    /// dropped for larger ones begin anew when they come again.
     pub fn groups_are_exact(&self) -> bool {
-        true
+        self.names.values().all(Names::are_exact)
     }
 
-    /// From now on.
+    /// From now on, at ends of slots: each point is exact where all that was added was told by slot or by URL.
     pub fn curve(&self) -> Vec<CurvePoint> {
-        let _ = self.now;
-        Vec::new()
+        self.curve.points()
     }
 
     /// The last hard end of what ends or may end; `None`: the event breaks nothing even now.
     pub fn breaks_nothing_from(&self) -> Option<Timestamp> {
-        None
+        self.breaks_nothing_from
+    }
+
+    fn add(&mut self, ending: &Ending, urls: u64, last_end: Timestamp) {
+        self.totals.add(ending.verdict, urls);
+        if ending.verdict != Verdict::Lives {
+            self.breaks_nothing_from = self.breaks_nothing_from.max(Some(last_end));
+        }
+        let timeless = Ending { not_before: self.event_at, not_after: self.event_at, ..*ending };
+        let effect = self.effects.entry(timeless).or_insert(Effect { ending: *ending, urls: 0 });
+        effect.urls += urls;
+        effect.ending.not_before = effect.ending.not_before.min(ending.not_before);
+        effect.ending.not_after = effect.ending.not_after.max(ending.not_after);
+    }
+
+    fn group(&mut self, session: &Session, bucket: &str, operation: Operation, uid: u32, verdict: Verdict, urls: u64) {
+        self.count(By::Bucket, bucket, verdict, urls);
+        self.count(By::Identity, session.identity.as_str(), verdict, urls);
+        self.count(By::Session, &session.id.to_string(), verdict, urls);
+        self.count(By::Caller, &uid.to_string(), verdict, urls);
+        self.count(By::Operation, operation.as_str(), verdict, urls);
+    }
+
+    fn count(&mut self, by: By, name: &str, verdict: Verdict, urls: u64) {
+        self.names.entry(by).or_default().add(name, verdict, urls);
     }
 }
 
@@ -154,3 +240,7 @@ impl Report {
 pub const LARGEST: usize = 20;
 /// Names of a kind that are held at once.
 pub const MOST_NAMES: usize = 4096;
+/// Points of a curve.
+pub const MOST_POINTS: usize = 200;
+/// Hard ends are counted by quarters of an hour.
+pub const SLOT: Duration = Duration::from_secs(900);

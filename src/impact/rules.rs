@@ -12,7 +12,7 @@ mod principal;
 mod public;
 
 use super::ending::{BearerError, Conditions, Grade, Verdict};
-use super::event::{Event, What};
+use super::event::{Event, Statement, What};
 use super::reason::{Condition, Reason};
 use super::truth::Truth;
 use super::{Lineage, Subject};
@@ -78,6 +78,11 @@ pub(super) fn answer(event: &Event, by: Lineage<'_>, subject: Subject<'_>) -> Op
         What::KmsKeyDisabled { key_arn, bucket, key_prefix } => kms::disabled(key_arn, bucket, key_prefix, subject),
         What::AccountClosed { account } => account::closed(account, by, subject),
     }
+}
+
+/// Whether a statement can speak of the session at all.
+pub(super) fn binds(statement: &Statement, by: Lineage<'_>) -> bool {
+    policy::signer(statement, by).is_ok()
 }
 
 impl Answer {

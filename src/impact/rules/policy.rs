@@ -8,7 +8,7 @@ use super::principal::issued_before;
 use super::{ACCESS_DENIED, Answer, When};
 use crate::impact::ending::{Grade, Verdict};
 use crate::impact::event::{Policy, Statement};
-use crate::impact::principal::{Nature, has_principal_arn, has_userid, is_named, is_root, nature};
+use crate::impact::principal::{Nature, has_principal_arn, has_userid, is_named, is_named_by_bucket, is_root, nature};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::truth::Truth;
 use crate::impact::{Lineage, Subject, actions};
@@ -59,11 +59,12 @@ pub(super) fn allow_removed(statement: &Statement, by: Lineage<'_>, subject: Sub
 }
 
 /// Whether the statement speaks of the session; an error is the answer for one that it cannot bind.
-fn signer(statement: &Statement, by: Lineage<'_>) -> Result<Truth, Answer> {
+pub(super) fn signer(statement: &Statement, by: Lineage<'_>) -> Result<Truth, Answer> {
     let facts = &by.session.facts;
     let principal = match statement.policy {
         Policy::Identity | Policy::Boundary if is_root(by) => return Err(Answer::lives(Reason::RootExempt)),
-        Policy::Bucket | Policy::Identity | Policy::Boundary => is_named(&statement.principal_arn, by),
+        Policy::Bucket => is_named_by_bucket(&statement.principal_arn, by),
+        Policy::Identity | Policy::Boundary => is_named(&statement.principal_arn, by),
         Policy::Scp | Policy::Rcp => has_principal_arn(&statement.principal_arn, by),
     };
     match principal.and(has_userid(&statement.userid, facts)) {

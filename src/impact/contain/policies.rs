@@ -1,0 +1,133 @@
+//! Policy statements in JSON, and the steps that put them where they belong.
+
+use serde_json::{Value, json};
+
+use super::Step;
+use super::cli::{Command, quoted};
+use crate::s3::{AccessPoint, Bucket, Region};
+
+/// Where a bucket's statements stand.
+pub(super) enum Home<'a> {
+    Bucket(&'a str),
+    AccessPoint(&'a AccessPoint),
+}
+
+impl<'a> Home<'a> {
+    /// `None` for an alias: its access point or bucket would have to be looked up.
+    pub(super) fn of(bucket: &'a Bucket) -> Option<Self> {
+        match bucket {
+            Bucket::AccessPoint(point) => Some(Self::AccessPoint(point)),
+            Bucket::Name(name) if name.as_str().ends_with("-s3alias") => None,
+            Bucket::Name(name) => Some(Self::Bucket(name.as_str())),
+        }
+    }
+
+    /// The resource of objects whose key begins so, or is so.
+    pub(super) fn objects(&self, partition: &str, key: &str, begins: bool) -> String {
+        let key = format!("{}{}", literal(key), if begins { "*" } else { "" });
+        match self {
+            Self::Bucket(bucket) => format!("arn:{partition}:s3:::{bucket}/{key}"),
+            Self::AccessPoint(point) => format!("{}/object/{key}", point.arn),
+        }
+    }
+
+    /// The resource of the bucket itself.
+    pub(super) fn itself(&self, partition: &str) -> String {
+        match self {
+            Self::Bucket(bucket) => format!("arn:{partition}:s3:::{bucket}"),
+            Self::AccessPoint(point) => point.arn.clone(),
+        }
+    }
+
+    /// Get, merge, put: a put replaces the whole policy.
+    pub(super) fn steps(&self, region: &Region, statement: &Value) -> Vec<Step> {
+        let (get, put, options) = match self {
+            Self::Bucket(bucket) => ("get-bucket-policy", "put-bucket-policy", format!("--bucket {}", quoted(bucket))),
+            Self::AccessPoint(point) => (
+                "get-access-point-policy",
+                "put-access-point-policy",
+                format!("--account-id {} --name {}", point.account, quoted(&point.name)),
+            ),
+        };
+        let service = if matches!(self, Self::Bucket(_)) { "s3api" } else { "s3control" };
+        let region = quoted(region.as_str());
+        vec![
+            Step {
+                title:
+                    "Save the present policy. An error NoSuchBucketPolicy or NoSuchAccessPointPolicy means that there \
+                        is none: begin with {\"Version\":\"2012-10-17\",\"Statement\":[]}."
+                        .to_owned(),
+                text: format!(
+                    "aws {service} {get} --region {region} {options} --query Policy --output text > policy.json"
+                ),
+            },
+            Step {
+                title: "Add this to the list Statement in policy.json; leave what stands there.".to_owned(),
+                text: pretty(statement),
+            },
+            Step {
+                title: "Put the merged policy back. This replaces the whole policy.".to_owned(),
+                text: format!("aws {service} {put} --region {region} {options} --policy file://policy.json"),
+            },
+        ]
+    }
+}
+
+/// An inline policy of a role or a user, which replaces none but one of the same name.
+pub(super) fn inline(of: Inline<'_>, policy_name: &'static str, statement: &Value) -> Step {
+    let document = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+    let (words, option, name, title) = match of {
+        Inline::Role(name) => ("iam put-role-policy", "role-name", name, "Attach this inline policy to the role."),
+        Inline::User(name) => ("iam put-user-policy", "user-name", name, "Attach this inline policy to the user."),
+    };
+    let options = vec![(option, name), ("policy-name", policy_name), ("policy-document", &document)];
+    Command { words, options, region: None }.step(title)
+}
+
+/// Whose inline policy.
+#[derive(Clone, Copy)]
+pub(super) enum Inline<'a> {
+    Role(&'a str),
+    User(&'a str),
+}
+
+fn pretty(statement: &Value) -> String {
+    serde_json::to_string_pretty(statement).expect("a statement is plain JSON")
+}
+
+/// `*`, `?` and `$` mean themselves only so.
+fn literal(key: &str) -> String {
+    let mut text = String::with_capacity(key.len());
+    for sign in key.chars() {
+        match sign {
+            '*' | '?' | '$' => text.extend(["${", sign.encode_utf8(&mut [0; 4]), "}"]),
+            sign => text.push(sign),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_with_wildcards_names_itself_alone() {
+        let home = Home::Bucket("photos");
+        assert_eq!(home.objects("aws", "a*?$b", false), "arn:aws:s3:::photos/a${*}${?}${$}b");
+        assert_eq!(home.objects("aws-cn", "up/", true), "arn:aws-cn:s3:::photos/up/*");
+    }
+
+    #[test]
+    fn an_access_point_has_a_policy_of_its_own() {
+        let bucket = Bucket::parse("arn:aws:s3:eu-central-1:111122223333:accesspoint/reports").unwrap();
+        let home = Home::of(&bucket).unwrap();
+        assert_eq!(
+            home.objects("aws", "a", false),
+            "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports/object/a"
+        );
+        let steps = home.steps(&Region::parse("eu-central-1").unwrap(), &json!({}));
+        assert!(steps[2].text.starts_with("aws s3control put-access-point-policy --region eu-central-1 --account-id"));
+        assert!(Home::of(&Bucket::parse("reports-abc-s3alias").unwrap()).is_none());
+    }
+}

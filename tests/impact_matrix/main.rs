@@ -1,0 +1,10 @@
+//! SEMANTICS.md section 1 as tables: what it says of each event and each kind of credential, cell by cell, written down
+//! here once more without a look at the rules.
+
+mod events;
+mod laws;
+mod made;
+mod matrix;
+mod notes;
+mod objects;
+mod statements;
