@@ -127,6 +127,7 @@ pub(crate) fn facts(kind: CredentialKind) -> Facts {
         issued: IssueInterval { not_before: Some(at(ISSUED.0)), not_after: at(ISSUED.1) },
         expires_at: (!long_term).then(|| at(SESSION_END)),
         expiry_is_exact: true,
+        partition_of: String::new(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::impact::{Lineage, Subject};
 use crate::issued::IssuedUrl;
 use crate::s3::Bucket;
 use crate::session::{CredentialKind, Facts};
+use crate::signer::endpoint::partition_of;
 use crate::time::Timestamp;
 
 /// An event to propose; the rules decide whether it is of use.
@@ -62,13 +63,8 @@ impl<'a> Target<'a> {
             Nature::RootKey | Nature::RootToken => "",
             Nature::UserKey | Nature::UserToken | Nature::Role | Nature::Unknown => &facts.principal_arn,
         };
-        let partition = match (facts.partition.as_str(), url.region.as_str()) {
-            ("", region) if region.starts_with("cn-") => "aws-cn",
-            ("", region) if region.starts_with("us-gov-") => "aws-us-gov",
-            ("", region) if region.starts_with("eusc-") => "aws-eusc",
-            ("", _) => "aws",
-            (partition, _) => partition,
-        };
+        let named = facts.partition.as_str();
+        let partition = if named.is_empty() { partition_of(&url.region) } else { named };
         let owner = Arn::parse(arn).filter(|arn| arn.resource.starts_with("user/") || nature(facts) == Nature::Role);
         Self { url, by, facts, partition, home: Home::of(url.what.bucket()), owner }
     }
