@@ -120,7 +120,7 @@ impl World {
             .stderr(log)
             .kill_on_drop(true);
         with(&mut command);
-        let child = command.spawn().expect("the program starts");
+        let child = command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", command.as_std().get_program()));
         Daemon { child, folder, metrics: format!("http://127.0.0.1:{}", self.metrics_port) }
     }
 
