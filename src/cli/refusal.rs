@@ -76,8 +76,10 @@ impl Refusal {
 
     /// The lines below the message.
     pub fn details(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.fields.iter().map(|(field, problem)| format!("{field}: {problem}")).collect();
-        lines.extend(self.violations.iter().filter(|line| **line != self.message).cloned());
+        let fields = self.fields.iter().map(|(field, problem)| format!("{field}: {problem}"));
+        // A single one of them is often the message itself, or the end of it.
+        let said = fields.chain(self.violations.iter().cloned()).filter(|line| !self.message.contains(line));
+        let mut lines: Vec<String> = said.collect();
         for (name, value) in &self.metadata {
             // `longest_now_seconds` becomes "longest now: 30m".
             match name.strip_suffix("_seconds").zip(value.parse().ok()) {
@@ -176,6 +178,13 @@ mod tests {
         let details = ErrorDetails::with_bad_request_violation("key", "is empty");
         let failure = Failure::from(Status::with_error_details(Code::InvalidArgument, "bad request", details));
         assert_eq!((failure.exit as u8, &failure.details[..]), (254, &["key: is empty".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_field_that_the_message_tells_of_is_not_told_twice() {
+        let details = ErrorDetails::with_bad_request_violation("key", "is empty");
+        let failure = Failure::from(Status::with_error_details(Code::InvalidArgument, "key: is empty", details));
+        assert_eq!((failure.message.as_str(), failure.details), ("key: is empty", vec![]));
     }
 
     #[test]
