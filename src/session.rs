@@ -2,6 +2,7 @@
 //!
 //! Told the time; never asks for it. Secrets are in [`Credentials`] alone, everything else here may be written down.
 
+pub mod generation;
 pub mod lifetime;
 
 use std::fmt;
@@ -13,8 +14,8 @@ use crate::time::Timestamp;
 
 /// Name of a credential source: 1 to 64 characters of `a–z A–Z 0–9 . _ -`. A metric label, so the set is closed by the
 /// configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct IdentityName(String);
 
 impl IdentityName {
@@ -37,6 +38,12 @@ impl TryFrom<String> for IdentityName {
 
     fn try_from(text: String) -> Result<Self, NotAName> {
         Self::parse(&text)
+    }
+}
+
+impl From<IdentityName> for String {
+    fn from(name: IdentityName) -> Self {
+        name.0
     }
 }
 
@@ -81,7 +88,8 @@ impl fmt::Display for InstanceId {
 }
 
 /// Names a session or a URL across all registries: `<instance>-<number>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RecordId {
     /// The registry that gave the number.
     pub instance: InstanceId,
@@ -95,6 +103,20 @@ impl RecordId {
         let (instance, number) = text.split_once('-')?;
         let number = number.parse().ok().filter(|number| (1..=i64::MAX as u64).contains(number))?;
         Some(Self { instance: InstanceId::parse(instance)?, number })
+    }
+}
+
+impl TryFrom<String> for RecordId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("is not an id such as k3vq7mza-42")
+    }
+}
+
+impl From<RecordId> for String {
+    fn from(id: RecordId) -> Self {
+        id.to_string()
     }
 }
 
