@@ -63,7 +63,10 @@ pub struct Outage {
 pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
     let mut found: BTreeMap<&IdentityName, Outage> = BTreeMap::new();
     for holder in holders {
-        if let Some((stops, message)) = own(event, holder) {
+        // A long-term key needs no renewal.
+        let renews = holder.session.is_none_or(|session| session.facts.expires_at.is_some());
+        let outage = own(event, holder).filter(|(stops, _)| renews || matches!(stops, Stops::AtOnce));
+        if let Some((stops, message)) = outage {
             let outage = Outage { identity: holder.identity.clone(), at: stops.of(event, holder), message };
             found.insert(holder.identity, outage);
         }
@@ -103,7 +106,6 @@ impl Stops {
         let session = holder.session?;
         match self {
             Self::AtOnce => Some(event.at),
-            // A long-term key needs no renewal.
             Self::AtItsEnd => Some(session.facts.expires_at.unwrap_or(event.at).max(event.at)),
         }
     }

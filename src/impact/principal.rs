@@ -79,10 +79,15 @@ pub(super) fn is_of_user(user: &Principal, by: Lineage<'_>) -> Truth {
     }
 }
 
+/// Whether the unique ids alone decide.
+pub(super) fn is_told_by_id(meant: &Principal, facts: &Facts) -> bool {
+    !meant.unique_id.is_empty() && !facts.principal_unique_id.is_empty()
+}
+
 /// Unique ids decide where both are known: a role made again under its name has another. Names are unique within an
 /// account whatever their path, which the ARN of a session omits.
 fn same(meant: &Principal, facts: &Facts, sort: &str) -> Truth {
-    if !meant.unique_id.is_empty() && !facts.principal_unique_id.is_empty() {
+    if is_told_by_id(meant, facts) {
         return Truth::of(meant.unique_id == facts.principal_unique_id);
     }
     let arn = match Arn::parse(&meant.arn) {
@@ -91,9 +96,11 @@ fn same(meant: &Principal, facts: &Facts, sort: &str) -> Truth {
         None if meant.unique_id.starts_with(if sort == "role/" { USER_ID } else { ROLE_ID }) => return Truth::No,
         None => return unnamed(),
     };
+    let own_sort = if sort == "role/" { "assumed-role/" } else { sort };
     match Arn::parse(&facts.principal_arn) {
         Some(own) => {
-            Truth::of(own.partition == arn.partition && own.account == arn.account && own.name() == arn.name())
+            let sorted = own.resource.starts_with(own_sort);
+            Truth::of(sorted && (own.partition, own.account, own.name()) == (arn.partition, arn.account, arn.name()))
         }
         None if !facts.account.is_empty() && facts.account != arn.account => Truth::No,
         None => unnamed(),
@@ -199,11 +206,10 @@ pub(super) struct Arn<'a> {
 
 impl<'a> Arn<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let parts: Vec<&str> = text.splitn(6, ':').collect();
-        match parts[..] {
-            ["arn", partition, _, _, account, resource] => Some(Self { partition, account, resource }),
-            _ => None,
-        }
+        let mut parts = text.splitn(6, ':');
+        let (arn, partition, _service, _region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        (arn == "arn").then_some(Self { partition, account, resource })
     }
 
     /// Of a user or role without its path; of an assumed role that of the role.

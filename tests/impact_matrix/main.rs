@@ -1,10 +1,13 @@
 //! SEMANTICS.md section 1 as tables: what it says of each event and each kind of credential, cell by cell, written down
-//! here once more without a look at the rules.
+//! here once more without a look at the rules. And what is built on the rules: reports, outages, containments.
 
+mod containment;
 mod events;
 mod laws;
 mod made;
 mod matrix;
 mod notes;
 mod objects;
+mod outages;
+mod report;
 mod statements;

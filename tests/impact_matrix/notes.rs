@@ -155,6 +155,15 @@ fn a_role_made_again_is_another_role() {
         ("nothing to compare", unnamed(), deleted("", ROLE_ID), get(), MayEnd, "ROLE_DELETED", I),
         ("old session", signed(AssumeRole), recreated(ROLE_ARN, ROLE_ID), get(), Ends, "ROLE_RECREATED", I),
         (
+            "same id: of the deleted one whenever it was issued",
+            later(),
+            recreated(ROLE_ARN, ROLE_ID),
+            get(),
+            Ends,
+            "ROLE_RECREATED",
+            I,
+        ),
+        (
             "session of the new one, by its id",
             signed(AssumeRole),
             recreated(ROLE_ARN, "AROAOLD"),

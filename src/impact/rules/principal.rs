@@ -5,7 +5,7 @@ use super::{ACCESS_DENIED, Answer};
 use crate::impact::Lineage;
 use crate::impact::ending::{Conditions, Grade};
 use crate::impact::event::Principal;
-use crate::impact::principal::{Nature, is_of_role, is_of_user, nature};
+use crate::impact::principal::{Nature, is_of_role, is_of_user, is_told_by_id, nature};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::truth::Truth;
 use crate::session::{CredentialKind, Facts, IssueInterval};
@@ -22,7 +22,8 @@ pub(super) fn user_deleted(user: &Principal, at: Timestamp, by: Lineage<'_>) -> 
         Nature::Role => return Some(role_of_user(user, by)),
         Nature::RootKey | Nature::RootToken => return Some(Answer::lives(Reason::NotConcerned)),
     };
-    gone(ends, is_of_user(user, by), facts, at)
+    let told = if nature(facts) == Nature::Federated { by.parent.map(|parent| &parent.facts) } else { Some(facts) };
+    gone(ends, is_of_user(user, by), told.is_some_and(|told| is_told_by_id(user, told)), facts, at)
 }
 
 /// Rows f and p: a role's sessions answer for themselves.
@@ -69,7 +70,7 @@ fn role_gone(reason: Reason, role: &Principal, at: Timestamp, by: Lineage<'_>) -
         return Some(from_role(role, by).unwrap_or(Answer::lives(Reason::NotConcerned)));
     }
     let ends = Answer::ends(reason, ACCESS_DENIED).graded(Grade::Inferred).errors_graded(Grade::Unconfirmed);
-    gone(ends, own, facts, at)
+    gone(ends, own, is_told_by_id(role, facts), facts, at)
 }
 
 /// Row p′: what was minted from a session of the role lives by its own role.
@@ -81,9 +82,9 @@ fn from_role(role: &Principal, by: Lineage<'_>) -> Option<Answer> {
 
 /// Names can be given again: what was issued after a deletion is of the next to bear the name, unless the unique id
 /// tells.
-fn gone(ends: Answer, own: Truth, facts: &Facts, at: Timestamp) -> Option<Answer> {
+fn gone(ends: Answer, own: Truth, by_id: bool, facts: &Facts, at: Timestamp) -> Option<Answer> {
     match own {
-        Truth::Yes(_) => ends.if_so(own.and(existed(facts.issued, at)), Reason::IssuedAfterDeletion),
+        Truth::Yes(_) if !by_id => ends.if_so(own.and(existed(facts.issued, at)), Reason::IssuedAfterDeletion),
         _ => ends.if_so(own, Reason::NotConcerned),
     }
 }
@@ -95,7 +96,7 @@ fn existed(issued: IssueInterval, at: Timestamp) -> Truth {
         // The mint was under way: what is made anew takes longer than that to give sessions.
         Some(not_before) if not_before <= at => Truth::YES,
         Some(_) => Truth::No,
-        None => Truth::maybe(Condition::IsThatRole, Grade::Inferred),
+        None => Truth::maybe(Condition::IsOfTheDeleted, Grade::Inferred),
     }
 }
 

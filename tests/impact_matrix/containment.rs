@@ -1,0 +1,164 @@
+//! What is proposed to contain a URL, and the very commands.
+
+use presignd::impact::contain::{Containment, containments};
+use presignd::impact::ending::Verdict;
+use presignd::impact::event::{Policy, What};
+use presignd::s3::operation::Operation;
+use presignd::session::CredentialKind;
+
+use crate::made::*;
+
+fn ways(signed: &Signed, asked: &Ask) -> Vec<Containment> {
+    containments(&asked.url(), signed.by(), at(1000))
+}
+
+/// A word for each.
+fn names(ways: &[Containment]) -> Vec<&'static str> {
+    ways.iter()
+        .map(|way| match &way.event.what {
+            What::Denied { signature_age: Some(_), .. } => "signature-age",
+            What::Denied { statement, .. } if statement.policy == Policy::Identity && statement.userid.is_empty() => {
+                "principal"
+            }
+            What::Denied { statement, .. } if statement.policy == Policy::Identity => "userid-everywhere",
+            What::Denied { statement, .. } if !statement.userid.is_empty() => "userid",
+            What::Denied { statement, .. } if !statement.principal_arn.is_empty() => "session",
+            What::Denied { statement, .. } if !statement.key_prefix.is_empty() => "object",
+            What::Denied { .. } => "bucket",
+            What::UploadEnded { .. } => "upload",
+            What::ObjectDeleted(_) => "delete",
+            What::SessionsRevoked { .. } => "revoke",
+            What::KeyDeactivated { .. } => "key",
+            What::KeyDeleted { .. } => "key-deleted",
+            What::AccessPointDeleted { .. } => "access-point",
+            What::RoleDeleted(_) => "role-deleted",
+            What::UserDeleted(_) => "user-deleted",
+            other => panic!("nobody proposed {other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn each_kind_of_credential_has_its_own_ways() {
+    let of = |kind| names(&ways(&signed(kind), &ask(Operation::GetObject))).join(" ");
+    assert_eq!(
+        of(CredentialKind::LongTermKey),
+        "object userid delete signature-age key principal bucket key-deleted user-deleted"
+    );
+    assert_eq!(
+        of(CredentialKind::AssumeRole),
+        "object session userid userid-everywhere delete signature-age revoke principal bucket role-deleted"
+    );
+    assert_eq!(
+        of(CredentialKind::SessionToken),
+        "object userid delete signature-age revoke principal bucket user-deleted"
+    );
+    assert_eq!(
+        of(CredentialKind::FederationToken),
+        "object session userid delete signature-age revoke principal bucket user-deleted"
+    );
+    assert_eq!(
+        of(CredentialKind::Sso),
+        "object session userid delete signature-age bucket",
+        "IAM cannot edit its role"
+    );
+    assert_eq!(of(CredentialKind::Root), "object delete signature-age key bucket key-deleted");
+    assert_eq!(of(CredentialKind::Temporary), "object delete signature-age bucket");
+}
+
+#[test]
+fn what_writes_is_not_contained_by_deleting_the_object() {
+    let role = signed(CredentialKind::AssumeRole);
+    assert!(!names(&ways(&role, &ask(Operation::PutObject))).contains(&"delete"));
+    let part = ask(Operation::UploadPart).query("partNumber", "1");
+    assert_eq!(names(&ways(&role, &part))[0], "upload");
+}
+
+#[test]
+fn through_an_access_point_its_own_policy_is_changed() {
+    let point = "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports";
+    let role = signed(CredentialKind::AssumeRole);
+    let found = ways(&role, &ask(Operation::GetObject).bucket(point));
+    assert!(names(&found).contains(&"access-point"));
+    assert!(found[0].steps[2].text.contains("s3control put-access-point-policy"));
+    let alias = ways(&role, &ask(Operation::GetObject).bucket("reports-abc-s3alias"));
+    assert_eq!(names(&alias).join(" "), "userid-everywhere delete revoke principal role-deleted");
+}
+
+#[test]
+fn a_url_that_has_ended_needs_no_containment() {
+    assert_eq!(containments(&get(), signed(CredentialKind::AssumeRole).by(), at(3600)), []);
+}
+
+#[test]
+fn a_revocation_reaches_the_session_and_spares_all_that_were_issued_later() {
+    let role = signed(CredentialKind::AssumeRole);
+    let found = ways(&role, &ask(Operation::GetObject));
+    let revoke = &found[names(&found).iter().position(|name| *name == "revoke").expect("it is proposed")];
+    let later = role.clone().with(|facts| {
+        facts.issued.not_before = Some(at(ISSUED.1 + 1));
+        facts.issued.not_after = at(ISSUED.1 + 2);
+    });
+    assert_eq!(revoke.ending.verdict, Verdict::Ends);
+    assert_eq!(later.ending(&revoke.event, &get()).verdict, Verdict::Lives);
+    assert_eq!(
+        revoke.steps[0].text,
+        "aws iam put-role-policy --role-name Signer --policy-name AWSRevokeOlderSessions --policy-document \
+         '{\"Statement\":[{\"Action\":[\"*\"],\"Condition\":{\"DateLessThan\":{\"aws:TokenIssueTime\":\
+         \"1969-12-31T23:55:03Z\"}},\"Effect\":\"Deny\",\"Resource\":[\"*\"]}],\"Version\":\"2012-10-17\"}'"
+    );
+}
+
+#[test]
+fn commands_can_be_pasted_whatever_the_key_is() {
+    let role = signed(CredentialKind::AssumeRole);
+    let asked = ask(Operation::GetObject).key("it's \"50% *\" $HOME").query("versionId", "v1");
+    let found = ways(&role, &asked);
+    let deny = &found[0].steps;
+    assert_eq!(
+        deny[0].text,
+        "aws s3api get-bucket-policy --region eu-central-1 --bucket photos --query Policy --output text > policy.json"
+    );
+    let statement: serde_json::Value = serde_json::from_str(&deny[1].text).expect("a statement is JSON");
+    assert_eq!(statement["Resource"], "arn:aws:s3:::photos/it's \"50% ${*}\" ${$}HOME");
+    assert_eq!((&statement["Action"], &statement["Effect"]), (&"s3:GetObjectVersion".into(), &"Deny".into()));
+    assert_eq!(
+        deny[2].text,
+        "aws s3api put-bucket-policy --region eu-central-1 --bucket photos --policy file://policy.json"
+    );
+    assert!(deny[2].title.contains("replaces the whole policy"));
+    let delete = &found[names(&found).iter().position(|name| *name == "delete").expect("it is proposed")];
+    assert_eq!(
+        delete.steps[0].text,
+        "aws s3api delete-object --region eu-central-1 --bucket photos --key 'it'\\''s \"50% *\" $HOME' --version-id v1"
+    );
+    let session = &found[names(&found).iter().position(|name| *name == "session").expect("it is proposed")];
+    let statement: serde_json::Value = serde_json::from_str(&session.steps[1].text).expect("a statement is JSON");
+    assert_eq!(statement["Principal"]["AWS"], SESSION_ARN);
+    assert_eq!(statement["Resource"], serde_json::json!(["arn:aws:s3:::photos", "arn:aws:s3:::photos/*"]));
+}
+
+#[test]
+fn a_key_is_deactivated_by_name_of_its_user() {
+    let found = ways(&signed(CredentialKind::LongTermKey), &ask(Operation::GetObject));
+    let key = &found[names(&found).iter().position(|name| *name == "key").expect("it is proposed")];
+    assert_eq!(
+        key.steps[0].text,
+        "aws iam update-access-key --access-key-id AKIABOB --user-name bob --status Inactive"
+    );
+    let unnamed = signed(CredentialKind::LongTermKey).with(|facts| facts.principal_arn.clear());
+    let found = ways(&unnamed, &ask(Operation::GetObject));
+    let key = &found[names(&found).iter().position(|name| *name == "key").expect("it is proposed")];
+    assert_eq!(key.steps[0].text, "aws iam get-access-key-last-used --access-key-id AKIABOB");
+}
+
+#[test]
+fn arns_are_of_the_partition_of_the_session_or_else_of_the_region() {
+    let china = signed(CredentialKind::AssumeRole).with(|facts| facts.partition = "aws-cn".to_owned());
+    assert!(ways(&china, &ask(Operation::GetObject))[0].steps[1].text.contains("arn:aws-cn:s3:::photos/"));
+    let unnamed = signed(CredentialKind::Temporary);
+    let mut url = get();
+    url.region = presignd::s3::Region::parse("us-gov-west-1").expect("a region");
+    let found = containments(&url, unnamed.by(), at(1000));
+    assert!(found[0].steps[1].text.contains("arn:aws-us-gov:s3:::photos/"));
+}

@@ -1,0 +1,105 @@
+//! Which identities an event keeps from their next session, and from when on.
+
+use presignd::impact::event::{Policy, Statement, What};
+use presignd::impact::outage::{Holder, Source, outages};
+use presignd::session::{CredentialKind, IdentityName, Session};
+
+use crate::made::*;
+
+/// Five identities: a key in a file, a role assumed with it, a role assumed with that, an IRSA role, an instance.
+struct House {
+    names: Vec<IdentityName>,
+    sessions: Vec<Session>,
+}
+
+fn house() -> House {
+    let kinds = [
+        CredentialKind::LongTermKey,
+        CredentialKind::AssumeRole,
+        CredentialKind::AssumeRole,
+        CredentialKind::WebIdentity,
+        CredentialKind::Ec2Instance,
+    ];
+    let names: Vec<_> = ["key", "role", "chained", "irsa", "instance"].map(identity).into();
+    let mut sessions: Vec<_> = kinds
+        .into_iter()
+        .zip(&names)
+        .map(|(kind, name)| Session { identity: name.clone(), ..signed(kind).session })
+        .collect();
+    sessions[2] = Session { identity: names[2].clone(), ..chained().session };
+    for (at_end, session) in sessions.iter_mut().enumerate().skip(1) {
+        session.facts.expires_at = Some(at(10_000 * at_end as i64));
+    }
+    // The instance and the IRSA role have roles of their own.
+    for (place, name, id) in [(3, "Irsa", "AROAIRSA"), (4, "Node", "AROANODE")] {
+        sessions[place].facts.principal_arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/x");
+        sessions[place].facts.principal_unique_id = id.to_owned();
+    }
+    House { names, sessions }
+}
+
+fn told(what: What) -> Vec<(String, i64)> {
+    let house = house();
+    let based = |base| Source::Minted { kind: CredentialKind::AssumeRole, base: Some(base), role_arn: None };
+    let sources = [
+        Source::Read,
+        based(&house.names[0]),
+        based(&house.names[1]),
+        Source::WebIdentity { role_arn: Some("arn:aws:iam::111122223333:role/Irsa") },
+        Source::Read,
+    ];
+    let parents = [None, Some(0), Some(1), None, None];
+    let holders: Vec<Holder<'_>> = sources
+        .into_iter()
+        .enumerate()
+        .map(|(place, source)| Holder {
+            identity: &house.names[place],
+            source,
+            session: Some(&house.sessions[place]),
+            parent: parents[place].map(|parent: usize| &house.sessions[parent]),
+        })
+        .collect();
+    outages(&event(what), &holders)
+        .into_iter()
+        .map(|outage| (outage.identity.to_string(), outage.at.expect("each has a session").unix()))
+        .collect()
+}
+
+fn wanted(list: &[(&str, i64)]) -> Vec<(String, i64)> {
+    list.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect()
+}
+
+#[test]
+fn an_outage_begins_when_the_last_session_ends() {
+    let role = |name: &str| principal(&format!("arn:aws:iam::{ACCOUNT}:role/{name}"));
+    let user_denied = |actions: &[&str]| {
+        let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+        deny(Statement { principal_arn: USER_ARN.to_owned(), actions, ..statement(Policy::Identity) })
+    };
+    let chain = [("key", AT), ("role", 10_000), ("chained", 20_000)];
+    let table = [
+        (What::KeyDeleted { access_key_id: USER_KEY.into() }, &chain[..]),
+        (What::UserDeleted(principal(USER_ARN)), &chain[..]),
+        (What::RoleDeleted(role("Signer")), &[("role", AT), ("chained", 20_000)]),
+        (What::RoleDeleted(role("B")), &[("chained", AT)]),
+        (What::RoleRecreated(role("Signer")), &[]),
+        (What::RoleRecreated(role("Node")), &[("instance", AT)]),
+        (What::TrustPolicyChanged(role("Signer")), &[("role", 10_000), ("chained", 20_000)]),
+        (What::TrustPolicyChanged(role("Irsa")), &[("irsa", 30_000)]),
+        (What::IdentityProviderRemoved { arn: format!("arn:aws:iam::{ACCOUNT}:oidc-provider/x") }, &[("irsa", 30_000)]),
+        (What::IdentityProviderRemoved { arn: "arn:aws:iam::999999999999:oidc-provider/x".into() }, &[]),
+        (What::ComputeTerminated(identity("instance")), &[("instance", 40_000)]),
+        (What::AssociationChanged(identity("instance")), &[("instance", 40_000)]),
+        (What::ComputeTerminated(identity("key")), &[]),
+        (What::SessionsRevoked { principal: role("Node"), issued_before: at(AT) }, &[("instance", AT)]),
+        (What::SessionsRevoked { principal: role("Signer"), issued_before: at(AT) }, &[]),
+        (user_denied(&["sts:AssumeRole"]), &[("role", 10_000), ("chained", 20_000)]),
+        (user_denied(&[]), &[("role", 10_000), ("chained", 20_000)]),
+        (user_denied(&["s3:*"]), &[]),
+        (What::KeyRotated { access_key_id: USER_KEY.into() }, &[]),
+        (What::BucketDeleted { bucket: BUCKET.into() }, &[]),
+    ];
+    for (what, list) in table {
+        assert_eq!(told(what.clone()), wanted(list), "{what:?}");
+    }
+}
