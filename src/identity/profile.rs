@@ -236,3 +236,6 @@ const TIME: Duration = Duration::from_secs(30);
 /// Begins the names of sessions, where the profile gives none.
 const PREFIX: &str = "presignd";
 const MAX_MESSAGE: usize = 300;
+
+#[cfg(test)]
+mod tests;

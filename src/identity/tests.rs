@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::{Keeper, Pace};
-use super::mint::{Mint, Minted, Minting, bare, credentials};
+use super::mint::{Mint, Minted, Minting, News, bare, credentials};
 use super::*;
 use crate::clock::Clock;
 use crate::registry::{Options, Registry};
@@ -31,6 +31,8 @@ struct Script {
     turns: Mutex<VecDeque<Turn>>,
     last: Mutex<Option<(usize, Timestamp)>>,
     asked: Arc<AtomicUsize>,
+    /// Looked for every ten seconds.
+    news: Arc<AtomicBool>,
 }
 
 impl Script {
@@ -60,6 +62,14 @@ impl Mint for Script {
         Box::pin(self.next())
     }
 
+    fn poll(&self) -> Option<Duration> {
+        Some(Duration::from_secs(10))
+    }
+
+    fn has_news(&self) -> News<'_> {
+        Box::pin(async { self.news.swap(false, Ordering::Relaxed) })
+    }
+
     fn name<'a>(&'a self, _: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async {})
     }
@@ -68,6 +78,7 @@ impl Mint for Script {
 struct Kit {
     identity: Arc<Identity>,
     asked: Arc<AtomicUsize>,
+    news: Arc<AtomicBool>,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
@@ -83,7 +94,9 @@ impl Kit {
         tokio::time::pause();
         let (asked, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let turns = Mutex::new(turns.iter().copied().collect());
-        let source = Script { clock: clock.clone(), turns, last: Mutex::new(None), asked: Arc::clone(&asked) };
+        let (last, news) = (Mutex::new(None), Arc::new(AtomicBool::new(false)));
+        let (told, asks) = (Arc::clone(&news), Arc::clone(&asked));
+        let source = Script { clock: clock.clone(), turns, last, asked: asks, news: told };
         let name = IdentityName::parse("web").unwrap();
         let pace = Pace { headroom: headroom.map(Duration::from_secs), min_pause: Duration::from_secs(5) };
         let source = Box::new(source);
@@ -91,7 +104,7 @@ impl Kit {
         let identity = Arc::new(Identity::new(name, tables::Identity::of_default_chain(), keeper, metrics));
         let running = Arc::clone(&identity);
         tokio::spawn(async move { running.keeper.run().await });
-        Self { identity, asked, stop, _dir: dir }
+        Self { identity, asked, news, stop, _dir: dir }
     }
 
     fn generation(&self) -> Option<u64> {
@@ -128,6 +141,19 @@ async fn a_session_is_renewed_before_half_of_its_life_is_over_and_the_old_one_st
     assert!(kit.identity.live(first.session.id).is_some());
     kit.seconds(1800).await;
     assert!(kit.identity.live(first.session.id).is_none());
+}
+
+#[tokio::test]
+async fn a_look_without_news_asks_nobody_and_one_with_news_asks_at_once() {
+    let kit = Kit::new(&[Turn::Fresh(36_000)], None).await;
+    kit.identity.renew().await.unwrap();
+    kit.seconds(1000).await;
+    assert_eq!(kit.asked(), 1, "a hundred looks, and no news");
+    kit.news.store(true, Ordering::Relaxed);
+    kit.seconds(12).await;
+    assert_eq!((kit.asked(), kit.generation()), (2, Some(2)));
+    kit.seconds(1000).await;
+    assert_eq!(kit.asked(), 2);
 }
 
 #[tokio::test]

@@ -2,24 +2,8 @@
 
 use presignd::grpc::proto::{Caution, CredentialKind, IdentityState};
 
-use crate::host::{Host, ready, refused, session_end, sign, usable_until};
-use crate::support::keys::Key;
+use crate::host::{Host, ready, refused, session_end, sign, usable_until, written};
 use crate::support::{eventually, now};
-
-/// As the CLI writes a time.
-fn written(at: i64) -> String {
-    let at = time::OffsetDateTime::from_unix_timestamp(at).expect("tests live in our age");
-    at.format(&time::format_description::well_known::Rfc3339).expect("a year of four digits")
-}
-
-fn ini(key: &Key) -> String {
-    format!(
-        "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}\n",
-        key.access_key_id,
-        key.secret,
-        key.token.as_deref().expect("a session has a token")
-    )
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn temporary_credentials_without_an_end_do_not_sign_until_somebody_vouches_for_a_life() {
@@ -91,8 +75,8 @@ async fn a_token_in_a_profile_a_file_or_lambda_tells_no_end() {
     let mut host = Host::new().await;
     host.set_key(&host.role_session(3600));
     host.set("AWS_LAMBDA_FUNCTION_NAME", "thumbnails");
-    host.write(".aws/credentials", &ini(&host.role_session(3600)));
-    let file = host.write("key.ini", &ini(&host.role_session(3600)));
+    host.write(".aws/credentials", &host.static_profile("default", &host.role_session(3600)));
+    let file = host.write("key.ini", &host.static_profile("default", &host.role_session(3600)));
     let file = format!("source = \"key-file\"\npath = \"{}\"", file.display());
     let sources = [
         ("profile", "source = \"profile\""),

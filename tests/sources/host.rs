@@ -29,6 +29,11 @@ impl Host {
         self.environment.insert(name.to_owned(), value.into());
     }
 
+    /// Takes a variable away.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.remove(name);
+    }
+
     /// Puts credentials into the environment.
     pub(crate) fn set_key(&mut self, key: &Key) {
         self.set("AWS_ACCESS_KEY_ID", &key.access_key_id);
@@ -50,6 +55,13 @@ impl Host {
     pub(crate) fn role_session(&self, seconds: i64) -> Key {
         let arn = "arn:aws:sts::123456789012:assumed-role/lying-around/me".to_owned();
         self.world.keys.session(arn, "AROALYINGAROUND:me".to_owned(), crate::support::now() + seconds)
+    }
+
+    /// A section of a credentials file.
+    pub(crate) fn static_profile(&self, name: &str, key: &Key) -> String {
+        let token = key.token.as_ref().map(|token| format!("aws_session_token = {token}\n")).unwrap_or_default();
+        let (id, secret) = (&key.access_key_id, &key.secret);
+        format!("[{name}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n{token}")
     }
 
     /// `[identity.NAME]` with what it says, and where its STS and its S3 are.
@@ -119,6 +131,12 @@ pub(crate) fn session_end(url: &PresignResponse) -> Option<i64> {
 /// When the URL ends, as it is promised.
 pub(crate) fn usable_until(url: &PresignResponse) -> i64 {
     url.usable_until.expect("every answer says so").seconds
+}
+
+/// An instant as AWS's tools write it.
+pub(crate) fn written(at: i64) -> String {
+    let at = time::OffsetDateTime::from_unix_timestamp(at).expect("tests live in our age");
+    at.format(&time::format_description::well_known::Rfc3339).expect("a year of four digits")
 }
 
 const BINARY: &str = env!("CARGO_BIN_EXE_presignd");

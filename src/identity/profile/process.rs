@@ -172,6 +172,12 @@ mod tests {
         assert!(message.contains("no ticket for …, sir") && !message.contains("first"), "{message}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_hangs_is_given_up() {
+        let (reason, message) = reason("sleep 600").await;
+        assert!(reason == "TIMEOUT" && message.contains("within 60s"), "{message}");
+    }
+
     #[tokio::test]
     async fn a_process_that_says_too_much_is_not_held_up() {
         let (_, message) = reason("head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; exit 1").await;
