@@ -4,6 +4,7 @@
 //! Never signs, and knows no service; `identity` and `region` do.
 
 mod environment;
+mod proxy;
 mod skew;
 mod trust;
 
@@ -26,6 +27,8 @@ use aws_smithy_types::byte_stream::ByteStream;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+
+use proxy::{ByScheme, Proxies};
 
 pub use environment::Environment;
 pub use skew::LearnsSkew;
@@ -64,6 +67,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The proxy cannot be used.
+    #[error("{variable} names no proxy that can be used; write it like http://proxy.example:3128, or https://")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+    },
     /// The request cannot be written.
     #[error("{0} is no URL that can be asked")]
     Url(String),
@@ -87,14 +96,19 @@ pub struct Answer {
 }
 
 impl Aws {
-    /// Builds the clients. The proxy variables are read by the client itself, as all tools of AWS understand them.
+    /// Builds the clients, with the proxies and the CA bundle that `environment` names.
     ///
     /// # Errors
-    /// When there are no CA certificates, or those of `AWS_CA_BUNDLE` cannot be used.
+    /// When there are no CA certificates, or those of `AWS_CA_BUNDLE` or a proxy cannot be used.
     pub fn new(clock: Clock, environment: Environment) -> Result<Self, Error> {
         let tls = trust::context(&environment)?;
         let unusable = || trust::unusable(&environment);
-        let connector = build(&tls, ProxyConfig::from_env(), CONNECT, READ).ok_or_else(unusable)?;
+        let proxies = Proxies::of(&environment)?;
+        let connector = ByScheme {
+            http: build(&tls, proxies.http, CONNECT, READ).ok_or_else(unusable)?,
+            https: build(&tls, proxies.https, CONNECT, READ).ok_or_else(unusable)?,
+        };
+        let connector = SharedHttpConnector::new(connector);
         let beside = build(&tls, ProxyConfig::disabled(), BESIDE_CONNECT, BESIDE_READ).ok_or_else(unusable)?;
         let shared = connector.clone();
         let http = http_client_fn(move |_, _| shared.clone());

@@ -17,3 +17,5 @@ mod profiles;
 #[path = "sources/sso.rs"]
 mod sso;
 mod support;
+#[path = "sources/ways.rs"]
+mod ways;

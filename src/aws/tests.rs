@@ -64,6 +64,29 @@ fn a_bundle_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_used_is_named_and_its_password_is_not() {
+    let built = |value: &str| Aws::new(Clock::system(), Environment::from_iter([("HTTPS_PROXY", value)])).map(drop);
+    for good in ["http://proxy.example:3128", "proxy.example:3128", "https://ann:word@proxy.example", ""] {
+        assert_eq!(built(good), Ok(()), "{good}");
+    }
+    for bad in ["socks5://ann:pass@word", "http://", "http://ann:pass word@proxy", "/"] {
+        let refused = built(bad).unwrap_err().to_string();
+        assert!(refused.starts_with("HTTPS_PROXY") && !refused.contains("pass"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_this_machine_is_reached_past_every_proxy() {
+    let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi".to_owned()).await;
+    let dead = Environment::from_iter([("HTTP_PROXY", "http://127.0.0.1:1"), ("ALL_PROXY", "http://127.0.0.1:1")]);
+    let aws = Aws::new(Clock::system(), dead).unwrap();
+    for url in [url.clone(), url.replace("127.0.0.1", "localhost")] {
+        let answer = get(&aws.connector, &url, &[], (Duration::from_secs(5), 100)).await;
+        assert!(answer.is_ok_and(|answer| answer.status == 200), "{url}");
+    }
+}
+
+#[test]
 fn an_empty_variable_counts_as_none() {
     let environment = Environment::from_iter([("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-central-1")]);
     assert_eq!(environment.region(), Some("eu-central-1"));

@@ -99,6 +99,8 @@ impl File {
         let grants = super::grants::check(&self.grant)?;
         let identities = identities(self.identity)?;
         super::grants::check_names(&grants, &identities)?;
+        let sts = self.sts.check()?;
+        identity::check_sts(&identities, &sts.endpoint)?;
         let default_identity = default_identity(self.default_identity, &identities)?;
         let limits = self.limits.check()?;
         // A caller waits the pause out, so it must fit into a call.
@@ -111,7 +113,7 @@ impl File {
             http: self.http.check()?,
             registry: self.registry.check(surroundings)?,
             log: Log { format: self.log.format, filter: self.log.filter.unwrap_or_else(|| "info".to_owned()) },
-            sts: self.sts.check()?,
+            sts,
             identities,
             default_identity,
             grants: Grants::new(surroundings.uid, grants),

@@ -13,7 +13,7 @@ use crate::s3::{Addressing, Region};
 use crate::session::IdentityName;
 use crate::signer::endpoint::Endpoint;
 
-pub use check::check;
+pub use check::{check, check_sts};
 pub(super) use table::{IdentityTable, StsTable};
 
 /// One source of sessions.
@@ -93,6 +93,16 @@ impl Source {
             | Self::FederationToken(FederationToken { base, .. }) => base.as_ref(),
             _ => None,
         }
+    }
+
+    /// The partition of the role, where the table names one: `aws`, `aws-cn`, …
+    pub fn partition(&self) -> Option<&str> {
+        let arn = match self {
+            Self::AssumeRole(role) => role.role_arn.as_str(),
+            Self::WebIdentity(web) => web.role_arn.as_deref()?,
+            _ => return None,
+        };
+        arn.split(':').nth(1)
     }
 
     /// What a mint is asked for; `None` where the duration cannot be chosen.

@@ -66,12 +66,12 @@ impl Container {
     async fn get(&self) -> Result<Minted, RenewError> {
         let (url, kind) = self.url()?;
         let headers: Vec<_> = self.authorization().await?.map(|token| ("authorization", token)).into_iter().collect();
-        let connector = if url.starts_with("https://") { &self.aws.connector } else { &self.aws.beside };
         let failed = |problem: String| {
             RenewError::new(METADATA, format!("the container's credentials endpoint gave none: {problem}"))
         };
-        let answer =
-            get(connector, &url, &headers, (TIME, MAX_BYTES)).await.map_err(|error| failed(error.to_string()))?;
+        let answer = get(&self.aws.beside, &url, &headers, (TIME, MAX_BYTES))
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         if answer.status != 200 {
             return Err(failed(format!("it answered {}; see that the task or pod has a role", answer.status)));
         }

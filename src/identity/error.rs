@@ -45,11 +45,7 @@ impl RenewError {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 told(TIMEOUT, "no connection to STS in time".into(), "check the network, proxy and [sts] endpoint_url")
             }
-            SdkError::ConstructionFailure(_) => {
-                let remedy = "name an STS that there is: sts.region, sts.fips and sts.dual_stack go together";
-                told(ENDPOINT, chain(&error), remedy)
-            }
-            SdkError::DispatchFailure(_) => {
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
                 told(NETWORK, chain(&error), "check the network, proxy and [sts] endpoint_url")
             }
             SdkError::ServiceError(service) if service.err().code().is_some() => {

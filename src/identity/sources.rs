@@ -20,6 +20,7 @@ use super::vouch::Vouched;
 use crate::aws::Aws;
 use crate::config::identity::{self as tables, KeyFile, Profile, Source, WebIdentity};
 use crate::session::IdentityName;
+use crate::signer::endpoint;
 
 /// `table.sts` is what `[sts]` and the table say together.
 pub(super) fn source(name: &IdentityName, table: &tables::Identity, shared: &Shared) -> Box<dyn Mint> {
@@ -119,22 +120,7 @@ fn is_static(source: &Source) -> bool {
 
 /// The home region of the partition that a role's ARN names: STS of another would not know it.
 fn home_of(source: &Source) -> Option<&'static str> {
-    let arn = match source {
-        Source::AssumeRole(role) => Some(role.role_arn.as_str()),
-        Source::WebIdentity(web) => web.role_arn.as_deref(),
-        _ => None,
-    };
-    Some(match arn?.split(':').nth(1)? {
-        "aws" => "us-east-1",
-        "aws-cn" => "cn-north-1",
-        "aws-us-gov" => "us-gov-west-1",
-        "aws-eusc" => "eusc-de-east-1",
-        "aws-iso" => "us-iso-east-1",
-        "aws-iso-b" => "us-isob-east-1",
-        "aws-iso-e" => "eu-isoe-west-1",
-        "aws-iso-f" => "us-isof-south-1",
-        _ => return None,
-    })
+    endpoint::home_of(source.partition()?)
 }
 
 /// Room for what makes a session's name unique.

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::identity::{S3, Scope, StsEndpoint};
 use crate::s3::Region;
 use crate::session::{CredentialKind, Credentials, IssueInterval};
+use crate::signer::endpoint::{home_of, partition_of};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
@@ -73,10 +74,32 @@ impl Sts {
         &self.aws.clock
     }
 
+    fn region(&self) -> &str {
+        self.region.as_ref().unwrap_or(&self.fallback)
+    }
+
+    /// STS of another partition knows neither the role nor who asks for it, and would say something else.
+    fn is_of_partition(&self, role_arn: &str) -> Result<(), RenewError> {
+        let of_role = role_arn.split(':').nth(1).and_then(|name| Some((name, home_of(name)?)));
+        let of_region = Region::parse(self.region()).map(|region| partition_of(&region));
+        let (Some((partition, home)), Ok(of_region), None) = (of_role, of_region, &self.endpoint.endpoint_url) else {
+            return Ok(());
+        };
+        if partition == of_region {
+            return Ok(());
+        }
+        let message = format!(
+            "the role is in partition {partition}, but STS would be asked in {}, which is in {of_region}; set sts.region \
+             to a region of {partition}, such as {home}",
+            self.region()
+        );
+        Err(RenewError::new(super::error::ENDPOINT, message))
+    }
+
     fn client(&self, signer: Option<&Credentials>) -> Client {
         let mut config = Builder::default()
             .behavior_version(behavior())
-            .region(SdkRegion::new(self.region.as_ref().unwrap_or(&self.fallback).clone()))
+            .region(SdkRegion::new(self.region().to_owned()))
             .http_client(self.aws.http.clone())
             .time_source(self.aws.time_source())
             .interceptor(self.aws.learns_skew())
@@ -126,6 +149,7 @@ impl Sts {
         ask: &super::minting::RoleAsk<'_>,
     ) -> Result<Minted, RenewError> {
         let role = ask.role;
+        self.is_of_partition(&role.role_arn)?;
         let calling = self
             .client(Some(signer))
             .assume_role()
@@ -151,6 +175,7 @@ impl Sts {
     }
 
     pub(super) async fn web_identity(&self, ask: &super::minting::WebAsk<'_>) -> Result<Minted, RenewError> {
+        self.is_of_partition(ask.role_arn)?;
         let calling = self
             .client(None)
             .assume_role_with_web_identity()

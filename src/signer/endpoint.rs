@@ -205,6 +205,8 @@ fn is_address(authority: &str) -> bool {
 /// A group of regions with names and credentials of its own (AWS's endpoint rules, SEMANTICS.md 3.6).
 struct Partition {
     name: &'static str,
+    /// Where its services are that have one place.
+    home: &'static str,
     prefix: &'static str,
     suffix: &'static str,
     fips: bool,
@@ -224,31 +226,34 @@ pub fn partition_of(region: &Region) -> &'static str {
     Partition::of(region).name
 }
 
+/// The home region of a partition; `None` for one that is not known here.
+pub fn home_of(partition: &str) -> Option<&'static str> {
+    PARTITIONS.iter().find(|known| known.name == partition).map(|known| known.home)
+}
+
 /// The suffix of AWS's host names in a region's partition, such as `amazonaws.com`.
 pub fn dns_suffix(region: &Region) -> &'static str {
     Partition::of(region).suffix
 }
 
 const fn partition(
-    name: &'static str,
-    prefix: &'static str,
-    suffix: &'static str,
+    [name, home, prefix, suffix]: [&'static str; 4],
     fips: bool,
     dual_stack: bool,
     accelerate: bool,
 ) -> Partition {
-    Partition { name, prefix, suffix, fips, dual_stack, accelerate }
+    Partition { name, home, prefix, suffix, fips, dual_stack, accelerate }
 }
 
 const PARTITIONS: &[Partition] = &[
-    partition("aws-cn", "cn-", "amazonaws.com.cn", false, true, false),
-    partition("aws-us-gov", "us-gov-", "amazonaws.com", true, true, true),
-    partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", true, false, true),
-    partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", true, false, true),
-    partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", true, false, true),
-    partition("aws-iso", "us-iso-", "c2s.ic.gov", true, false, true),
-    partition("aws-eusc", "eusc-", "amazonaws.eu", true, true, true),
-    partition("aws", "", "amazonaws.com", true, true, true),
+    partition(["aws-cn", "cn-north-1", "cn-", "amazonaws.com.cn"], false, true, false),
+    partition(["aws-us-gov", "us-gov-west-1", "us-gov-", "amazonaws.com"], true, true, true),
+    partition(["aws-iso-b", "us-isob-east-1", "us-isob-", "sc2s.sgov.gov"], true, false, true),
+    partition(["aws-iso-f", "us-isof-south-1", "us-isof-", "csp.hci.ic.gov"], true, false, true),
+    partition(["aws-iso-e", "eu-isoe-west-1", "eu-isoe-", "cloud.adc-e.uk"], true, false, true),
+    partition(["aws-iso", "us-iso-east-1", "us-iso-", "c2s.ic.gov"], true, false, true),
+    partition(["aws-eusc", "eusc-de-east-1", "eusc-", "amazonaws.eu"], true, true, true),
+    partition(["aws", "us-east-1", "", "amazonaws.com"], true, true, true),
 ];
 
 #[cfg(test)]

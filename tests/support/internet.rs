@@ -1,9 +1,9 @@
-//! AWS under its own names: a proxy such as companies have, and behind it, for every host of amazonaws.com, a stand-in
+//! AWS under its own names: a proxy such as companies have, and behind it, for every host of AWS, a stand-in
 //! with a certificate of this proxy's own authority. A program that is set up by the usual variables takes it for AWS.
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,8 +17,12 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 pub struct Internet {
     address: SocketAddr,
     authority: String,
+    asked: Hosts,
     _tasks: JoinSet<()>,
 }
+
+/// The hosts that clients asked for, in order.
+type Hosts = Arc<Mutex<Vec<String>>>;
 
 /// Where the stand-ins listen.
 #[derive(Clone, Copy)]
@@ -38,18 +42,25 @@ impl Internet {
         let issuer = Arc::new(Issuer::new(params, key));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
+        let asked = Hosts::default();
+        let noted = Arc::clone(&asked);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let Ok((stream, _)) = listener.accept().await else { continue };
-                let issuer = Arc::clone(&issuer);
+                let (issuer, noted) = (Arc::clone(&issuer), Arc::clone(&noted));
                 // A client that goes away is its own affair.
-                connections.spawn(async move { drop(tunnel(stream, &issuer, behind).await) });
+                connections.spawn(async move { drop(tunnel(stream, &issuer, behind, &noted).await) });
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, authority, _tasks: tasks }
+        Self { address, authority, asked, _tasks: tasks }
+    }
+
+    /// The hosts that clients asked for, in order.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("no holder panics").clone()
     }
 
     /// What a host behind such a proxy has in its environment: for AWS's tools, and for curl.
@@ -62,8 +73,14 @@ impl Internet {
     }
 }
 
-async fn tunnel(mut client: TcpStream, issuer: &Issuer<'_, KeyPair>, behind: Behind) -> std::io::Result<()> {
+async fn tunnel(
+    mut client: TcpStream,
+    issuer: &Issuer<'_, KeyPair>,
+    behind: Behind,
+    noted: &Hosts,
+) -> std::io::Result<()> {
     let Some(host) = asked(&mut client).await? else { return Ok(()) };
+    noted.lock().expect("no holder panics").push(host.clone());
     let Some(address) = address_of(&host, behind) else {
         return client.write_all(b"HTTP/1.1 502 Not AWS\r\nContent-Length: 0\r\n\r\n").await;
     };
@@ -85,8 +102,8 @@ async fn asked(client: &mut TcpStream) -> std::io::Result<Option<String>> {
 }
 
 fn address_of(host: &str, behind: Behind) -> Option<SocketAddr> {
-    let name = host.strip_suffix(".amazonaws.com")?;
-    let is = |service: &str| name.split('.').any(|label| label == service);
+    let name = SUFFIXES.iter().find_map(|suffix| host.strip_suffix(suffix))?;
+    let is = |service: &str| name.split('.').any(|label| label == service || label == format!("{service}-fips"));
     [("sts", behind.sts), ("s3", behind.s3)].into_iter().find(|(service, _)| is(service)).map(|(_, address)| address)
 }
 
@@ -99,4 +116,6 @@ fn identity(host: &str, issuer: &Issuer<'_, KeyPair>) -> ServerConfig {
     config.with_single_cert(vec![certificate.der().clone()], key).expect("the key of this certificate")
 }
 
+/// What names of AWS end with: in the world and in China, with IPv4 alone and with both.
+const SUFFIXES: [&str; 4] = [".amazonaws.com", ".api.aws", ".amazonaws.com.cn", ".api.amazonwebservices.com.cn"];
 const LONGEST_HEAD: usize = 4096;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Identity, MAX_CHAINED_DURATION, MAX_IDENTITIES, Source};
+use super::{Identity, MAX_CHAINED_DURATION, MAX_IDENTITIES, Source, StsEndpoint};
 use crate::config::Error;
 use crate::session::IdentityName;
+use crate::signer::endpoint::{home_of, partition_of};
 
 /// Refuses what can never hold, so that it is learnt at start and not from STS hours later.
 ///
@@ -36,6 +37,43 @@ pub fn check(identities: &BTreeMap<IdentityName, Identity>) -> Result<(), Error>
                 say(rests)
             );
             return Err(Error::new(at("min_pause"), problem));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an STS that there cannot be, and one in another partition than the role: it would not know the role, nor who
+/// asks for it.
+///
+/// # Errors
+/// Names the key, and what would be right.
+pub fn check_sts(identities: &BTreeMap<IdentityName, Identity>, wider: &StsEndpoint) -> Result<(), Error> {
+    for (name, identity) in identities {
+        let at = |own: bool, key: &str| if own { format!("identity.{name}.sts.{key}") } else { format!("sts.{key}") };
+        let (own, merged) = (&identity.sts, identity.sts.or(wider));
+        if merged.endpoint_url.is_some() {
+            for (key, on, is_own) in
+                [("fips", merged.fips, own.fips.is_some()), ("dual_stack", merged.dual_stack, own.dual_stack.is_some())]
+            {
+                if on == Some(true) {
+                    let problem = format!(
+                        "chooses among AWS's endpoints, but the endpoint_url of identity {name} names another; remove one \
+                         of the two, or set {key} = false in [identity.{name}.sts]"
+                    );
+                    return Err(Error::new(at(is_own, key), problem));
+                }
+            }
+            continue;
+        }
+        let home = identity.source.partition().and_then(|partition| Some((partition, home_of(partition)?)));
+        let (Some(region), Some((partition, home))) = (&merged.region, home) else { continue };
+        let of_region = partition_of(region);
+        if of_region != partition {
+            let problem = format!(
+                "is {region}, in partition {of_region}, but the role of identity {name} is in {partition}; name a region \
+                 there, such as {home}, in [identity.{name}.sts]"
+            );
+            return Err(Error::new(at(own.region.is_some(), "region"), problem));
         }
     }
     Ok(())

@@ -106,6 +106,38 @@ fn a_life_is_vouched_for_where_a_source_may_not_tell_it() {
 }
 
 #[test]
+fn an_sts_in_another_partition_than_the_role_is_refused() {
+    let role = |partition: &str| {
+        let role = ROLE.replace("arn:aws:", &format!("arn:{partition}:"));
+        format!("[identity.web]\nsource = \"assume-role\"\nrole_arn = \"{role}\"\n")
+    };
+    let own = |region: &str| format!("sts = {{ region = \"{region}\" }}\n");
+    for (partition, region) in [("aws", "eu-central-1"), ("aws-cn", "cn-northwest-1"), ("aws-new", "new-east-1")] {
+        parse(&(role(partition) + &own(region))).unwrap();
+    }
+    let refused = parse(&(role("aws-us-gov") + &own("us-east-1"))).map(drop).unwrap_err();
+    assert_eq!(refused.key, "identity.web.sts.region");
+    assert!(refused.problem.contains("us-gov-west-1"), "{refused}");
+    let wide = "[sts]\nregion = \"cn-north-1\"\n";
+    assert_eq!(parse(&(role("aws") + wide)).map(drop).unwrap_err().key, "sts.region");
+    parse(&(role("aws") + &own("us-east-1") + wide)).unwrap();
+    parse(&(role("aws") + wide + "endpoint_url = \"https://sts.example\"\n")).unwrap();
+}
+
+#[test]
+fn an_sts_that_is_not_awss_has_neither_fips_nor_both_protocols() {
+    let one = |own: &str, wide: &str| {
+        parse(&format!("[sts]\n{wide}\n[identity.web]\nsource = \"default\"\nsts = {{ {own} }}\n"))
+    };
+    let url = "endpoint_url = \"https://sts.example\"";
+    let key = |own: &str, wide: &str| one(own, wide).map(drop).unwrap_err().key;
+    assert_eq!(key(&format!("{url}, fips = true"), ""), "identity.web.sts.fips");
+    assert_eq!(key("dual_stack = true", url), "identity.web.sts.dual_stack");
+    assert_eq!(key(url, "fips = true"), "sts.fips");
+    one(&format!("{url}, fips = false"), "fips = true").unwrap();
+}
+
+#[test]
 fn unknown_keys_and_sources_are_errors() {
     assert!(one("source = \"default\"\nroles = 1").unwrap_err().to_string().contains("unknown field `roles`"));
     assert!(one("source = \"magic\"").unwrap_err().to_string().contains("unknown variant `magic`"));
