@@ -2,6 +2,8 @@
 
 #[path = "sources/chain.rs"]
 mod chain;
+#[path = "sources/chaining.rs"]
+mod chaining;
 #[path = "sources/ends.rs"]
 mod ends;
 #[path = "sources/host.rs"]
