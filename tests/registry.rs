@@ -32,8 +32,8 @@ use registry::events::{
 };
 use registry::filters::a_filter_finds_what_a_plain_search_finds;
 use registry::generations::{
-    a_decision_about_an_unknown_session_leaves_no_trace, a_pause_lasts_until_it_is_taken_back,
-    each_session_counts_its_own_outstanding_urls_to_the_second,
+    a_decision_about_an_unknown_session_leaves_no_trace, a_drain_that_an_operator_wants_outlasts_what_the_source_gives,
+    a_pause_lasts_until_it_is_taken_back, each_session_counts_its_own_outstanding_urls_to_the_second,
     generations_are_listed_newest_first_with_those_that_are_over, what_is_seen_of_a_session_tells_when_it_changed,
     what_was_decided_of_a_session_is_there_after_a_restart,
 };
@@ -97,6 +97,7 @@ on_every_backend! {
     a_scan_finds_each_match_once_in_the_order_of_ends,
     a_scan_goes_on_after_what_is_written_meanwhile,
     what_was_decided_of_a_session_is_there_after_a_restart,
+    a_drain_that_an_operator_wants_outlasts_what_the_source_gives,
     a_decision_about_an_unknown_session_leaves_no_trace,
     generations_are_listed_newest_first_with_those_that_are_over,
     each_session_counts_its_own_outstanding_urls_to_the_second,

@@ -18,8 +18,10 @@ pub struct SessionRow {
     pub outstanding: u64,
     /// The last hard end of any URL it signed; `None` when it signed none.
     pub last_url_ends_at: Option<Timestamp>,
-    /// Since when an operator has kept it from signing.
+    /// Since when it has been kept from signing.
     pub drained_since: Option<Timestamp>,
+    /// Whether that is because its source gave another key. It signs again when its source gives it again.
+    pub replaced: bool,
     /// When an operator declared it done.
     pub retired_at: Option<Timestamp>,
     /// Whether that was forced, with URLs outstanding.
@@ -28,11 +30,14 @@ pub struct SessionRow {
     pub observed: Option<Observed>,
 }
 
-/// What an operator decides of a session.
+/// What is decided of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// It signs no more. Drained before, it keeps its date.
-    Drain,
+    /// It signs no more. Drained before, it keeps its date; what an operator decides outlasts what the source does.
+    Drain {
+        /// Because its source gave another key, rather than by an operator's decision.
+        replaced: bool,
+    },
     /// It may sign again.
     CancelDrain,
     /// It is done, for good. Retired before, it keeps its date.
@@ -82,7 +87,7 @@ impl Registry {
         store.generations(uid, identity.clone(), before, self.0.clock.now()).await
     }
 
-    /// Writes down what an operator decided of a session, and the row that says so, durably and together.
+    /// Writes down what was decided of a session, and the row that says so, durably and together.
     ///
     /// # Errors
     /// As [`note`](Self::note), or when there is no such session.

@@ -12,6 +12,9 @@ use serde_json::json;
 use super::made::{ASKER, NOW, append, facts, name, request, url};
 use super::place::Place;
 
+const DRAIN: Mark = Mark::Drain { replaced: false };
+const REPLACE: Mark = Mark::Drain { replaced: true };
+
 fn event(kind: EventKind) -> NewEvent {
     NewEvent::new(kind, json!({}))
 }
@@ -23,13 +26,13 @@ async fn row(registry: &Registry, generation: u64) -> SessionRow {
 pub(crate) async fn what_was_decided_of_a_session_is_there_after_a_restart(place: Place) {
     let (registry, session) = place.with_session().await;
     let later = Timestamp::from_unix(NOW + 60);
-    registry.mark(session.id, Mark::Drain, event(EventKind::GenerationDraining)).await.unwrap();
+    registry.mark(session.id, DRAIN, event(EventKind::GenerationDraining)).await.unwrap();
     tokio::time::advance(Duration::from_secs(60)).await;
-    registry.mark(session.id, Mark::Drain, event(EventKind::GenerationDraining)).await.unwrap();
+    registry.mark(session.id, DRAIN, event(EventKind::GenerationDraining)).await.unwrap();
     assert_eq!(row(&registry, 1).await.drained_since, Some(Timestamp::from_unix(NOW)), "it keeps its first date");
     registry.mark(session.id, Mark::CancelDrain, event(EventKind::DrainCancelled)).await.unwrap();
     assert_eq!(row(&registry, 1).await.drained_since, None);
-    registry.mark(session.id, Mark::Drain, event(EventKind::GenerationDraining)).await.unwrap();
+    registry.mark(session.id, DRAIN, event(EventKind::GenerationDraining)).await.unwrap();
     registry.mark(session.id, Mark::Retire { forced: true }, event(EventKind::GenerationRetired)).await.unwrap();
     tokio::time::advance(Duration::from_secs(60)).await;
     registry.mark(session.id, Mark::Retire { forced: false }, event(EventKind::GenerationRetired)).await.unwrap();
@@ -44,11 +47,27 @@ pub(crate) async fn what_was_decided_of_a_session_is_there_after_a_restart(place
     assert_eq!(kinds, [&told[..], &[GenerationRetired; 2]].concat());
 }
 
+pub(crate) async fn a_drain_that_an_operator_wants_outlasts_what_the_source_gives(place: Place) {
+    let (registry, session) = place.with_session().await;
+    for (marks, replaced) in
+        [(&[REPLACE][..], true), (&[DRAIN], false), (&[REPLACE, DRAIN], false), (&[DRAIN, REPLACE], false)]
+    {
+        for mark in marks {
+            registry.mark(session.id, *mark, event(EventKind::GenerationDraining)).await.unwrap();
+        }
+        let row = row(&registry, 1).await;
+        assert_eq!((row.drained_since.is_some(), row.replaced), (true, replaced), "{marks:?}");
+        registry.mark(session.id, Mark::CancelDrain, event(EventKind::DrainCancelled)).await.unwrap();
+        let row = self::row(&registry, 1).await;
+        assert_eq!((row.drained_since, row.replaced), (None, false));
+    }
+}
+
 pub(crate) async fn a_decision_about_an_unknown_session_leaves_no_trace(place: Place) {
     let (registry, session) = place.with_session().await;
     let mut heard = registry.subscribe_events();
     let unknown = RecordId { number: 99, ..session.id };
-    for mark in [Mark::Drain, Mark::CancelDrain, Mark::Retire { forced: false }] {
+    for mark in [DRAIN, Mark::CancelDrain, Mark::Retire { forced: false }] {
         let outcome = registry.mark(unknown, mark, event(EventKind::GenerationDraining)).await;
         assert!(matches!(outcome, Err(Error::Unknown(id)) if id == unknown));
     }

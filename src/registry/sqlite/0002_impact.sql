@@ -28,6 +28,7 @@ CREATE INDEX urls_by_end ON urls (usable_until, number, session, bucket, caller,
 
 -- What an operator decided of a session.
 ALTER TABLE sessions ADD COLUMN drained_since INTEGER; -- it signs no more
+ALTER TABLE sessions ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0; -- 1: drained because its source gave another key
 ALTER TABLE sessions ADD COLUMN retired_at INTEGER;    -- it is done, for good
 ALTER TABLE sessions ADD COLUMN retired_by_force INTEGER NOT NULL DEFAULT 0; -- 1: with URLs outstanding
 -- The tenant whose URLs alone it signs, where the identity keeps a session for each.

@@ -92,9 +92,16 @@ fn lift(
 }
 
 fn mark(state: &mut State<'_>, session: RecordId, mark: Mark, now: Timestamp) -> Result<(), Error> {
-    let (sql, forced) = match mark {
-        Mark::Drain => ("UPDATE sessions SET drained_since = coalesce(drained_since, ?2) WHERE number = ?1", None),
-        Mark::CancelDrain => ("UPDATE sessions SET drained_since = NULL WHERE number = ?1 AND ?2 IS NOT NULL", None),
+    // ?2 is the present, ?3 what the mark says beside itself.
+    let (sql, more) = match mark {
+        Mark::Drain { replaced } => (
+            "UPDATE sessions SET replaced = ?3 AND (drained_since IS NULL OR replaced), \
+             drained_since = coalesce(drained_since, ?2) WHERE number = ?1",
+            Some(replaced),
+        ),
+        Mark::CancelDrain => {
+            ("UPDATE sessions SET drained_since = NULL, replaced = 0 WHERE number = ?1 AND ?2 IS NOT NULL", None)
+        }
         Mark::Retire { forced } => (
             "UPDATE sessions SET retired_by_force = CASE WHEN retired_at IS NULL THEN ?3 ELSE retired_by_force END, \
              retired_at = coalesce(retired_at, ?2) WHERE number = ?1",
@@ -102,8 +109,8 @@ fn mark(state: &mut State<'_>, session: RecordId, mark: Mark, now: Timestamp) ->
         ),
     };
     let number = session.number.cast_signed();
-    let rows = match forced {
-        Some(forced) => state.connection.execute(sql, params![number, now.unix(), forced])?,
+    let rows = match more {
+        Some(more) => state.connection.execute(sql, params![number, now.unix(), more])?,
         None => state.connection.execute(sql, params![number, now.unix()])?,
     };
     if rows == 0 { Err(Error::Unknown(session)) } else { Ok(()) }

@@ -63,7 +63,7 @@ fn rows(
     let sql = format!(
         "WITH under_way AS MATERIALIZED (SELECT session, count(*) AS urls FROM urls INDEXED BY urls_by_end \
            WHERE usable_until > ?1 AND usable_until <= ?2 GROUP BY session) \
-         SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, s.drained_since, s.retired_at, s.retired_by_force, \
+         SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, s.drained_since, s.retired_at, s.retired_by_force, s.replaced, \
            o.state, o.cause, o.at, o.since, o.otherwise_at, \
            CASE WHEN s.last_url_ends_at > ?1 THEN \
              coalesce((SELECT urls FROM under_way w WHERE w.session = s.number), 0) + \
@@ -84,24 +84,25 @@ fn rows(
 fn session(row: &Row<'_>, instance: InstanceId) -> Result<SessionRow, Error> {
     let column = |after: usize| SESSION_COLUMNS + after;
     let at = |after: usize| row.get::<_, Option<i64>>(column(after)).map(|at| at.map(Timestamp::from_unix));
-    let observed = match row.get::<_, Option<String>>(column(5))? {
+    let observed = match row.get::<_, Option<String>>(column(6))? {
         Some(state) => Some(Observed {
             state,
-            cause: row.get(column(6))?,
-            at: Timestamp::from_unix(row.get(column(7))?),
-            since: Timestamp::from_unix(row.get(column(8))?),
-            otherwise_at: at(9)?,
+            cause: row.get(column(7))?,
+            at: Timestamp::from_unix(row.get(column(8))?),
+            since: Timestamp::from_unix(row.get(column(9))?),
+            otherwise_at: at(10)?,
         }),
         None => None,
     };
     Ok(SessionRow {
         session: Arc::new(rows::session(row, instance)?),
         enrolled_at: Timestamp::from_unix(row.get(column(0))?),
-        outstanding: row.get::<_, i64>(column(10))?.cast_unsigned(),
+        outstanding: row.get::<_, i64>(column(11))?.cast_unsigned(),
         last_url_ends_at: at(1)?,
         drained_since: at(2)?,
         retired_at: at(3)?,
         retired_by_force: row.get(column(4))?,
+        replaced: row.get(column(5))?,
         observed,
     })
 }
