@@ -30,8 +30,9 @@ use rules::{Answer, When};
 pub struct Lineage<'a> {
     /// The session that signed.
     pub session: &'a Session,
-    /// The session that minted it, where the registry knows it (`session.facts.parent`). Only this names the user to
-    /// whom a federated session belongs; without it, what happens to a user "may" end federated sessions.
+    /// The session that minted it, where the registry knows it: by `facts.parent`, or any of the key
+    /// `facts.parent_access_key_id`. Only this names the user to whom a federated session belongs; without it, what
+    /// happens to a user "may" end federated sessions.
     pub parent: Option<&'a Session>,
 }
 

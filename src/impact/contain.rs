@@ -4,6 +4,7 @@
 
 mod candidates;
 mod cli;
+mod owners;
 mod policies;
 
 use super::ending::{Ending, Verdict};

@@ -106,3 +106,5 @@ impl fmt::Debug for Conditions {
         out.debug_set().entries(self.iter()).finish()
     }
 }
+
+const _: () = assert!(Condition::ALL.len() <= 64, "a set of conditions is a word of 64 bits");

@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 /// The accumulator.
 #[derive(Debug)]
 pub struct Report {
+    now: Timestamp,
     event_at: Timestamp,
     totals: Totals,
     /// By the ending without its interval. Its parts are closed sets, so these are few.
@@ -134,6 +135,7 @@ impl Report {
     /// Nothing yet. `now` is where the curve begins; what has ended by then is not to be added.
     pub fn new(event: &Event, now: Timestamp) -> Self {
         Self {
+            now,
             event_at: event.at,
             totals: Totals::default(),
             effects: HashMap::new(),
@@ -150,8 +152,14 @@ impl Report {
         Self { by_on_behalf_of: true, ..self }
     }
 
-    /// Adds what was counted, with the ending of the group. Neither now nor, for what ends, the first instant of the
-    /// ending may lie within the slot: of such a slot each URL must be added by itself, for some have ended by then.
+    /// Whether the URLs of a slot must be added one by one, because some of them end, by themselves, before now or
+    /// before the event ends the others.
+    pub fn splits(&self, slot: (Timestamp, Timestamp), ending: &Ending) -> bool {
+        let inside = |instant: Timestamp| slot.0 < instant && instant < slot.1;
+        inside(self.now) || (ending.verdict != Verdict::Lives && inside(ending.not_before))
+    }
+
+    /// Adds what was counted, with the ending of the group. Not for a slot that [`Self::splits`].
     pub fn add_tally(&mut self, tally: &Tally<'_>, ending: &Ending) {
         let ended = ending.verdict != Verdict::Lives && tally.last_end <= ending.not_before;
         let ending = if ended { super::lives(self.event_at, Reason::AlreadyEnded, Grade::Documented) } else { *ending };

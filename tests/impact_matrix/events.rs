@@ -68,6 +68,7 @@ fn a_malformed_event_is_refused_by_its_field() {
         (What::SessionsRevoked { principal: principal("bob"), issued_before: at(0) }, "sessions_revoked.principal.arn"),
         (What::IdentityProviderRemoved { arn: ROLE_ARN.into() }, "identity_provider_removed.arn"),
         (What::BucketDeleted { bucket: "B!".into() }, "bucket_deleted.bucket"),
+        (What::AccessPointDeleted { access_point: BUCKET.into() }, "access_point_deleted.access_point"),
         (What::AccountClosed { account: "12".into() }, "account_closed.account"),
         (
             What::ObjectDeleted(presignd::impact::event::Object { key: String::new(), ..object("", None) }),

@@ -9,5 +9,6 @@ mod matrix;
 mod notes;
 mod objects;
 mod outages;
+mod page;
 mod report;
 mod statements;

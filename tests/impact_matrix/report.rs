@@ -174,11 +174,11 @@ proptest! {
             let end = url.usable_until();
             let slot = (end.unix() - 1).div_euclid(SLOT);
             let slot = (at(slot * SLOT), at((slot + 1) * SLOT));
-            // As the caller does: by count, unless the event lies in the slot.
-            if counted && !(slot.0 < event.at && event.at < slot.1) {
-                let group = presignd::impact::ending(&event, signed.by(), Subject::Group { bucket, operation });
+            let group = presignd::impact::ending(&event, signed.by(), Subject::Group { bucket, operation });
+            let group = group.expect("users need no URL");
+            if counted && !report.splits(slot, &group) {
                 let tally = Tally { session: &signed.session, bucket, operation, uid: 7, urls: 1, slot, last_end: end };
-                report.add_tally(&tally, &group.expect("users need no URL"));
+                report.add_tally(&tally, &group);
             } else {
                 report.add_url(&signed.session, &url, &ending);
             }

@@ -38,7 +38,12 @@ impl Event {
                 statement("denied.statement", denied)
             }
             What::BucketDeleted { bucket: name } => bucket("bucket_deleted.bucket", name),
-            What::AccessPointDeleted { access_point } => bucket("access_point_deleted.access_point", access_point),
+            What::AccessPointDeleted { access_point } => {
+                let field = "access_point_deleted.access_point";
+                let pointed = access_point.starts_with("arn:") || access_point.ends_with("-s3alias");
+                let problem = "must be the ARN of an access point, or its alias, as URLs were asked for";
+                if pointed { bucket(field, access_point) } else { Err(Refused::new(field, problem)) }
+            }
             What::RequesterPays { bucket: name } => bucket("requester_pays.bucket", name),
             What::PublicAccessBlocked { bucket: name, .. } => bucket("public_access_blocked.bucket", name),
             What::ObjectDeleted(it) => object("object_deleted", it),
