@@ -6,6 +6,7 @@
 mod base;
 mod chain;
 mod container;
+mod due;
 mod environment;
 mod error;
 mod instance;
@@ -154,6 +155,11 @@ impl Identity {
     /// Whether AWS can be asked whose its credentials are; not so for the keys of an S3-compatible store.
     pub fn can_be_named(&self) -> bool {
         self.keeper.can_be_named()
+    }
+
+    /// What the last attempt met; `None` while renewals work.
+    pub fn last_failure(&self) -> Option<Arc<RenewError>> {
+        self.keeper.last_failure()
     }
 
     /// How it is.

@@ -12,13 +12,14 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::due::{self, Due, Now};
 use super::error::{ENDED, REGISTRY, RELOADED, RenewError, STOPPED, TIMEOUT};
 use super::mint::{Mint, Minted};
 use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
 use crate::registry::Registry;
-use crate::session::lifetime::{self, Fresh};
+use crate::session::lifetime::Fresh;
 use crate::session::{Facts, IdentityName, RecordId, Session};
 use crate::signer::Signer;
 use crate::telemetry::Metrics;
@@ -54,11 +55,12 @@ struct Kept {
     shelf: Shelf,
     /// Another configuration is in force, and another keeper has the name.
     retired: bool,
-    next_at: Option<Timestamp>,
+    due: Due,
     failures: u32,
-    last_failure: String,
-    last_failure_reason: &'static str,
+    last_failure: Option<Arc<RenewError>>,
     headroom: Option<Duration>,
+    /// It has been said that the configured headroom does not fit.
+    warned: bool,
 }
 
 #[derive(Clone, Default)]
@@ -112,6 +114,7 @@ impl Keeper {
 
     pub(super) fn status(&self) -> Status {
         let (now, kept) = (self.clock.now(), self.kept());
+        let failure = kept.last_failure.as_deref();
         let state = match (kept.shelf.current(now).is_some(), kept.failures > 0) {
             (true, false) => State::Ready,
             (true, true) => State::RenewalFailing,
@@ -121,12 +124,16 @@ impl Keeper {
         Status {
             state,
             sessions: kept.shelf.sessions(now),
-            next_renewal_at: kept.next_at,
+            next_renewal_at: kept.due.shown(self.now()),
             failures: kept.failures,
-            last_failure: kept.last_failure.clone(),
-            last_failure_reason: kept.last_failure_reason,
+            last_failure: failure.map(RenewError::to_string).unwrap_or_default(),
+            last_failure_reason: failure.map_or("", RenewError::reason),
             headroom: kept.headroom.or(self.pace.headroom).unwrap_or_default(),
         }
+    }
+
+    pub(super) fn last_failure(&self) -> Option<Arc<RenewError>> {
+        self.kept().last_failure.clone()
     }
 
     pub(super) async fn outcome(&self) -> Result<Arc<Live>, Arc<RenewError>> {
@@ -177,17 +184,17 @@ impl Keeper {
         loop {
             // Wakes for the end of the session too: the gauges must not call a dead one ready.
             let ends_at = self.current().and_then(|live| live.session.facts.expires_at);
-            let wake_at = [due, look_at, ends_at].into_iter().flatten().min();
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = self.clock.sleep_until(wake_at) => {}
+                () = self.clock.sleep_until([due.wall, ends_at].into_iter().flatten().min()) => {}
+                () = sleep_until([due.steady, look_at].into_iter().flatten().min()) => {}
                 () = self.nudge.notified() => {}
             }
             self.measure();
             let done = self.ended.borrow().number;
-            let is_over = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.clock.now());
-            if !is_over(due) && self.wanted.load(Ordering::Relaxed) <= done {
-                if !is_over(look_at) {
+            let now = self.now();
+            if !due.is_over(now) && self.wanted.load(Ordering::Relaxed) <= done {
+                if look_at.is_none_or(|at| at > now.steady) {
                     continue;
                 }
                 let Some(news) = self.stop.run_until_cancelled(self.source.has_news()).await else { return };
@@ -196,24 +203,22 @@ impl Keeper {
                     continue;
                 }
             }
-            if let Some(not_before) = not_before {
-                tokio::select! {
-                    () = self.stop.cancelled() => return,
-                    () = tokio::time::sleep_until(not_before) => {}
-                }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = sleep_until(Some(not_before.unwrap_or(now.steady))) => {}
             }
             let Some(outcome) = self.stop.run_until_cancelled(self.ask()).await else { return };
             let outcome = match outcome {
                 Ok(minted) => self.admit(minted).await,
                 Err(error) => Err(error),
             };
+            let outcome = outcome.map_err(Arc::new);
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
             // After a failure the next attempt is due anyway.
             look_at = if outcome.is_ok() { self.look_at() } else { None };
             self.measure();
-            let outcome = Some(outcome.map_err(Arc::new));
-            self.ended.send_replace(Ended { number: done + 1, outcome });
+            self.ended.send_replace(Ended { number: done + 1, outcome: Some(outcome) });
         }
     }
 
@@ -227,6 +232,9 @@ impl Keeper {
     /// A source that gives what it gave before gives the same session.
     async fn admit(&self, mut minted: Minted) -> Result<Arc<Live>, RenewError> {
         let known = self.kept().shelf.of_key(&minted.facts.access_key_id);
+        if let Some(live) = known.as_ref().filter(|live| same_secret(live, &minted)) {
+            ends_no_later(&mut minted.facts, &live.session.facts);
+        }
         let is_named = |facts: &&Facts| !facts.principal_arn.is_empty() || !self.source.can_be_named();
         let named = known.as_ref().map(|live| &live.session.facts).filter(is_named);
         let vouched = |facts: &Facts| !facts.expiry_is_exact && !minted.facts.expiry_is_exact;
@@ -251,62 +259,61 @@ impl Keeper {
     }
 
     /// When the first attempt is due: at once, unless there is a session that was taken over.
-    fn first(&self) -> Option<Timestamp> {
-        let now = self.clock.now();
+    fn first(&self) -> Due {
+        let now = self.now();
         let mut kept = self.kept();
-        kept.next_at = match kept.shelf.current(now) {
+        kept.due = match kept.shelf.current(now.wall) {
             Some(live) => self.next(&mut kept, &live.session, now),
-            None => Some(now),
+            None => Due::after(Duration::ZERO, now),
         };
-        kept.next_at
+        kept.due
     }
 
     /// When the next attempt is due after one that gave `session`.
-    fn next(&self, kept: &mut Kept, session: &Session, now: Timestamp) -> Option<Timestamp> {
-        let headroom = headroom(session, self.pace.headroom);
-        kept.headroom = headroom;
-        let ahead = headroom.and_then(|headroom| {
-            let early = headroom + headroom.mul_f64(fastrand::f64() * JITTER);
-            lifetime::renew_at(session, early)
-        });
+    fn next(&self, kept: &mut Kept, session: &Session, now: Now) -> Due {
+        let headroom = due::headroom(session, self.pace.headroom);
+        kept.headroom = headroom.map(|(headroom, _)| headroom);
+        let half = headroom.filter(|(_, is_half)| *is_half).map(|(half, _)| half);
+        if let Some(used) = half.filter(|_| !std::mem::replace(&mut kept.warned, true)) {
+            let configured = self.pace.headroom.unwrap_or_default();
+            warn!(identity = %self.name, ?configured, ?used, "no session is as long as the headroom; half of its life is used");
+        }
         let unnamed = session.facts.principal_arn.is_empty() && self.source.can_be_named();
-        let unnamed = unnamed.then_some(now + NAME_AGAIN);
-        // A source that repeats itself is asked now and then, not in a loop.
-        let ahead = ahead.map(|at| if at > now { at } else { now + repeat(session, now) });
-        let next = [ahead, unnamed].into_iter().flatten().min();
-        next.map(|at| at.max(now + self.pace.min_pause))
+        Due::renewal(session, kept.headroom, fastrand::f64(), unnamed, now)
     }
 
     /// Notes how an attempt went, and says when the next is due.
-    fn settle(&self, outcome: &Result<Arc<Live>, RenewError>) -> Option<Timestamp> {
+    fn settle(&self, outcome: &Result<Arc<Live>, Arc<RenewError>>) -> Due {
         let label = if outcome.is_ok() { "ok" } else { "failed" };
         self.metrics.renewals.with_label_values(&[self.name.as_str(), label]).inc();
-        let now = self.clock.now();
+        let now = self.now();
         let mut kept = self.kept();
-        kept.next_at = match outcome {
+        kept.due = match outcome {
             Ok(live) => {
                 kept.failures = 0;
-                kept.last_failure.clear();
-                kept.last_failure_reason = "";
+                kept.last_failure = None;
                 self.next(&mut kept, &live.session, now)
             }
             Err(error) => {
                 kept.failures = kept.failures.saturating_add(1);
-                kept.last_failure = error.to_string();
-                kept.last_failure_reason = error.reason();
-                let wait = backoff(kept.failures);
+                kept.last_failure = Some(Arc::clone(error));
+                let wait = due::backoff(kept.failures, fastrand::f64());
                 let (failures, reason) = (kept.failures, error.reason());
                 warn!(identity = %self.name, failures, reason, %error, ?wait, "could not get a session");
-                Some(now + wait)
+                Due::after(wait, now)
             }
         };
-        debug!(identity = %self.name, next_at = ?kept.next_at, "next attempt");
-        kept.next_at
+        debug!(identity = %self.name, next_at = ?kept.due.shown(now), "next attempt");
+        kept.due
     }
 
     /// When to look whether somebody has replaced what the source reads.
-    fn look_at(&self) -> Option<Timestamp> {
-        self.source.poll().map(|poll| self.clock.now() + poll.max(self.pace.min_pause))
+    fn look_at(&self) -> Option<Instant> {
+        self.source.poll().map(|poll| self.clock.monotonic() + poll.max(self.pace.min_pause))
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: self.clock.now(), steady: self.clock.monotonic() }
     }
 
     fn measure(&self) {
@@ -339,31 +346,23 @@ fn same_secret(live: &Live, minted: &Minted) -> bool {
     ours.secret_access_key == theirs.secret_access_key && ours.session_token == theirs.session_token
 }
 
-/// What was configured, where the session is longer than that, else half of its life. `None` for a life without end.
-fn headroom(session: &Session, configured: Option<Duration>) -> Option<Duration> {
-    let life = session.facts.issued.not_after.until(session.facts.expires_at?)?;
-    Some(configured.filter(|headroom| *headroom < life).unwrap_or(life / 2))
+/// AWS never changes when a session ends: the token says it. So the same secret ends when it was first said to end, unless
+/// it is said to end earlier; a source that tells a later end each time stretches it.
+fn ends_no_later(told: &mut Facts, known: &Facts) {
+    let Some(ends_at) = known.expires_at.filter(|_| known.expiry_is_exact) else { return };
+    if !told.expiry_is_exact || told.expires_at.is_none_or(|told| told > ends_at) {
+        (told.expires_at, told.expiry_is_exact) = (Some(ends_at), true);
+    }
 }
 
-/// How long a source that repeats itself is left alone: a tenth of what is left, within bounds.
-fn repeat(session: &Session, now: Timestamp) -> Duration {
-    (session.left(now).unwrap_or_default() / 10).clamp(REPEAT_LEAST, REPEAT_MOST)
-}
-
-/// Full jitter: anything up to a bound that doubles with each failure, at least a second.
-fn backoff(failures: u32) -> Duration {
-    let bound = BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(BACKOFF_MOST);
-    Duration::from_secs(1).max(bound.mul_f64(fastrand::f64()))
+/// Waits for that instant. `None` never comes.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The longest that one attempt may take. Each source bounds its own calls far below; this is for what it waits for, the
 /// base's pause and the budget, which may delay a caller and must not fail it.
 const ATTEMPT: Duration = Duration::from_secs(600);
-/// Part of the headroom by which a renewal may come earlier, so that many daemons do not come together.
-const JITTER: f64 = 0.1;
-const BACKOFF_FIRST: Duration = Duration::from_secs(2);
-const BACKOFF_MOST: Duration = Duration::from_secs(300);
-const REPEAT_LEAST: Duration = Duration::from_secs(15);
-const REPEAT_MOST: Duration = Duration::from_secs(300);
-/// When to ask again who a key belongs to.
-const NAME_AGAIN: Duration = Duration::from_secs(600);

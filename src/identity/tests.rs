@@ -1,5 +1,8 @@
 //! The keeper under paused time with a scripted source, and the words of errors.
 
+mod clock;
+mod ends;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -22,6 +25,8 @@ enum Turn {
     Fresh(u64),
     /// The session of the turn before, as metadata repeats it.
     Same,
+    /// Its access key, with an end that is so many seconds later, and with this secret.
+    Again(i64, &'static str),
     /// A failure.
     Fails,
 }
@@ -29,7 +34,7 @@ enum Turn {
 struct Script {
     clock: Clock,
     turns: Mutex<VecDeque<Turn>>,
-    last: Mutex<Option<(usize, Timestamp)>>,
+    last: Mutex<Option<(usize, Timestamp, &'static str)>>,
     asked: Arc<AtomicUsize>,
     /// Looked for every ten seconds.
     news: Arc<AtomicBool>,
@@ -43,17 +48,22 @@ impl Script {
             let mut turns = self.turns.lock().unwrap();
             if turns.len() > 1 { turns.pop_front().unwrap() } else { turns[0] }
         };
-        let (number, ends_at) = match turn {
+        let last = *self.last.lock().unwrap();
+        let (number, ends_at, secret) = match turn {
             Turn::Fails => return Err(RenewError::new(error::NETWORK, "no way to STS")),
-            Turn::Fresh(life) => (number, self.clock.now() + Duration::from_secs(life)),
-            Turn::Same => self.last.lock().unwrap().unwrap(),
+            Turn::Fresh(life) => (number, self.clock.now() + Duration::from_secs(life), "secret"),
+            Turn::Same => last.unwrap(),
+            Turn::Again(later, secret) => {
+                let (number, ends_at, _) = last.unwrap();
+                (number, Timestamp::from_unix(ends_at.unix() + later), secret)
+            }
         };
-        *self.last.lock().unwrap() = Some((number, ends_at));
+        *self.last.lock().unwrap() = Some((number, ends_at, secret));
         let id = format!("ASIA{number:012}");
         let mut facts = bare(&id, CredentialKind::AssumeRole, self.clock.now());
         facts.principal_arn = "arn:aws:sts::123456789012:assumed-role/web/s".to_owned();
         facts.expires_at = Some(ends_at);
-        Ok(Minted { credentials: credentials(&id, "secret", Some("token")), facts })
+        Ok(Minted { credentials: credentials(&id, secret, Some("token")), facts })
     }
 }
 
@@ -77,6 +87,8 @@ impl Mint for Script {
 
 struct Kit {
     identity: Arc<Identity>,
+    clock: Clock,
+    registry: Registry,
     asked: Arc<AtomicUsize>,
     news: Arc<AtomicBool>,
     stop: CancellationToken,
@@ -100,11 +112,12 @@ impl Kit {
         let name = IdentityName::parse("web").unwrap();
         let pace = Pace { headroom: headroom.map(Duration::from_secs), min_pause: Duration::from_secs(5) };
         let source = Box::new(source);
-        let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&metrics), stop.clone());
+        let (kept, at, until) = (registry.clone(), clock.clone(), stop.clone());
+        let keeper = Keeper::new(name.clone(), source, pace, kept, at, Arc::clone(&metrics), until);
         let identity = Arc::new(Identity::new(name, tables::Identity::of_default_chain(), keeper, metrics));
         let running = Arc::clone(&identity);
         tokio::spawn(async move { running.keeper.run().await });
-        Self { identity, asked, news, stop, _dir: dir }
+        Self { identity, clock, registry, asked, news, stop, _dir: dir }
     }
 
     fn generation(&self) -> Option<u64> {
