@@ -180,6 +180,31 @@ async fn sts_away_at_boot_delays_readiness_and_never_start_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_in_vain_hears_what_the_last_attempt_met() {
+    let ask = async |mood: Turn| {
+        let world = World::new().await;
+        world.sts.stay(mood.clone());
+        let daemon = world.spawn(&world.web("duration = \"1h\"\nmin_pause = \"25s\""));
+        eventually("it asks", async || (world.sts.count("AssumeRole") > 0).then_some(())).await;
+        eventually("it listens", async || daemon.sign_socket().exists().then_some(())).await;
+        if mood != Turn::Hang {
+            eventually("it fails", async || (daemon.web().await.failures > 0).then_some(())).await;
+        }
+        // The next attempt is not due before the pause is over, and this call cannot wait for it.
+        let mut request = tonic::Request::new(get("cat.jpg"));
+        request.set_timeout(Duration::from_secs(1));
+        daemon.signer().await.presign(request).await.expect_err("there is no session")
+    };
+    let told = ask(Turn::Fail(403, "AccessDenied")).await;
+    let details = tonic_types::StatusExt::get_details_error_info(&told).expect("every error has its reason");
+    assert_eq!((told.code(), details.reason.as_str()), (tonic::Code::Unavailable, "NO_SESSION"), "{told}");
+    assert_eq!(details.metadata.get("cause").map(String::as_str), Some("ACCESS_DENIED"));
+    assert!(told.message().contains("AccessDenied") && told.message().contains("trust policy"), "{told}");
+    let nothing = ask(Turn::Hang).await;
+    assert_eq!(nothing.code(), tonic::Code::DeadlineExceeded, "nothing is known yet: {nothing}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_wrong_is_corrected_by_the_dates_of_sts() {
     let world = World::new().await;
     world.sts.ahead(3600);

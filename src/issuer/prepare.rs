@@ -202,7 +202,13 @@ impl Issuer {
                 }
                 Ok(renewed) => renewed.err(),
                 Err(_) if will_do => None,
-                Err(_) => return Err(Error::Deadline("a new session")),
+                // Why there is none yet is worth more than that the time ran out.
+                Err(_) => {
+                    return Err(match identity.last_failure() {
+                        Some(cause) => Error::NoSession { identity: identity.name().clone(), cause: Some(cause) },
+                        None => Error::Deadline("a new session"),
+                    });
+                }
             };
             // Tried: what is there now has to do.
             fresh = None;
