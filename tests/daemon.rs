@@ -108,21 +108,28 @@ async fn what_no_session_covers_is_cut_truthfully_or_refused() {
     let refused = PresignRequest { at_least: Some(length(600)), ..wish };
     let status = presign(&mut signer, refused).await.expect_err("no session lasts ten minutes");
     assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{status}");
+    assert_eq!(world.sts.count("AssumeRole"), 1, "another session would be as short");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_will_do_signs_when_the_renewal_that_a_call_asks_for_hangs() {
     let world = World::new().await;
-    world.sts.sessions_last(Some(Duration::from_secs(300)));
-    let daemon = world.daemon(&world.web("duration = \"15m\"\nmin_pause = \"1s\"")).await;
+    let other = world.web("duration = \"15m\"").replace("identity.web", "identity.other");
+    let daemon = world.daemon(&format!("{}{other}", world.web("duration = \"15m\"\nheadroom = \"1m\""))).await;
     let mut signer = daemon.signer().await;
+    // Ten minutes pass: the daemon learns it when it asks for a session of another identity.
+    world.sts.ahead(600);
+    let asked = RenewIdentityRequest { name: "other".into() };
+    daemon.admin().await.renew_identity(asked).await.expect("STS answers");
     world.sts.stay(Turn::Hang);
+    let before = world.sts.count("AssumeRole");
     // Only a fresh session could cover ten minutes, so the call asks for one; the one at hand covers a minute.
     let wish = PresignRequest { expires_in: Some(length(600)), at_least: Some(length(60)), ..get("cat.jpg") };
-    let mut request = tonic::Request::new(wish);
+    let mut request = tonic::Request::new(PresignRequest { identity: "web".into(), ..wish });
     request.set_timeout(Duration::from_secs(4));
     let url = signer.presign(request).await.expect("the session at hand is long enough").into_inner();
     assert_eq!(url.limited_by(), LimitedBy::Session);
+    assert_eq!(world.sts.count("AssumeRole"), before + 1, "it was asked for");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -194,6 +194,7 @@ async fn a_changed_key_file_is_a_new_generation_and_the_old_stays_known() {
     let house = House::with("").await;
     let old = house.session(OWNER).await;
     assert!(old.facts.principal_arn.ends_with(":user/one") && old.facts.expires_at.is_none());
+    let former = std::fs::read(house.dir.path().join("key")).unwrap();
     let id = write_key(&house.keys, house.dir.path(), "two");
     let key = house.identity(OWNER);
     let new = support::eventually("the new key signs", async || {
@@ -202,6 +203,9 @@ async fn a_changed_key_file_is_a_new_generation_and_the_old_stays_known() {
     .await;
     assert_eq!(new.session.generation, old.generation + 1);
     assert!(key.live(old.id).is_some(), "the secret of the old is kept for repeated requests");
+
+    std::fs::write(house.dir.path().join("key"), former).unwrap();
+    support::eventually("the old key is back", async || key.current().filter(|live| live.session.id == old.id)).await;
 }
 
 #[tokio::test]

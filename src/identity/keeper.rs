@@ -19,7 +19,7 @@ use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
 use crate::registry::Registry;
-use crate::session::lifetime::Fresh;
+use crate::session::lifetime::{self, Fresh};
 use crate::session::{Facts, IdentityName, RecordId, Session};
 use crate::signer::Signer;
 use crate::telemetry::Metrics;
@@ -56,6 +56,8 @@ struct Kept {
     /// Another configuration is in force, and another keeper has the name.
     retired: bool,
     due: Due,
+    /// What was left of the session that the last attempt gave.
+    given: Option<Duration>,
     failures: u32,
     last_failure: Option<Arc<RenewError>>,
     headroom: Option<Duration>,
@@ -86,8 +88,12 @@ impl Keeper {
 
     /// Begins with the sessions of another keeper of the same source.
     pub(super) fn take_over(&self, former: &Self) {
-        let shelf = former.kept().shelf.clone();
-        self.kept().shelf = shelf;
+        let (shelf, given) = {
+            let former = former.kept();
+            (former.shelf.clone(), former.given)
+        };
+        let mut kept = self.kept();
+        (kept.shelf, kept.given) = (shelf, given);
     }
 
     /// Renews no more and tells no more of itself. Who waits is told to ask the one that came after.
@@ -105,7 +111,8 @@ impl Keeper {
     }
 
     pub(super) fn fresh(&self) -> Option<Fresh> {
-        self.source.fresh()
+        let (fresh, given) = (self.source.fresh()?, self.kept().given);
+        Some(given.map_or(fresh, |given| lifetime::as_given(fresh, given)))
     }
 
     pub(super) fn can_be_named(&self) -> bool {
@@ -240,7 +247,9 @@ impl Keeper {
         let vouched = |facts: &Facts| !facts.expiry_is_exact && !minted.facts.expiry_is_exact;
         let same_end = named.is_some_and(|facts| facts.expires_at == minted.facts.expires_at || vouched(facts));
         if let Some(live) = known.filter(|live| same_end && same_secret(live, &minted)) {
-            return alive(live, self.clock.now());
+            let live = alive(live, self.clock.now())?;
+            self.kept().shelf.put(Arc::clone(&live), self.clock.now());
+            return Ok(live);
         }
         if minted.facts.principal_arn.is_empty() {
             self.source.name(&mut minted).await;
@@ -292,6 +301,7 @@ impl Keeper {
             Ok(live) => {
                 kept.failures = 0;
                 kept.last_failure = None;
+                kept.given = live.session.left(now.wall);
                 self.next(&mut kept, &live.session, now)
             }
             Err(error) => {

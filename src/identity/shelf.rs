@@ -6,43 +6,47 @@ use super::Live;
 use crate::session::{RecordId, Session};
 use crate::time::Timestamp;
 
-/// Newest last.
 #[derive(Default, Clone)]
-pub(super) struct Shelf(Vec<Arc<Live>>);
+pub(super) struct Shelf {
+    /// Newest last.
+    all: Vec<Arc<Live>>,
+    /// What the source gave last.
+    given: Option<RecordId>,
+}
 
 impl Shelf {
-    /// Puts a generation up, in place of the same one; those that have ended are wiped.
+    /// Puts up what the source gave, in place of the same generation; those that have ended are wiped.
     pub(super) fn put(&mut self, live: Arc<Live>, now: Timestamp) {
-        self.0.retain(|old| old.session.id != live.session.id && old.session.left(now).is_some());
-        if self.0.len() >= MAX_GENERATIONS {
+        self.given = Some(live.session.id);
+        self.all.retain(|old| old.session.id != live.session.id && old.session.left(now).is_some());
+        if self.all.len() >= MAX_GENERATIONS {
             // The one that serves least; its URLs live on.
-            let least = self.0.iter().enumerate().min_by_key(|(_, old)| old.session.left(now)).map(|(at, _)| at);
-            self.0.remove(least.unwrap_or_default());
+            let least = self.all.iter().enumerate().min_by_key(|(_, old)| old.session.left(now)).map(|(at, _)| at);
+            self.all.remove(least.unwrap_or_default());
         }
-        self.0.push(live);
-        self.0.sort_by_key(|live| live.session.generation);
+        self.all.push(live);
+        self.all.sort_by_key(|live| live.session.generation);
     }
 
-    /// The session that signs: the longest life, and of equals the newest. A long-term key has no end, so it is the
-    /// newest generation that says whether it still stands: somebody has put another in its place.
+    /// The session that signs: the longest life, and of equals the newest. A long-term key has no end, so it stands only
+    /// while it is what the source gives: otherwise somebody has put another in its place.
     pub(super) fn current(&self, now: Timestamp) -> Option<Arc<Live>> {
-        let newest = self.0.last()?.session.id;
-        let stands = |live: &&Arc<Live>| live.session.facts.expires_at.is_some() || live.session.id == newest;
-        let living = self.0.iter().filter(stands).filter(|live| live.session.left(now).is_some());
+        let stands = |live: &&Arc<Live>| live.session.facts.expires_at.is_some() || Some(live.session.id) == self.given;
+        let living = self.all.iter().filter(stands).filter(|live| live.session.left(now).is_some());
         living.max_by_key(|live| (live.session.left(now), live.session.generation)).cloned()
     }
 
     pub(super) fn live(&self, id: RecordId, now: Timestamp) -> Option<Arc<Live>> {
-        self.0.iter().find(|live| live.session.id == id && live.session.left(now).is_some()).cloned()
+        self.all.iter().find(|live| live.session.id == id && live.session.left(now).is_some()).cloned()
     }
 
     pub(super) fn of_key(&self, access_key_id: &str) -> Option<Arc<Live>> {
-        self.0.iter().rev().find(|live| live.session.facts.access_key_id == access_key_id).cloned()
+        self.all.iter().rev().find(|live| live.session.facts.access_key_id == access_key_id).cloned()
     }
 
     /// Newest first.
     pub(super) fn sessions(&self, now: Timestamp) -> Vec<Arc<Session>> {
-        let living = self.0.iter().rev().filter(|live| live.session.left(now).is_some());
+        let living = self.all.iter().rev().filter(|live| live.session.left(now).is_some());
         living.map(|live| Arc::clone(&live.session)).collect()
     }
 }
@@ -50,3 +54,94 @@ impl Shelf {
 /// Generations of one identity in memory. At the least pause between mints the oldest would be gone before its end;
 /// at ordinary lengths there are a handful.
 pub(super) const MAX_GENERATIONS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::identity::mint::{bare, credentials};
+    use crate::session::{CredentialKind, IdentityName, InstanceId};
+    use crate::signer::Signer;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// A generation that ends after so many seconds; a long-term key, without.
+    fn live(generation: u64, ends: Option<u64>) -> Arc<Live> {
+        let key = format!("KEY{generation}");
+        let mut facts = bare(&key, CredentialKind::AssumeRole, Timestamp::EPOCH);
+        facts.expires_at = ends.map(at);
+        let id = RecordId { instance: InstanceId::from_random(1), number: generation };
+        let session = Arc::new(Session { id, identity: IdentityName::parse("web").unwrap(), generation, facts });
+        Arc::new(Live { session, signer: Signer::new(credentials(&key, "secret", None)) })
+    }
+
+    fn shelf(generations: &[(u64, Option<u64>)]) -> Shelf {
+        let mut shelf = Shelf::default();
+        generations.iter().for_each(|(generation, ends)| shelf.put(live(*generation, *ends), at(0)));
+        shelf
+    }
+
+    fn current(shelf: &Shelf, now: u64) -> Option<u64> {
+        shelf.current(at(now)).map(|live| live.session.generation)
+    }
+
+    #[test]
+    fn the_longest_life_signs_and_of_equals_the_newest() {
+        let shelf = shelf(&[(1, Some(900)), (2, Some(1800)), (3, Some(1800)), (4, Some(100))]);
+        assert_eq!((current(&shelf, 0), current(&shelf, 1799), current(&shelf, 1800)), (Some(3), Some(3), None));
+    }
+
+    #[test]
+    fn a_long_term_key_is_superseded_by_whatever_comes_after_it() {
+        let mut shelf = shelf(&[(1, Some(900)), (2, None)]);
+        assert_eq!(current(&shelf, 0), Some(2), "it has no end");
+        shelf.put(live(3, Some(60)), at(0));
+        assert_eq!(current(&shelf, 0), Some(1), "somebody has put another in its place, so the others decide");
+        assert!(shelf.live(live(2, None).session.id, at(0)).is_some(), "URLs that it signed can be signed again");
+        shelf.put(live(4, None), at(0));
+        assert_eq!(current(&shelf, 0), Some(4));
+        shelf.put(live(5, None), at(0));
+        assert_eq!((current(&shelf, 0), current(&shelf, 5_000_000)), (Some(5), Some(5)));
+    }
+
+    #[test]
+    fn a_key_that_somebody_puts_back_signs_again() {
+        let mut shelf = shelf(&[(1, None), (2, None)]);
+        shelf.put(live(1, None), at(0));
+        assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 2), "and a generation is there once");
+    }
+
+    #[test]
+    fn what_has_ended_is_wiped_by_the_next_and_found_no_more() {
+        let mut shelf = shelf(&[(1, Some(60)), (2, Some(120))]);
+        let first = live(1, None).session.id;
+        assert!(shelf.live(first, at(59)).is_some() && shelf.live(first, at(60)).is_none());
+        assert_eq!(shelf.sessions(at(60)).iter().map(|session| session.generation).collect::<Vec<_>>(), [2]);
+        let weak = Arc::downgrade(&shelf.all[0]);
+        shelf.put(live(3, Some(600)), at(60));
+        assert!(weak.upgrade().is_none(), "and its secret with it");
+        assert_eq!(shelf.sessions(at(60)).iter().map(|session| session.generation).collect::<Vec<_>>(), [3, 2]);
+    }
+
+    #[test]
+    fn the_same_generation_takes_the_place_of_its_former_self() {
+        let mut shelf = shelf(&[(1, Some(600)), (2, Some(900))]);
+        shelf.put(live(2, Some(100)), at(0));
+        assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 2), "its shorter end counts");
+        assert_eq!(shelf.of_key("KEY2").unwrap().session.left(at(0)), Some(Duration::from_secs(100)));
+        assert!(shelf.of_key("KEY3").is_none());
+    }
+
+    #[test]
+    fn a_full_shelf_lets_go_of_the_one_that_serves_least_and_never_of_the_newest() {
+        let lives = (1..=MAX_GENERATIONS as u64).map(|generation| (generation, Some(10_000 - generation)));
+        let mut shelf = shelf(&lives.collect::<Vec<_>>());
+        shelf.put(live(1000, Some(1)), at(0));
+        assert_eq!(shelf.all.len(), MAX_GENERATIONS);
+        assert!(shelf.of_key(&format!("KEY{MAX_GENERATIONS}")).is_none(), "it had the shortest life of those before");
+        assert!(shelf.of_key("KEY1").is_some() && shelf.of_key("KEY1000").is_some());
+    }
+}

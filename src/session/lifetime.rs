@@ -126,9 +126,10 @@ impl TooShort {
 
 /// Decides for one call. The claim never reaches past the session's end, and a life under `at_least` is never granted.
 ///
-/// A live session that covers what is asked signs. One that does not is renewed first when a fresh one would cover it,
-/// or when only a fresh one reaches `at_least`. `live` is the session that would sign; `fresh` is `None` where no
-/// session can be got at will, or when getting one has just been tried.
+/// A live session that covers what is asked signs. One that does not is renewed first when only a fresh one reaches
+/// `at_least`, or when a fresh one would cover what is asked and more than a [`WORTH`]th of that is missing. So a
+/// session is not given up for the seconds since it was minted, however often the same is asked. `live` is the session
+/// that would sign; `fresh` is `None` where no session can be got at will, or when getting one has just been tried.
 pub fn plan(now: Timestamp, want: Want, live: Option<&Session>, fresh: Option<Fresh>) -> Plan {
     let asked = want.asked.min(want.granted);
     let cut = if asked < want.asked { LimitedBy::Grant } else { LimitedBy::Request };
@@ -138,10 +139,10 @@ pub fn plan(now: Timestamp, want: Want, live: Option<&Session>, fresh: Option<Fr
         if left.is_some_and(|left| left >= asked) {
             return Plan::Sign(Lifetime { ttl: asked, limited_by: cut });
         }
-        if reach.is_some_and(|reach| reach >= asked) {
-            return Plan::RenewFirst;
-        }
-        if let Some(left) = left.filter(|left| *left >= want.at_least) {
+        let covers = reach.is_some_and(|reach| reach >= asked);
+        let missing = |left: Ttl| asked.seconds().saturating_sub(left.seconds());
+        let is_near = |left: Ttl| missing(left) <= asked.seconds() / WORTH;
+        if let Some(left) = left.filter(|left| *left >= want.at_least && (!covers || is_near(*left))) {
             return Plan::Sign(Lifetime { ttl: left, limited_by: LimitedBy::Session });
         }
         if reach.is_some_and(|reach| reach >= want.at_least) {
@@ -170,6 +171,15 @@ pub fn reach_of_fresh(fresh: Fresh) -> Option<Ttl> {
     Ttl::saturating(fresh.duration.saturating_sub(MINT_ALLOWANCE))
 }
 
+/// What can be counted on of a source whose last session had `given` left when it came. Some STS give less than they are
+/// asked for and say nothing of it; another session would be as short.
+pub fn as_given(fresh: Fresh, given: Duration) -> Fresh {
+    if given.saturating_add(SLOWEST_MINT) >= fresh.duration {
+        return fresh;
+    }
+    Fresh { duration: given + MINT_ALLOWANCE, limited_by: LimitedBy::RoleMaximum }
+}
+
 /// When to renew a session: when what is left of it falls below `headroom`. `None` for long-term keys, which end
 /// only when somebody ends them.
 pub fn renew_at(session: &Session, headroom: Duration) -> Option<Timestamp> {
@@ -178,6 +188,10 @@ pub fn renew_at(session: &Session, headroom: Duration) -> Option<Timestamp> {
 
 /// Seconds between STS issuing a session and the first signature with it that a promise must allow for.
 pub const MINT_ALLOWANCE: Duration = Duration::from_secs(5);
+/// What is missing of the life that was asked for is worth a call to STS when it is more than this part.
+pub const WORTH: u32 = 10;
+/// No mint takes longer than this from its issue to its first use: a session that is shorter by more was issued so.
+const SLOWEST_MINT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +255,35 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_lacks_a_tenth_of_the_request_or_less_is_not_renewed_unless_more_is_needed() {
+        let signs = |ttl_| Plan::Sign(Lifetime { ttl: ttl(ttl_), limited_by: LimitedBy::Session });
+        for (asked, at_least, left, expected) in [
+            (3590, 3231, 3589, signs(3589)),
+            (3590, 3590, 3589, Plan::RenewFirst),
+            (3590, 3231, 3231, signs(3231)),
+            (3590, 3231, 3230, Plan::RenewFirst),
+            (3590, 1, 3231, signs(3231)),
+            (3590, 1, 3230, Plan::RenewFirst),
+            // A fresh one would not cover it either.
+            (3600, 1, 3230, signs(3230)),
+        ] {
+            let plan = plan(NOW, want(asked, at_least), Some(&session(Some(left))), fresh(3600));
+            assert_eq!(plan, expected, "{asked} {at_least} {left}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_gave_less_than_it_was_asked_for_is_counted_on_for_that() {
+        let hour = fresh(3600).unwrap();
+        let reach = |given: u64| reach_of_fresh(as_given(hour, Duration::from_secs(given))).unwrap().seconds();
+        assert_eq!((reach(3600), reach(3598), reach(3570)), (3595, 3595, 3595), "minting takes a while");
+        assert_eq!(
+            (reach(3569), reach(900), as_given(hour, Duration::ZERO).limited_by),
+            (3569, 900, LimitedBy::RoleMaximum)
+        );
+    }
+
+    #[test]
     fn a_refusal_says_both_lives_and_the_limit() {
         let limited = Some(Fresh { duration: Duration::from_secs(3600), limited_by: LimitedBy::Chaining });
         let Plan::Refuse(short) = plan(NOW, want(7200, 7200), Some(&session(Some(1800))), limited) else {
@@ -262,6 +305,33 @@ mod tests {
     }
 
     proptest! {
+        /// Callers who want the same, over and over, and a source that takes up to five seconds for a session.
+        #[test]
+        fn the_same_want_is_worth_one_renewal_for_each_tenth_of_it(
+            duration in 900u64..=43_200, share in 1u64..=1000, least in 1u64..=100, mint in 0u64..=5,
+            pauses in proptest::collection::vec(0u64..400, 1..200),
+        ) {
+            let asked = (duration * share).div_ceil(1000);
+            let want = want(asked, (asked * least).div_ceil(100));
+            let (mut at, mut ends_at, mut renewed_at) = (0, duration, 0);
+            let live = |at: u64, ends_at: u64| session(ends_at.checked_sub(at));
+            for pause in pauses {
+                at += pause;
+                if plan(NOW, want, Some(&live(at, ends_at)), fresh(duration)) != Plan::RenewFirst {
+                    continue;
+                }
+                let left = ends_at.saturating_sub(at);
+                prop_assert!(left < want.at_least.seconds().into() || (asked - left) * 10 > asked, "for {left} of {asked}");
+                if least <= 90 {
+                    prop_assert!(at - renewed_at > asked / 10, "{} s after the last", at - renewed_at);
+                }
+                (renewed_at, ends_at) = (at, at + duration);
+                at += mint;
+                let now = plan(NOW, want, Some(&live(at, ends_at)), fresh(duration));
+                prop_assert!(matches!(now, Plan::Sign(life) if life.ttl >= want.at_least), "a renewal was in vain: {now:?}");
+            }
+        }
+
         #[test]
         fn no_claim_reaches_past_the_session_nor_under_what_is_needed(
             asked in 1u64..=604_800, share in 1u64..=100, granted in 1u64..=604_800,

@@ -22,6 +22,8 @@ async fn the_same_secret_lives_no_longer_than_was_told_before() {
     assert_eq!(kit.generation(), Some(1));
     kit.seconds(3600).await;
     assert_eq!(kit.generation(), None, "it ends when it was said to end");
+    // It is asked again at the latest after a tenth of what was left, or a quarter of a minute.
+    kit.seconds(60).await;
     assert_eq!(kit.identity.status().last_failure_reason, "ENDED");
 }
 
