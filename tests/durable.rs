@@ -1,5 +1,5 @@
 //! Promise 3, the half that no kill can show: the record is on the disk before the reply is sent. strace watches the
-//! system calls of the daemon while one URL is signed.
+//! system calls of the daemon while one URL is signed. As root only: the daemon shows others no file of its own.
 
 #[path = "support/daemon.rs"]
 mod process;
@@ -11,7 +11,7 @@ use process::{World, get, presign};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace"]
-async fn the_sync_of_the_record_comes_before_the_reply() {
+async fn needs_root_the_sync_of_the_record_comes_before_the_reply() {
     let trace = trace().await;
     let (record, reply) = (trace.record, trace.reply);
     let synced = trace.lines[record..reply].iter().any(|line| line.contains("fdatasync(") || line.contains("fsync("));

@@ -48,7 +48,9 @@ impl House {
         let key = serde_json::json!({ "AccessKeyId": user.access_key_id, "SecretAccessKey": user.secret });
         std::fs::write(folder.path().join("key.json"), key.to_string())?;
         let config = configuration(&folder.path().display().to_string(), &sts.endpoint(), &s3.endpoint());
-        let config = Config::parse(&config, &Surroundings::default())?;
+        // Without a grant, only root and the daemon's own user may sign: that is whoever watches.
+        let around = Surroundings { uid: rustix::process::geteuid().as_raw(), ..Surroundings::default() };
+        let config = Config::parse(&config, &around)?;
         let daemon = Running::start(config, Environment::default(), Clock::system()).await?;
         let socket = folder.path().join("sign/presignd.sock");
         let channel = Endpoint::from_shared(format!("unix:{}", socket.display()))?.connect().await?;
