@@ -59,6 +59,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn another_budget_counts_from_the_next_call() {
+        let clock = Clock::tokio(Timestamp::EPOCH);
+        let (budget, began) = (Budget::new(clock.clone(), 6), clock.monotonic());
+        for _ in 0..6 {
+            budget.take().await;
+        }
+        budget.set(60);
+        for _ in 0..10 {
+            budget.take().await;
+        }
+        assert_eq!((clock.monotonic() - began).as_secs(), 10, "one each second");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_wait_that_is_given_up_makes_nobody_wait() {
         let clock = Clock::tokio(Timestamp::EPOCH);
         let (budget, began) = (Budget::new(clock.clone(), 6), clock.monotonic());
