@@ -16,7 +16,7 @@ pub enum LimitedBy {
     SevenDays,
     /// The caller's grant allows no more.
     Grant,
-    /// The role's MaxSessionDuration, as STS told it.
+    /// The role's MaxSessionDuration, as STS told it, or as the life of its sessions shows.
     RoleMaximum,
     /// A session minted from a role's session lasts one hour at most.
     Chaining,
