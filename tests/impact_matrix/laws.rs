@@ -192,6 +192,23 @@ fn events() -> impl Strategy<Value = Event> {
     })
 }
 
+#[test]
+fn a_concern_follows_copies_to_their_source() {
+    let (bucket, role) = (|| "attic".to_owned(), signed(CredentialKind::AssumeRole));
+    let whats = [
+        What::BucketDeleted { bucket: bucket() },
+        What::KmsKeyDisabled { key_arn: "arn:k".to_owned(), bucket: bucket(), key_prefix: String::new() },
+        What::ObjectDeleted(Object { bucket: bucket(), key: "old.jpg".to_owned(), ..object("", None) }),
+        deny(Statement { bucket: bucket(), ..statement(Policy::Bucket) }),
+    ];
+    for what in whats {
+        let event = event(what);
+        assert_ne!(role.ending(&event, &ask(Operation::CopyObject).url()).verdict, Verdict::Lives, "{event:?}");
+        assert!(Concern::of(&event).touches_place(BUCKET, Operation::CopyObject), "{event:?}");
+        assert!(!Concern::of(&event).touches_place(BUCKET, Operation::PutObject), "{event:?}");
+    }
+}
+
 /// Without its interval: that of a URL is held to its own life.
 fn timeless(ending: &Ending) -> Ending {
     Ending { not_before: at(0), not_after: at(0), ..*ending }

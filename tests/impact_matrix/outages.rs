@@ -6,7 +6,7 @@ use presignd::session::{CredentialKind, IdentityName, Session};
 
 use crate::made::*;
 
-/// Five identities: a key in a file, a role assumed with it, a role assumed with that, an IRSA role, an instance.
+/// A key in a file, a role assumed with it, a role assumed with that, an IRSA role, an instance, a role assumed from it.
 struct House {
     names: Vec<IdentityName>,
     sessions: Vec<Session>,
@@ -19,8 +19,9 @@ fn house() -> House {
         CredentialKind::AssumeRole,
         CredentialKind::WebIdentity,
         CredentialKind::Ec2Instance,
+        CredentialKind::AssumeRole,
     ];
-    let names: Vec<_> = ["key", "role", "chained", "irsa", "instance"].map(identity).into();
+    let names: Vec<_> = ["key", "role", "chained", "irsa", "instance", "hop"].map(identity).into();
     let mut sessions: Vec<_> = kinds
         .into_iter()
         .zip(&names)
@@ -30,8 +31,10 @@ fn house() -> House {
     for (at_end, session) in sessions.iter_mut().enumerate().skip(1) {
         session.facts.expires_at = Some(at(10_000 * at_end as i64));
     }
-    // The instance and the IRSA role have roles of their own.
-    for (place, name, id) in [(3, "Irsa", "AROAIRSA"), (4, "Node", "AROANODE")] {
+    // Its base lasts longer than it does.
+    sessions[5].facts.expires_at = Some(at(5_000));
+    sessions[5].facts.parent_access_key_id = "ASIA-ec2-instance".to_owned();
+    for (place, name, id) in [(3, "Irsa", "AROAIRSA"), (4, "Node", "AROANODE"), (5, "Hop", "AROAHOP")] {
         sessions[place].facts.principal_arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/x");
         sessions[place].facts.principal_unique_id = id.to_owned();
     }
@@ -47,8 +50,9 @@ fn told(what: What) -> Vec<(String, i64)> {
         based(&house.names[1]),
         Source::WebIdentity { role_arn: Some("arn:aws:iam::111122223333:role/Irsa") },
         Source::Read,
+        based(&house.names[4]),
     ];
-    let parents = [None, Some(0), Some(1), None, None];
+    let parents = [None, Some(0), Some(1), None, None, Some(4)];
     let holders: Vec<Holder<'_>> = sources
         .into_iter()
         .enumerate()
@@ -83,15 +87,15 @@ fn an_outage_begins_when_the_last_session_ends() {
         (What::RoleDeleted(role("Signer")), &[("role", AT), ("chained", 20_000)]),
         (What::RoleDeleted(role("B")), &[("chained", AT)]),
         (What::RoleRecreated(role("Signer")), &[]),
-        (What::RoleRecreated(role("Node")), &[("instance", AT)]),
+        (What::RoleRecreated(role("Node")), &[("instance", AT), ("hop", 5_000)]),
         (What::TrustPolicyChanged(role("Signer")), &[("role", 10_000), ("chained", 20_000)]),
         (What::TrustPolicyChanged(role("Irsa")), &[("irsa", 30_000)]),
         (What::IdentityProviderRemoved { arn: format!("arn:aws:iam::{ACCOUNT}:oidc-provider/x") }, &[("irsa", 30_000)]),
         (What::IdentityProviderRemoved { arn: "arn:aws:iam::999999999999:oidc-provider/x".into() }, &[]),
-        (What::ComputeTerminated(identity("instance")), &[("instance", 40_000)]),
-        (What::AssociationChanged(identity("instance")), &[("instance", 40_000)]),
+        (What::ComputeTerminated(identity("instance")), &[("instance", 40_000), ("hop", 40_000)]),
+        (What::AssociationChanged(identity("instance")), &[("instance", 40_000), ("hop", 40_000)]),
         (What::ComputeTerminated(identity("key")), &[]),
-        (What::SessionsRevoked { principal: role("Node"), issued_before: at(AT) }, &[("instance", AT)]),
+        (What::SessionsRevoked { principal: role("Node"), issued_before: at(AT) }, &[("instance", AT), ("hop", 5_000)]),
         (What::SessionsRevoked { principal: role("Signer"), issued_before: at(AT) }, &[]),
         (user_denied(&["sts:AssumeRole"]), &[("role", 10_000), ("chained", 20_000)]),
         (user_denied(&[]), &[("role", 10_000), ("chained", 20_000)]),
