@@ -65,6 +65,11 @@ pub enum Error {
         /// What the attempt to get one met; `None` when it has none yet.
         cause: Option<Arc<RenewError>>,
     },
+    /// An operator has stopped the identity from signing.
+    #[error(
+        "identity {0} is paused: an operator has stopped it from signing; `presignd resume {0}` lets it sign again"
+    )]
+    IdentityPaused(IdentityName),
     /// The bucket's region is not known.
     #[error(transparent)]
     Region(#[from] region::Error),
@@ -106,7 +111,12 @@ impl Error {
             Self::NotAdmitted(_) => (Code::PermissionDenied, "NOT_ADMITTED"),
             Self::RateLimited { .. } => (Code::ResourceExhausted, "RATE_LIMITED"),
             Self::TooShort(_) => (Code::FailedPrecondition, "SESSION_TOO_SHORT"),
+            // Until somebody acts, nothing changes.
+            Self::NoSession { cause: Some(cause), .. } if cause.is_of_a_key() => {
+                (Code::FailedPrecondition, "NOTHING_SIGNS")
+            }
             Self::NoSession { .. } => (Code::Unavailable, "NO_SESSION"),
+            Self::IdentityPaused(_) => (Code::FailedPrecondition, "IDENTITY_PAUSED"),
             Self::Region(error) => region_verdict(error),
             Self::Registry(error) => registry_verdict(error),
             Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
@@ -129,6 +139,8 @@ impl Error {
         "RATE_LIMITED",
         "SESSION_TOO_SHORT",
         "NO_SESSION",
+        "NOTHING_SIGNS",
+        "IDENTITY_PAUSED",
         "BUCKET_NOT_FOUND",
         "REGION_UNKNOWN",
         "REGISTRY_FULL",

@@ -6,9 +6,11 @@
 mod base;
 mod chain;
 mod container;
+mod control;
 mod due;
 mod environment;
 mod error;
+mod gate;
 mod instance;
 mod keeper;
 mod keyfile;
@@ -58,11 +60,32 @@ pub struct Live {
     pub session: Arc<Session>,
     /// Signs with it.
     pub signer: Signer,
+    /// Closed while it must not sign.
+    gate: Arc<gate::Gate>,
+}
+
+/// The right to sign, held until the record is durable or given up.
+#[derive(Debug)]
+pub struct Signing {
+    _identity: gate::Passing,
+    /// `None` for what was signed before and is signed once more.
+    _generation: Option<gate::Passing>,
+}
+
+/// Why a generation does not sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Its identity is paused.
+    Paused,
+    /// It is drained or retired; another may sign.
+    Generation,
 }
 
 /// How an identity is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// An operator has stopped it from signing.
+    Paused,
     /// No session yet, and no attempt has failed.
     Starting,
     /// A live session, and renewals work.
@@ -120,9 +143,9 @@ impl Identity {
         self.table.source.name()
     }
 
-    /// The live session that signs: the one with the longest life. A long-term key is superseded by a later one.
+    /// The live session that signs: of those that may, the one with the longest life. `None` also while it is paused.
     pub fn current(&self) -> Option<Arc<Live>> {
-        self.keeper.current()
+        self.keeper.current().filter(|_| !self.is_paused())
     }
 
     /// What a session got now would give; `None` where none can be got at will.

@@ -3,6 +3,7 @@
 //! Never signs by itself, never talks to STS or to disk: it asks the rooms below in order.
 
 mod asked;
+mod pick;
 mod prepare;
 mod rate;
 
@@ -150,8 +151,10 @@ impl Issuer {
         let now = self.clock.monotonic();
         let soon = now + deadline.saturating_duration_since(now) * 9 / 10;
         let preparing: Vec<_> = asks.iter().map(|ask| self.prepare(rules, caller, ask, soon)).collect();
-        let prepared: Vec<_> = futures_util::stream::iter(preparing).buffered(PREPARED_AT_ONCE).collect().await;
-        let signed = prepared.into_iter().zip(&asks).map(|(prepared, ask)| self.sign(caller, ask, prepared?));
+        let mut prepared: Vec<_> = futures_util::stream::iter(preparing).buffered(PREPARED_AT_ONCE).collect().await;
+        let picked = self.pick(caller, &asks, &mut prepared, soon).await;
+        let ready = prepared.into_iter().zip(picked).zip(&asks);
+        let signed = ready.map(|((prepared, picked), ask)| self.sign(caller, ask, prepared?, picked));
         let answers = self.record(rules, &asks, signed.collect()).await;
         for answer in &answers {
             match answer {
@@ -170,7 +173,7 @@ impl Issuer {
         signed: Vec<Result<Outcome, Error>>,
     ) -> Vec<Result<Issued, Error>> {
         let fresh = signed.iter().zip(asks).filter_map(|(signed, ask)| match signed {
-            Ok(Outcome::New { issued, supersedes }) => Some(append(issued, ask, *supersedes)),
+            Ok(Outcome::New { issued, supersedes, .. }) => Some(append(issued, ask, *supersedes)),
             _ => None,
         });
         let fresh: Vec<Append> = fresh.collect();
@@ -183,11 +186,14 @@ impl Issuer {
                 (Err(error), _) => Err(error),
                 (Ok(Outcome::Repeated(issued)), _) => Ok(*issued),
                 (Ok(Outcome::New { .. }), Err(error)) => Err(Error::Registry(Arc::clone(error))),
-                (Ok(Outcome::New { issued, .. }), Ok(rows)) => match rows.next() {
-                    Some(Appended::Recorded) => Ok(*issued),
-                    Some(Appended::Already(remembered)) => self.repeat(rules, ask, &remembered),
-                    None => Err(Error::Registry(Arc::new(crate::registry::Error::Closed))),
-                },
+                (Ok(Outcome::New { issued, signing, .. }), Ok(rows)) => {
+                    drop(signing);
+                    match rows.next() {
+                        Some(Appended::Recorded) => Ok(*issued),
+                        Some(Appended::Already(remembered)) => self.repeat(rules, ask, &remembered),
+                        None => Err(Error::Registry(Arc::new(crate::registry::Error::Closed))),
+                    }
+                }
             });
         }
         answers

@@ -39,6 +39,7 @@ struct Inner {
     instance: InstanceId,
     /// In seconds.
     retention: AtomicU64,
+    paused_when_opened: Vec<(IdentityName, Timestamp)>,
     /// The last URL number that was given out. Numbers that never became a record are gaps, and harmless.
     last_url: AtomicU64,
 }
@@ -133,13 +134,19 @@ impl Registry {
         let retention = AtomicU64::new(retained(options.retention));
         let now = clock.now();
         let (store, start) = sqlite::Sqlite::open(options, now, metrics).await?;
-        let (store, instance) = (Store::Sqlite(store), start.instance);
-        Ok(Self(Arc::new(Inner { store, clock, instance, retention, last_url: AtomicU64::new(start.last_url) })))
+        let sqlite::Start { instance, last_url, paused: paused_when_opened } = start;
+        let (store, last_url) = (Store::Sqlite(store), AtomicU64::new(last_url));
+        Ok(Self(Arc::new(Inner { store, clock, instance, retention, paused_when_opened, last_url })))
     }
 
     /// Names this registry.
     pub fn instance(&self) -> InstanceId {
         self.0.instance
+    }
+
+    /// Identities that must not sign, and since when, as it was when the registry was opened: what a daemon begins with.
+    pub fn paused_when_opened(&self) -> &[(IdentityName, Timestamp)] {
+        &self.0.paused_when_opened
     }
 
     /// A number for a URL that is about to be signed; from memory, never given twice.
@@ -307,6 +314,8 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Who asks when the daemon itself does: no user has this number, so its questions wait for nobody's.
+pub const DAEMON: u32 = u32::MAX;
 /// How long a request id is remembered.
 pub const REQUEST_LIFE: Duration = Duration::from_secs(600);
 /// Request ids remembered for one uid.

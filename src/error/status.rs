@@ -64,6 +64,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             }
             map
         }
+        Error::IdentityPaused(identity) => HashMap::from([("identity".to_owned(), identity.to_string())]),
         Error::MessageTooLarge { found, most } => {
             HashMap::from([("found_bytes".to_owned(), found.to_string()), ("limit_bytes".to_owned(), most.to_string())])
         }

@@ -1,7 +1,6 @@
 //! The default chain: what lies around, in AWS's order. Composed here because the SDK's own rewrites expiries
 //! (SEMANTICS.md 2.4).
 
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use super::container::Container;
 use super::environment::FromEnvironment;
 use super::error::{NO_CREDENTIALS, RenewError};
 use super::instance::Instance;
-use super::mint::{Mint, Minted, Minting, News};
+use super::mint::{Mint, Minted, Minting, Naming, News};
 use super::profile::FromProfile;
 use crate::session::lifetime::Fresh;
 
@@ -104,7 +103,7 @@ impl Mint for Chain {
         self.link().is_none_or(Mint::can_be_named)
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         self.link().unwrap_or(&self.environment).name(minted)
     }
 }

@@ -1,14 +1,13 @@
 //! The credentials endpoint of ECS and EKS Pod Identity, read raw: its `Expiration` is the true one.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::error::{ENVIRONMENT, METADATA, RenewError};
-use super::mint::{Mint, Minted, Minting, Secret, bare, credentials};
+use super::mint::{Mint, Minted, Minting, Naming, Secret, bare, credentials};
 use super::sts::Sts;
 use crate::aws::{Aws, get};
 use crate::session::CredentialKind;
@@ -88,7 +87,7 @@ impl Mint for Container {
         Some(LOOK_AGAIN)
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         Box::pin(self.sts.name_principal(minted))
     }
 }

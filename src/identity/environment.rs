@@ -1,9 +1,7 @@
 //! Credentials of the environment that the daemon was started with. They never change while it runs.
 
-use std::pin::Pin;
-
 use super::error::{ENVIRONMENT, RenewError};
-use super::mint::{Mint, Minted, Minting, of_static};
+use super::mint::{Mint, Minted, Minting, Naming, of_static};
 use super::sts::Sts;
 use crate::aws::Aws;
 use crate::session::CredentialKind;
@@ -56,7 +54,7 @@ impl Mint for FromEnvironment {
         self.sts.knows_static_keys()
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         Box::pin(self.sts.name_static(minted))
     }
 }

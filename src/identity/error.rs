@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::aws::chain;
+use crate::session::IdentityName;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 
 /// Why there is no new session. The reasons are part of the API: added, never renamed.
@@ -20,6 +21,24 @@ impl RenewError {
         Self { reason, message: message.into() }
     }
 
+    /// The source gives a key that an operator drained.
+    pub fn drained(identity: &IdentityName, access_key_id: &str, generation: u64) -> Self {
+        let message = format!(
+            "the source gives {access_key_id}, which an operator drained (generation {generation}); put another key in its \
+             place, or let it sign again with `presignd drain {identity} --generation {generation} --cancel`"
+        );
+        Self::new(DRAINING, message)
+    }
+
+    /// The source gives a key that was retired.
+    pub fn retired(access_key_id: &str, generation: u64) -> Self {
+        let message = format!(
+            "the source gives {access_key_id}, which is retired (generation {generation}) and never signs again; put \
+             another key in its place"
+        );
+        Self::new(RETIRED, message)
+    }
+
     /// What machines match.
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -28,6 +47,11 @@ impl RenewError {
     /// Whether a reload has put another configuration in force, which may well have a session.
     pub fn is_of_former_configuration(&self) -> bool {
         self.reason == RELOADED
+    }
+
+    /// Whether the source gives a key that was stopped: nothing is wrong with the source.
+    pub fn is_of_a_key(&self) -> bool {
+        [DRAINING, RETIRED].contains(&self.reason)
     }
 
     /// Of a call to STS.
@@ -158,6 +182,8 @@ reasons! {
     RELOADED
     ENDED
     END_UNKNOWN
+    DRAINING
+    RETIRED
 }
 
 const MAX_MESSAGE: usize = 300;

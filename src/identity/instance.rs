@@ -1,7 +1,6 @@
 //! EC2 instance metadata, version 2 only, read raw: the SDK's provider would stretch an `Expiration` that has passed
 //! (SEMANTICS.md 2.4).
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use aws_config::imds::Client;
@@ -12,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::container::{LOOK_AGAIN, read};
 use super::error::{METADATA, RenewError};
-use super::mint::{Mint, Minted, Minting};
+use super::mint::{Mint, Minted, Minting, Naming};
 use super::sts::Sts;
 use crate::aws::{Aws, behavior, chain};
 use crate::config::identity::Instance as Table;
@@ -85,7 +84,7 @@ impl Mint for Instance {
         Some(LOOK_AGAIN)
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         Box::pin(self.sts.name_principal(minted))
     }
 }

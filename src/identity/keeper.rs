@@ -3,6 +3,8 @@
 //! Renews ahead of the end; a failure takes nothing away and is tried again with backoff. Callers who want a session
 //! now wait for the next attempt to end: it is theirs together.
 
+mod admit;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,18 +12,19 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+use super::control::Control;
 use super::due::{self, Due, Now};
-use super::error::{ENDED, REGISTRY, RELOADED, RenewError, STOPPED, TIMEOUT};
+use super::error::{RELOADED, RenewError, STOPPED, TIMEOUT};
 use super::mint::{Mint, Minted};
 use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
 use crate::registry::Registry;
+use crate::session::generation::Secret;
 use crate::session::lifetime::{self, Fresh};
-use crate::session::{Facts, IdentityName, RecordId, Session};
-use crate::signer::Signer;
+use crate::session::{IdentityName, RecordId, Session};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
@@ -34,6 +37,8 @@ pub(super) struct Keeper {
     clock: Clock,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
+    /// Of the name, whatever the configuration.
+    pub(super) control: Arc<Control>,
     state: Mutex<Kept>,
     /// The number of the last attempt that somebody wants.
     wanted: AtomicU64,
@@ -53,6 +58,8 @@ pub(super) struct Pace {
 #[derive(Default)]
 struct Kept {
     shelf: Shelf,
+    /// A key that waits for AWS to confirm it.
+    prepared: Option<Arc<Live>>,
     /// Another configuration is in force, and another keeper has the name.
     retired: bool,
     due: Due,
@@ -71,6 +78,20 @@ pub(super) struct Ended {
     outcome: Option<Result<Arc<Live>, Arc<RenewError>>>,
 }
 
+impl Kept {
+    fn all(&self) -> impl Iterator<Item = &Arc<Live>> {
+        self.shelf.all().chain(&self.prepared)
+    }
+
+    fn of_key(&self, access_key_id: &str) -> Option<Arc<Live>> {
+        self.all().find(|live| live.session.facts.access_key_id == access_key_id).cloned()
+    }
+
+    fn of(&self, session: RecordId) -> Option<Arc<Live>> {
+        self.all().find(|live| live.session.id == session).cloned()
+    }
+}
+
 impl Keeper {
     pub(super) fn new(
         name: IdentityName,
@@ -82,18 +103,23 @@ impl Keeper {
         stop: CancellationToken,
     ) -> Self {
         let (state, wanted, nudge) = (Mutex::default(), AtomicU64::new(0), Notify::new());
-        let ended = watch::Sender::new(Ended::default());
-        Self { name, source, pace, registry, clock, metrics, stop, state, wanted, nudge, ended }
+        let (ended, control) = (watch::Sender::new(Ended::default()), Arc::default());
+        Self { name, source, pace, registry, clock, metrics, stop, control, state, wanted, nudge, ended }
+    }
+
+    /// The same under what operators decide of the name.
+    pub(super) fn under(self, control: Arc<Control>) -> Self {
+        Self { control, ..self }
     }
 
     /// Begins with the sessions of another keeper of the same source.
     pub(super) fn take_over(&self, former: &Self) {
-        let (shelf, given) = {
+        let (shelf, prepared, given) = {
             let former = former.kept();
-            (former.shelf.clone(), former.given)
+            (former.shelf.clone(), former.prepared.clone(), former.given)
         };
         let mut kept = self.kept();
-        (kept.shelf, kept.given) = (shelf, given);
+        (kept.shelf, kept.prepared, kept.given) = (shelf, prepared, given);
     }
 
     /// Renews no more and tells no more of itself. Who waits is told to ask the one that came after.
@@ -110,6 +136,29 @@ impl Keeper {
         self.kept().shelf.live(session, self.clock.now())
     }
 
+    /// Any generation whose secret is here, also one that does not sign.
+    pub(super) fn held(&self, session: RecordId) -> Option<Arc<Live>> {
+        self.kept().of(session)
+    }
+
+    pub(super) fn secret_of(&self, session: RecordId) -> Secret {
+        let kept = self.kept();
+        let is_it = |live: &Arc<Live>| live.session.id == session;
+        match kept.shelf.current(self.clock.now()) {
+            Some(signs) if is_it(&signs) => Secret::Signs,
+            _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
+            _ if kept.shelf.all().any(is_it) => Secret::Rests,
+            _ => Secret::Gone,
+        }
+    }
+
+    /// Forgets a secret.
+    pub(super) fn forget(&self, session: RecordId) {
+        let mut kept = self.kept();
+        kept.prepared.take_if(|live| live.session.id == session);
+        kept.shelf.take(session);
+    }
+
     pub(super) fn fresh(&self) -> Option<Fresh> {
         let (fresh, given) = (self.source.fresh()?, self.kept().given);
         Some(given.map_or(fresh, |given| lifetime::as_given(fresh, given)))
@@ -123,6 +172,7 @@ impl Keeper {
         let (now, kept) = (self.clock.now(), self.kept());
         let failure = kept.last_failure.as_deref();
         let state = match (kept.shelf.current(now).is_some(), kept.failures > 0) {
+            _ if self.control.gate.is_closed() => State::Paused,
             (true, false) => State::Ready,
             (true, true) => State::RenewalFailing,
             (false, true) => State::Unavailable,
@@ -159,8 +209,7 @@ impl Keeper {
     pub(super) async fn renew(&self) -> Result<Arc<Live>, Arc<RenewError>> {
         let mut ended = self.ended.subscribe();
         let seen = ended.borrow_and_update().number;
-        self.wanted.fetch_max(seen + 1, Ordering::Relaxed);
-        self.nudge.notify_one();
+        self.want();
         loop {
             let changed = tokio::select! {
                 changed = ended.changed() => changed.is_ok(),
@@ -173,6 +222,17 @@ impl Keeper {
                 _ => {}
             }
         }
+    }
+
+    /// Makes another attempt, for which nobody waits.
+    pub(super) fn want(&self) {
+        self.wanted.fetch_max(self.ended.borrow().number + 1, Ordering::Relaxed);
+        self.nudge.notify_one();
+    }
+
+    /// Looks at itself, because something that it measures has changed.
+    pub(super) fn look(&self) {
+        self.nudge.notify_one();
     }
 
     fn stopped(&self) -> Arc<RenewError> {
@@ -222,8 +282,9 @@ impl Keeper {
             let outcome = outcome.map_err(Arc::new);
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
-            // After a failure the next attempt is due anyway.
-            look_at = if outcome.is_ok() { self.look_at() } else { None };
+            // After a failure the next attempt is due anyway; but who put a key there that may not sign, puts another.
+            let looks = outcome.as_ref().map_or_else(|error| error.is_of_a_key(), |_| true);
+            look_at = if looks || self.kept().prepared.is_some() { self.look_at() } else { None };
             self.measure();
             self.ended.send_replace(Ended { number: done + 1, outcome: Some(outcome) });
         }
@@ -234,37 +295,6 @@ impl Keeper {
         minted.unwrap_or_else(|_| {
             Err(RenewError::new(TIMEOUT, "the source did not answer in time; presignd tries again by itself"))
         })
-    }
-
-    /// A source that gives what it gave before gives the same session.
-    async fn admit(&self, mut minted: Minted) -> Result<Arc<Live>, RenewError> {
-        let known = self.kept().shelf.of_key(&minted.facts.access_key_id);
-        if let Some(live) = known.as_ref().filter(|live| same_secret(live, &minted)) {
-            ends_no_later(&mut minted.facts, &live.session.facts);
-        }
-        let is_named = |facts: &&Facts| !facts.principal_arn.is_empty() || !self.source.can_be_named();
-        let named = known.as_ref().map(|live| &live.session.facts).filter(is_named);
-        let vouched = |facts: &Facts| !facts.expiry_is_exact && !minted.facts.expiry_is_exact;
-        let same_end = named.is_some_and(|facts| facts.expires_at == minted.facts.expires_at || vouched(facts));
-        if let Some(live) = known.filter(|live| same_end && same_secret(live, &minted)) {
-            let live = alive(live, self.clock.now())?;
-            self.kept().shelf.put(Arc::clone(&live), self.clock.now());
-            return Ok(live);
-        }
-        if minted.facts.principal_arn.is_empty() {
-            self.source.name(&mut minted).await;
-        }
-        let enrolled = self.registry.enrol(&self.name, minted.facts).await;
-        let session = enrolled.map_err(|error| {
-            let message = format!("the registry did not take the session, so it cannot sign: {error}");
-            RenewError::new(REGISTRY, message)
-        })?;
-        let live = alive(Arc::new(Live { session, signer: Signer::new(minted.credentials) }), self.clock.now())?;
-        self.kept().shelf.put(Arc::clone(&live), self.clock.now());
-        let Session { id, generation, facts, .. } = &*live.session;
-        let (kind, ends_at) = (facts.kind.as_str(), facts.expires_at);
-        info!(identity = %self.name, session = %id, generation, kind, ?ends_at, principal = facts.principal_arn, "session");
-        Ok(live)
     }
 
     /// When the first attempt is due: at once, unless there is a session that was taken over.
@@ -332,7 +362,7 @@ impl Keeper {
         if kept.retired {
             return;
         }
-        let current = kept.shelf.current(self.clock.now());
+        let current = kept.shelf.current(self.clock.now()).filter(|_| !self.control.gate.is_closed());
         let ends_at = current.as_ref().and_then(|live| live.session.facts.expires_at).map_or(0, Timestamp::unix);
         self.metrics.session_expiry_timestamp_seconds.with_label_values(&[self.name.as_str()]).set(ends_at);
         self.metrics.identity_ready.with_label_values(&[self.name.as_str()]).set(i64::from(current.is_some()));
@@ -340,28 +370,6 @@ impl Keeper {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn alive(live: Arc<Live>, now: Timestamp) -> Result<Arc<Live>, RenewError> {
-    if live.session.left(now).is_some() {
-        return Ok(live);
-    }
-    let message = "the source gave credentials that have ended; see that it renews them, and that the clock is right";
-    Err(RenewError::new(ENDED, message))
-}
-
-fn same_secret(live: &Live, minted: &Minted) -> bool {
-    let (ours, theirs) = (live.signer.credentials(), &minted.credentials);
-    ours.secret_access_key == theirs.secret_access_key && ours.session_token == theirs.session_token
-}
-
-/// AWS never changes when a session ends: the token says it. So the same secret ends when it was first said to end, unless
-/// it is said to end earlier; a source that tells a later end each time stretches it.
-fn ends_no_later(told: &mut Facts, known: &Facts) {
-    let Some(ends_at) = known.expires_at.filter(|_| known.expiry_is_exact) else { return };
-    if !told.expiry_is_exact || told.expires_at.is_none_or(|told| told > ends_at) {
-        (told.expires_at, told.expiry_is_exact) = (Some(ends_at), true);
     }
 }
 

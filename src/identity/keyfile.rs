@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use super::error::{KEY_FILE, RenewError};
-use super::mint::{Mint, Minted, Minting, News, Secret, of_static};
+use super::mint::{Mint, Minted, Minting, Naming, News, Secret, of_static};
 use super::sts::Sts;
 use crate::config::identity::{KeyFile, KeyFormat};
 use crate::time::Timestamp;
@@ -61,7 +60,7 @@ impl Mint for FromFile {
         self.sts.knows_static_keys()
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         Box::pin(self.sts.name_static(minted))
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Minted {
 
 pub(super) type Minting<'a> = Pin<Box<dyn Future<Output = Result<Minted, RenewError>> + Send + 'a>>;
 pub(super) type News<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+pub(super) type Naming<'a> = Pin<Box<dyn Future<Output = Result<(), RenewError>> + Send + 'a>>;
 
 /// Where sessions come from.
 pub(super) trait Mint: Send + Sync {
@@ -46,8 +47,9 @@ pub(super) trait Mint: Send + Sync {
         true
     }
 
-    /// Names the principal of credentials whose source did not. Never fails: what stays unknown stays empty.
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    /// Names the principal of credentials whose source did not, which confirms them. Where nobody can be asked it stays
+    /// empty, and so it does on failure.
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a>;
 }
 
 /// Facts of which only the key, its kind and its end are known.

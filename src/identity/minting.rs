@@ -1,7 +1,6 @@
 //! The sources that ask STS for sessions: AssumeRole, AssumeRoleWithWebIdentity, GetSessionToken, GetFederationToken.
 
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::base::Base;
 use super::error::{self, RenewError};
-use super::mint::{Mint, Minted, Minting};
+use super::mint::{Mint, Minted, Minting, Naming};
 use super::sts::Sts;
 use crate::config::identity::{AssumeRole, FederationToken, MAX_CHAINED_DURATION, Scope, SessionToken, WebIdentity};
 use crate::session::lifetime::{Fresh, LimitedBy};
@@ -170,7 +169,7 @@ impl Mint for Minter {
         })
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         Box::pin(self.sts.name_principal(minted))
     }
 }

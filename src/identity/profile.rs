@@ -8,7 +8,6 @@ mod files;
 mod line;
 mod process;
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -25,7 +24,7 @@ use super::container::Container;
 use super::environment::FromEnvironment;
 use super::error::{PROFILE, RenewError, TIMEOUT};
 use super::instance::Instance;
-use super::mint::{Mint, Minted, Minting, News, of_static};
+use super::mint::{Mint, Minted, Minting, Naming, News, of_static};
 use super::minting::{self, Names, RoleAsk, WebAsk};
 use super::sts::Sts;
 use crate::aws::{Aws, behavior, chain};
@@ -223,7 +222,7 @@ impl Mint for FromProfile {
         self.sts.knows_static_keys()
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         let sts = self.sts.near(self.last().region.as_deref());
         Box::pin(async move { sts.name_static(minted).await })
     }

@@ -2,13 +2,15 @@
 //!
 //! Nothing here can fail: a configuration that does not hold is refused before it comes here.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::base::Directory;
+use super::control::Control;
 use super::keeper::{Keeper, Pace};
 use super::minting::Names;
 use super::pace::Budget;
@@ -27,6 +29,7 @@ pub(super) struct Shared {
     pub budget: Arc<Budget>,
     pub names: Arc<Names>,
     pub directory: Arc<Directory>,
+    controls: Mutex<BTreeMap<IdentityName, Arc<Control>>>,
     stop: CancellationToken,
     renewals: TaskTracker,
     /// What became of a renewal task that broke.
@@ -49,10 +52,12 @@ impl Identities {
             budget: Arc::new(Budget::new(aws.clock.clone(), config.sts.calls_per_minute)),
             names: Arc::new(Names::new()),
             directory: Arc::default(),
+            controls: Mutex::default(),
             stop: stop.clone(),
             renewals: TaskTracker::new(),
             broken: watch::Sender::new(None),
         });
+        registry.paused_when_opened().iter().for_each(|(name, _)| _ = shared.control(name).gate.close());
         Self { all: [].into(), shared }.next(config)
     }
 
@@ -113,10 +118,16 @@ impl Shared {
         let pace = Pace { headroom: table.headroom, min_pause: table.min_pause };
         let (registry, clock, stop) = (self.registry.clone(), self.aws.clock.clone(), self.stop.child_token());
         let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&self.metrics), stop);
+        let keeper = keeper.under(self.control(name));
         if let Some(former) = former.filter(|former| gives_the_same_sessions(&former.table, &table)) {
             keeper.take_over(&former.keeper);
         }
         Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)))
+    }
+
+    fn control(&self, name: &IdentityName) -> Arc<Control> {
+        let mut controls = self.controls.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(controls.entry(name.clone()).or_default())
     }
 
     fn run(&self, identity: Arc<Identity>) {

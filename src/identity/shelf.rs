@@ -15,9 +15,16 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Puts up what the source gave, in place of the same generation; those that have ended are wiped.
+    /// Puts up what the source gave, in place of the same generation; those that have ended are wiped. A long-term key in
+    /// whose place it comes signs no more, not even for who found it before.
     pub(super) fn put(&mut self, live: Arc<Live>, now: Timestamp) {
         self.given = Some(live.session.id);
+        self.keep(live, now);
+        self.all.iter().filter(|old| !self.stands(old)).for_each(|old| _ = old.gate.close());
+    }
+
+    /// The same for a generation that does not sign.
+    pub(super) fn keep(&mut self, live: Arc<Live>, now: Timestamp) {
         self.all.retain(|old| old.session.id != live.session.id && old.session.left(now).is_some());
         if self.all.len() >= MAX_GENERATIONS {
             // The one that serves least; its URLs live on.
@@ -31,8 +38,8 @@ impl Shelf {
     /// The session that signs: the longest life, and of equals the newest. A long-term key has no end, so it stands only
     /// while it is what the source gives: otherwise somebody has put another in its place.
     pub(super) fn current(&self, now: Timestamp) -> Option<Arc<Live>> {
-        let stands = |live: &&Arc<Live>| live.session.facts.expires_at.is_some() || Some(live.session.id) == self.given;
-        let living = self.all.iter().filter(stands).filter(|live| live.session.left(now).is_some());
+        let may_sign = |live: &&Arc<Live>| self.stands(live) && !live.gate.is_closed();
+        let living = self.all.iter().filter(may_sign).filter(|live| live.session.left(now).is_some());
         living.max_by_key(|live| (live.session.left(now), live.session.generation)).cloned()
     }
 
@@ -40,8 +47,18 @@ impl Shelf {
         self.all.iter().find(|live| live.session.id == id && live.session.left(now).is_some()).cloned()
     }
 
-    pub(super) fn of_key(&self, access_key_id: &str) -> Option<Arc<Live>> {
-        self.all.iter().rev().find(|live| live.session.facts.access_key_id == access_key_id).cloned()
+    /// Newest first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Live>> {
+        self.all.iter().rev()
+    }
+
+    /// Takes a generation down.
+    pub(super) fn take(&mut self, id: RecordId) {
+        self.all.retain(|live| live.session.id != id);
+    }
+
+    fn stands(&self, live: &Arc<Live>) -> bool {
+        live.session.facts.expires_at.is_some() || Some(live.session.id) == self.given
     }
 
     /// Newest first.
@@ -75,7 +92,7 @@ mod tests {
         facts.expires_at = ends.map(at);
         let id = RecordId { instance: InstanceId::from_random(1), number: generation };
         let session = Arc::new(Session { id, identity: IdentityName::parse("web").unwrap(), generation, facts });
-        Arc::new(Live { session, signer: Signer::new(credentials(&key, "secret", None)) })
+        Arc::new(Live { session, signer: Signer::new(credentials(&key, "secret", None)), gate: Arc::default() })
     }
 
     fn shelf(generations: &[(u64, Option<u64>)]) -> Shelf {
@@ -86,6 +103,10 @@ mod tests {
 
     fn current(shelf: &Shelf, now: u64) -> Option<u64> {
         shelf.current(at(now)).map(|live| live.session.generation)
+    }
+
+    fn of_key(shelf: &Shelf, key: &str) -> Option<Arc<Live>> {
+        shelf.all().find(|live| live.session.facts.access_key_id == key).cloned()
     }
 
     #[test]
@@ -115,6 +136,34 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_whose_place_another_came_lets_nobody_pass() {
+        let (one, two) = (live(1, None), live(2, None));
+        let mut shelf = Shelf::default();
+        for (given, passes) in [(&one, [true, true]), (&two, [false, true])] {
+            shelf.put(Arc::clone(given), at(0));
+            assert_eq!([&one, &two].map(|live| live.gate.pass().is_some()), passes);
+        }
+        assert_eq!(current(&shelf, 0), Some(2));
+    }
+
+    #[test]
+    fn a_generation_that_is_stopped_signs_no_more_and_the_next_best_does() {
+        let mut shelf = shelf(&[(1, Some(900)), (2, Some(1800))]);
+        shelf.all[1].gate.close();
+        assert_eq!(current(&shelf, 0), Some(1));
+        shelf.put(live(3, None), at(0));
+        shelf.all[2].gate.close();
+        assert_eq!(current(&shelf, 0), Some(1));
+        let kept = live(4, None);
+        kept.gate.close();
+        shelf.keep(kept, at(0));
+        shelf.all[2].gate.open();
+        assert_eq!(current(&shelf, 0), Some(3), "what is only kept takes nobody's place");
+        shelf.take(live(3, None).session.id);
+        assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 3));
+    }
+
+    #[test]
     fn what_has_ended_is_wiped_by_the_next_and_found_no_more() {
         let mut shelf = shelf(&[(1, Some(60)), (2, Some(120))]);
         let first = live(1, None).session.id;
@@ -131,8 +180,8 @@ mod tests {
         let mut shelf = shelf(&[(1, Some(600)), (2, Some(900))]);
         shelf.put(live(2, Some(100)), at(0));
         assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 2), "its shorter end counts");
-        assert_eq!(shelf.of_key("KEY2").unwrap().session.left(at(0)), Some(Duration::from_secs(100)));
-        assert!(shelf.of_key("KEY3").is_none());
+        assert_eq!(of_key(&shelf, "KEY2").unwrap().session.left(at(0)), Some(Duration::from_secs(100)));
+        assert!(of_key(&shelf, "KEY3").is_none());
     }
 
     #[test]
@@ -141,7 +190,7 @@ mod tests {
         let mut shelf = shelf(&lives.collect::<Vec<_>>());
         shelf.put(live(1000, Some(1)), at(0));
         assert_eq!(shelf.all.len(), MAX_GENERATIONS);
-        assert!(shelf.of_key(&format!("KEY{MAX_GENERATIONS}")).is_none(), "it had the shortest life of those before");
-        assert!(shelf.of_key("KEY1").is_some() && shelf.of_key("KEY1000").is_some());
+        assert!(of_key(&shelf, &format!("KEY{MAX_GENERATIONS}")).is_none(), "it had the shortest life of those before");
+        assert!(of_key(&shelf, "KEY1").is_some() && of_key(&shelf, "KEY1000").is_some());
     }
 }

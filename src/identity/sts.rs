@@ -238,27 +238,19 @@ impl Sts {
     }
 
     /// Names the principal of a static key, where AWS can know it.
-    pub(super) async fn name_static(&self, minted: &mut Minted) {
-        if self.knows_static_keys {
-            self.name_principal(minted).await;
-        }
+    pub(super) async fn name_static(&self, minted: &mut Minted) -> Result<(), RenewError> {
+        if self.knows_static_keys { self.name_principal(minted).await } else { Ok(()) }
     }
 
-    /// Names the principal of `minted`. A failure is logged and forgotten: one may sign without a name.
-    pub(super) async fn name_principal(&self, minted: &mut Minted) {
+    /// Names the principal of `minted`.
+    pub(super) async fn name_principal(&self, minted: &mut Minted) -> Result<(), RenewError> {
         let client = self.client(Some(&minted.credentials));
         let calling = self.call("GetCallerIdentity", client.get_caller_identity().send());
-        let access_key_id = minted.facts.access_key_id.clone();
-        match tokio::time::timeout(NAMING, calling).await {
-            Ok(Ok(Called { answer, .. })) => {
-                let (arn, id) = (answer.arn.unwrap_or_default(), answer.user_id.unwrap_or_default());
-                set_principal(&mut minted.facts, &arn, &id);
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(access_key_id, reason = error.reason(), %error, "the principal could not be named");
-            }
-            Err(_) => tracing::warn!(access_key_id, reason = "TIMEOUT", "the principal could not be named in time"),
-        }
+        let late = |_| RenewError::new(super::error::TIMEOUT, "GetCallerIdentity failed: STS did not answer in time");
+        let Called { answer, .. } = tokio::time::timeout(NAMING, calling).await.map_err(late)??;
+        let (arn, id) = (answer.arn.unwrap_or_default(), answer.user_id.unwrap_or_default());
+        set_principal(&mut minted.facts, &arn, &id);
+        Ok(())
     }
 }
 

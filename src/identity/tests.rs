@@ -2,9 +2,9 @@
 
 mod clock;
 mod ends;
+mod stopped;
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::keeper::{Keeper, Pace};
-use super::mint::{Mint, Minted, Minting, News, bare, credentials};
+use super::mint::{Mint, Minted, Minting, Naming, News, bare, credentials};
 use super::*;
 use crate::clock::Clock;
 use crate::registry::{Options, Registry};
@@ -80,8 +80,8 @@ impl Mint for Script {
         Box::pin(async { self.news.swap(false, Ordering::Relaxed) })
     }
 
-    fn name<'a>(&'a self, _: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        Box::pin(async {})
+    fn name<'a>(&'a self, _: &'a mut Minted) -> Naming<'a> {
+        Box::pin(async { Ok(()) })
     }
 }
 

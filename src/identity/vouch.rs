@@ -1,11 +1,10 @@
 //! Who signs must know when it ends. Temporary credentials whose source does not tell are refused, unless the operator
 //! vouches for a life in the configuration (`docs/adr/0003-ends.md`).
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use super::error::{END_UNKNOWN, RenewError};
-use super::mint::{Mint, Minted, Minting, News};
+use super::mint::{Mint, Minted, Minting, Naming, News};
 use crate::session::lifetime::Fresh;
 
 /// Stands before every source of sessions that sign.
@@ -52,7 +51,7 @@ impl Mint for Vouched {
         self.source.can_be_named()
     }
 
-    fn name<'a>(&'a self, minted: &'a mut Minted) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
         self.source.name(minted)
     }
 }

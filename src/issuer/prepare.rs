@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::pick::Picked;
 use super::{Ask, Caution, Issued, Issuer, Output, Rules, asked};
 use crate::access::{Caller, Permit};
 use crate::error::Error;
-use crate::identity::{Identity, Live, RenewError};
+use crate::identity::{Identity, Live, RenewError, Signing};
 use crate::issued::IssuedUrl;
 use crate::registry::Remembered;
 use crate::s3::Region;
@@ -19,10 +20,10 @@ use crate::time::{Timestamp, Ttl};
 
 /// What an ask had to wait for, all of it there.
 pub(super) struct Ready {
-    identity: Arc<Identity>,
+    pub(super) identity: Arc<Identity>,
     region: Region,
-    want: Want,
-    granted: (Arc<Live>, Timestamp, Lifetime),
+    pub(super) want: Want,
+    pub(super) granted: (Arc<Live>, Timestamp, Lifetime),
     supersedes: Option<RecordId>,
 }
 
@@ -42,6 +43,8 @@ pub(super) enum Outcome {
         issued: Box<Issued>,
         /// The record whose request id this one takes over.
         supersedes: Option<RecordId>,
+        /// Held until it is recorded: who stops the generation waits for that.
+        signing: Signing,
     },
     /// The same URL as before; its record is durable already.
     Repeated(Box<Issued>),
@@ -55,8 +58,26 @@ impl Issuer {
         ask: &Ask,
         deadline: Instant,
     ) -> Result<Prepared, Error> {
-        let (mut rules, mut permit) = (Arc::clone(rules), self.admit(rules, caller, ask)?);
+        let permit = self.admit(rules, caller, ask)?;
         self.spend(caller, &permit)?;
+        self.get_ready(Arc::clone(rules), permit, caller, ask, deadline).await
+    }
+
+    /// The same for an ask whose generation was stopped while it waited: what it spent is spent.
+    pub(super) async fn prepare_again(&self, caller: &Caller, ask: &Ask, deadline: Instant) -> Result<Prepared, Error> {
+        let rules = self.rules();
+        let permit = self.admit(&rules, caller, ask)?;
+        self.get_ready(rules, permit, caller, ask, deadline).await
+    }
+
+    async fn get_ready(
+        &self,
+        mut rules: Arc<Rules>,
+        mut permit: Permit,
+        caller: &Caller,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<Prepared, Error> {
         loop {
             match self.wait(&rules, caller, ask, permit.granted, deadline).await {
                 // A reload has put other rules in force while this waited: they decide anew.
@@ -77,6 +98,9 @@ impl Issuer {
         deadline: Instant,
     ) -> Result<Prepared, Error> {
         let identity = self.identity(rules, ask)?;
+        if identity.is_paused() {
+            return Err(Error::IdentityPaused(identity.name().clone()));
+        }
         let former = match &ask.request_id {
             Some(id) => self.registry.remembered(caller.uid, id).await.map_err(Error::registry)?,
             None => None,
@@ -94,25 +118,29 @@ impl Issuer {
         Ok(Prepared::Ready(Ready { identity, region, want, granted, supersedes }))
     }
 
-    /// Signs what waits for nothing any more. The instant is read anew, because the other asks of the call may have
-    /// waited since, and a URL must not lose that time of its life.
-    pub(super) fn sign(&self, caller: &Caller, ask: &Ask, prepared: Prepared) -> Result<Outcome, Error> {
-        let Ready { identity, region, want, granted, supersedes } = match prepared {
-            Prepared::Ready(ready) => ready,
-            Prepared::Repeated(issued) => return Ok(Outcome::Repeated(issued)),
+    /// Signs what waits for nothing any more.
+    pub(super) fn sign(
+        &self,
+        caller: &Caller,
+        ask: &Ask,
+        prepared: Prepared,
+        picked: Option<Picked>,
+    ) -> Result<Outcome, Error> {
+        let (ready, picked) = match (prepared, picked) {
+            (Prepared::Repeated(issued), _) => return Ok(Outcome::Repeated(issued)),
+            (Prepared::Ready(ready), Some(picked)) => (ready, picked),
+            (Prepared::Ready(ready), None) => {
+                return Err(Error::NoSession { identity: ready.identity.name().clone(), cause: None });
+            }
         };
-        let (now, current) = (self.clock.now(), identity.current());
-        let again = current.and_then(|live| match lifetime::plan(now, want, Some(&live.session), None) {
-            Plan::Sign(life) => Some((live, now, life)),
-            _ => None,
-        });
-        let (live, now, life) = again.unwrap_or(granted);
+        let Ready { identity, region, supersedes, .. } = ready;
+        let Picked { live, now, life, signing } = picked;
         let id = self.registry.next_url_id();
-        let signed = sign(&identity, &live, ask, region, Signing { id, at: now, ttl: life.ttl })?;
+        let signed = sign(&identity, &live, ask, region, Stamp { id, at: now, ttl: life.ttl })?;
         let record = signed.record(ask, caller, &live, id, now, life, supersedes);
         let session = Arc::clone(&live.session);
         let issued = Issued { record, session, output: signed.output, cautions: cautions(ask, &live) };
-        Ok(Outcome::New { issued: Box::new(issued), supersedes })
+        Ok(Outcome::New { issued: Box::new(issued), supersedes, signing })
     }
 
     /// Who may. A denial is counted and logged here, never with a URL or a key.
@@ -141,12 +169,14 @@ impl Issuer {
         }
         let record = &former.record.url;
         let identity = self.identity(rules, ask)?;
+        // A generation that is drained may repeat itself: that is no new URL. A pause stops that too.
+        let _signing = identity.repeat().ok_or_else(|| Error::IdentityPaused(identity.name().clone()))?;
         let live = identity.live(record.session).ok_or(Error::Superseded)?;
         if self.clock.now() >= record.usable_until() {
             return Err(Error::Superseded);
         }
-        let signing = Signing { id: record.id, at: record.signed_at, ttl: record.ttl };
-        let signed = sign(&identity, &live, ask, record.region.clone(), signing)?;
+        let stamp = Stamp { id: record.id, at: record.signed_at, ttl: record.ttl };
+        let signed = sign(&identity, &live, ask, record.region.clone(), stamp)?;
         if signed.fingerprint != record.fingerprint {
             return Err(Error::Superseded);
         }
@@ -175,6 +205,9 @@ impl Issuer {
         let mut failed: Option<Arc<RenewError>> = None;
         let mut fresh = identity.fresh();
         for _ in 0..MAX_LOOKS {
+            if identity.is_paused() {
+                return Err(Error::IdentityPaused(identity.name().clone()));
+            }
             let (now, live) = (self.clock.now(), identity.current());
             let held = live.as_ref().map(|live| Arc::clone(&live.session));
             let plan = lifetime::plan(now, want, held.as_deref(), fresh);
@@ -236,7 +269,7 @@ fn refusal(identity: &Identity, short: TooShort, failed: Option<Arc<RenewError>>
     }
 }
 
-struct Signing {
+struct Stamp {
     id: RecordId,
     at: Timestamp,
     ttl: Ttl,
@@ -249,8 +282,8 @@ struct Signed {
     fingerprint: crate::issued::Fingerprint,
 }
 
-fn sign(identity: &Identity, live: &Live, ask: &Ask, region: Region, signing: Signing) -> Result<Signed, Error> {
-    let Signing { id, at, ttl } = signing;
+fn sign(identity: &Identity, live: &Live, ask: &Ask, region: Region, stamp: Stamp) -> Result<Signed, Error> {
+    let Stamp { id, at, ttl } = stamp;
     let s3 = identity.s3();
     let target = Target { region: region.clone(), endpoint: s3.endpoint(), addressing: s3.addressing };
     match &ask.what {

@@ -62,6 +62,8 @@ pub(super) struct Start {
     pub(super) instance: InstanceId,
     /// The last URL number ever given to a record.
     pub(super) last_url: u64,
+    /// Identities that must not sign, and since when.
+    pub(super) paused: Vec<(IdentityName, Timestamp)>,
 }
 
 impl Sqlite {
@@ -183,6 +185,7 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
     let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
     let last_url =
         connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
+    let paused = generations::paused(&connection).map_err(|source| OpenError::Row { path: path.clone(), source })?;
     let (sender, queue) = mpsc::channel(queue_calls.max(1));
     let writable = Arc::new(AtomicBool::new(true));
     let questions = Readers::new(path.clone(), readers::QUESTIONS, metrics.clone());
@@ -206,6 +209,6 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
     thread.map_err(file::io("start a thread for", &path))?;
     Ok((
         Sqlite { instance, queue: sender, questions, look_ups, writable, events, metrics },
-        Start { instance, last_url },
+        Start { instance, last_url, paused },
     ))
 }

@@ -58,6 +58,7 @@ fn one_of_each() -> Vec<Error> {
     let short = TooShort { at_least, longest_now, longest_fresh, limited_by: LimitedBy::Session };
     let of_registry = |error| Error::Registry(Arc::new(error));
     let bucket = || "photos".to_owned();
+    let web = || IdentityName::parse("web").unwrap();
     vec![
         Error::Malformed(prost::Message::decode(&b"\0"[..]).map(|(): ()| ()).unwrap_err()),
         Error::MessageTooLarge { found: 2, most: 1 },
@@ -68,7 +69,9 @@ fn one_of_each() -> Vec<Error> {
         Error::NotAdmitted("not here"),
         Error::RateLimited { grant: "web".into(), retry_after: Duration::from_secs(1) },
         Error::TooShort(short),
-        Error::NoSession { identity: IdentityName::parse("web").unwrap(), cause: None },
+        Error::NoSession { identity: web(), cause: None },
+        Error::NoSession { identity: web(), cause: Some(Arc::new(RenewError::drained(&web(), "AKIAEXAMPLE", 3))) },
+        Error::IdentityPaused(web()),
         Error::Region(region::Error::BucketNotFound { bucket: bucket() }),
         Error::Region(region::Error::NotNamed { bucket: bucket(), status: 500 }),
         of_registry(registry::Error::Full),

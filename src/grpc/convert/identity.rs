@@ -53,6 +53,7 @@ fn session(row: &SessionRow, signing: bool) -> proto::Session {
 
 fn state(state: State) -> i32 {
     let state = match state {
+        State::Paused => proto::IdentityState::Paused,
         State::Starting => proto::IdentityState::Starting,
         State::Ready => proto::IdentityState::Ready,
         State::RenewalFailing => proto::IdentityState::RenewalFailing,

@@ -1,0 +1,106 @@
+//! What operators decide while the daemon runs: an identity is paused, a generation is kept from signing.
+//!
+//! Writes nothing down and reads nothing that was: the desk `rotation` does.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::gate::Gate;
+use super::{Identity, Live, Signing, Stopped};
+use crate::session::RecordId;
+use crate::session::generation::Secret;
+
+/// What outlasts the configuration of an identity.
+#[derive(Default)]
+pub(super) struct Control {
+    /// Closed while the identity is paused.
+    pub gate: Arc<Gate>,
+    /// Held by who decides about its generations, from the first look to the last word.
+    pub deciding: Mutex<()>,
+}
+
+impl Identity {
+    /// Keeps everybody else from deciding about its generations: operators, and the source that gives another.
+    pub async fn decide(&self) -> MutexGuard<'_, ()> {
+        self.keeper.control.deciding.lock().await
+    }
+
+    /// The right to sign with that session from now until it is dropped.
+    ///
+    /// # Errors
+    /// Says who was stopped.
+    pub fn sign_with(&self, live: &Live) -> Result<Signing, Stopped> {
+        let identity = self.keeper.control.gate.pass().ok_or(Stopped::Paused)?;
+        let generation = live.gate.pass().ok_or(Stopped::Generation)?;
+        Ok(Signing { _identity: identity, _generation: Some(generation) })
+    }
+
+    /// The right to sign once more what was signed and recorded before; `None` while it is paused.
+    pub fn repeat(&self) -> Option<Signing> {
+        self.keeper.control.gate.pass().map(|identity| Signing { _identity: identity, _generation: None })
+    }
+
+    /// Whether it is kept from signing.
+    pub fn is_paused(&self) -> bool {
+        self.keeper.control.gate.is_closed()
+    }
+
+    /// Keeps it from signing; its sessions are renewed all the same. Whether it signed before.
+    pub fn pause(&self) -> bool {
+        let signed = self.keeper.control.gate.close();
+        self.keeper.look();
+        signed
+    }
+
+    /// Lets it sign again.
+    pub fn resume(&self) {
+        self.keeper.control.gate.open();
+        self.keeper.look();
+    }
+
+    /// Waits until every signature that was under way is recorded or given up. Pause it first.
+    pub async fn at_rest(&self) {
+        self.keeper.control.gate.is_empty().await;
+    }
+
+    /// The generation that signs, or would if the identity were not paused.
+    pub fn signing_generation(&self) -> Option<Arc<Live>> {
+        self.keeper.current()
+    }
+
+    /// What can be done with the secret of a generation.
+    pub fn secret_of(&self, session: RecordId) -> Secret {
+        self.keeper.secret_of(session)
+    }
+
+    /// Keeps a generation from signing, and has another looked for where it signed. Whether it may have signed before.
+    pub fn stop_generation(&self, session: RecordId) -> bool {
+        let stopped = self.keeper.held(session).is_some_and(|live| live.gate.close());
+        if stopped && self.keeper.current().is_none() {
+            self.keeper.want();
+        }
+        stopped
+    }
+
+    /// Lets it sign again.
+    pub fn start_generation(&self, session: RecordId) {
+        if let Some(live) = self.keeper.held(session) {
+            live.gate.open();
+            self.keeper.look();
+        }
+    }
+
+    /// Keeps it from signing, and forgets its secret.
+    pub fn forget_generation(&self, session: RecordId) {
+        self.stop_generation(session);
+        self.keeper.forget(session);
+    }
+
+    /// Waits until every signature of the generation that was under way is recorded or given up. Stop it first.
+    pub async fn generation_at_rest(&self, session: RecordId) {
+        if let Some(live) = self.keeper.held(session) {
+            live.gate.is_empty().await;
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Keys that somebody puts in each other's place, and what operators stop. Under paused time, with a registry that outlasts
+//! the keeper.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::registry::{DAEMON, EventKind, Mark, NewEvent};
+use crate::session::generation::Secret;
+
+/// What a file of keys and AWS say, to be changed while a keeper runs.
+#[derive(Default)]
+struct World {
+    /// The number of the key in the file.
+    key: usize,
+    /// Keys that AWS knows.
+    known: BTreeSet<String>,
+    /// STS cannot be reached.
+    away: bool,
+    /// Nobody can be asked: the keys of another store.
+    of_another_store: bool,
+    looked_at: usize,
+    asked: usize,
+}
+
+impl World {
+    fn id(key: usize) -> String {
+        format!("AKIA{key:012}")
+    }
+}
+
+struct File {
+    clock: Clock,
+    world: Arc<Mutex<World>>,
+}
+
+impl Mint for File {
+    fn mint(&self) -> Minting<'_> {
+        Box::pin(async {
+            sleep(Duration::from_secs(1)).await;
+            let key = {
+                let mut world = self.world.lock().unwrap();
+                world.looked_at = world.key;
+                world.key
+            };
+            let facts = bare(&World::id(key), CredentialKind::LongTermKey, self.clock.now());
+            Ok(Minted { credentials: credentials(&World::id(key), "secret", None), facts })
+        })
+    }
+
+    fn poll(&self) -> Option<Duration> {
+        Some(Duration::from_secs(10))
+    }
+
+    fn has_news(&self) -> News<'_> {
+        Box::pin(async {
+            let world = self.world.lock().unwrap();
+            world.key != world.looked_at
+        })
+    }
+
+    fn can_be_named(&self) -> bool {
+        !self.world.lock().unwrap().of_another_store
+    }
+
+    fn name<'a>(&'a self, minted: &'a mut Minted) -> Naming<'a> {
+        Box::pin(async {
+            let mut world = self.world.lock().unwrap();
+            if world.of_another_store {
+                return Ok(());
+            }
+            world.asked += 1;
+            if world.away {
+                return Err(RenewError::new(error::NETWORK, "no way to STS"));
+            }
+            if !world.known.contains(&minted.facts.access_key_id) {
+                return Err(RenewError::new(error::UNKNOWN_KEY, "InvalidClientTokenId"));
+            }
+            mint::set_principal(&mut minted.facts, "arn:aws:iam::123456789012:user/bob", "AIDAX");
+            Ok(())
+        })
+    }
+}
+
+struct House {
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+    registry: Registry,
+    identity: Arc<Identity>,
+    stop: CancellationToken,
+    _dir: tempfile::TempDir,
+}
+
+impl House {
+    /// With the first key in the file, which AWS knows.
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::tokio(Timestamp::from_unix(1_800_000_000));
+        let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let registry = Registry::open(options, clock.clone(), metrics).await.unwrap();
+        tokio::time::pause();
+        let world = World { key: 1, known: [World::id(1)].into(), ..World::default() };
+        let world = Arc::new(Mutex::new(world));
+        let (identity, stop) = keep(&world, &clock, &registry);
+        let house = Self { world, clock, registry, identity, stop, _dir: dir };
+        house.identity.outcome().await.unwrap();
+        house
+    }
+
+    /// As a restart of the daemon would.
+    fn restart(&mut self) {
+        self.stop.cancel();
+        (self.identity, self.stop) = keep(&self.world, &self.clock, &self.registry);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world.lock().unwrap());
+    }
+
+    fn put(&self, key: usize) {
+        self.change(|world| world.key = key);
+    }
+
+    fn signs(&self) -> Option<u64> {
+        self.identity.current().map(|live| live.session.generation)
+    }
+
+    async fn generation(&self, number: u64) -> RecordId {
+        self.registry.generations(DAEMON, &self.identity.name, Some(number + 1)).await.unwrap()[0].session.id
+    }
+
+    async fn secret(&self, number: u64) -> Secret {
+        self.identity.secret_of(self.generation(number).await)
+    }
+
+    /// As the desk does.
+    async fn mark(&self, number: u64, mark: Mark) {
+        let session = self.generation(number).await;
+        self.registry.mark(session, mark, NewEvent::new(EventKind::GenerationDraining, ().into())).await.unwrap();
+        match mark {
+            Mark::Drain { .. } => _ = self.identity.stop_generation(session),
+            Mark::CancelDrain => self.identity.start_generation(session),
+            Mark::Retire { .. } => self.identity.forget_generation(session),
+        }
+    }
+
+    /// Polls in virtual time: the registry's file works in real time.
+    async fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        for _ in 0..2000 {
+            if holds(self) {
+                return;
+            }
+            sleep(Duration::from_secs(1)).await;
+            self.registry.generations(DAEMON, &self.identity.name, None).await.unwrap();
+        }
+        panic!("not within half an hour: {what}");
+    }
+
+    /// Lets time pass in steps in which the registry's file, which works in real time, can keep up.
+    async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds / 5 {
+            sleep(Duration::from_secs(5)).await;
+            self.registry.generations(DAEMON, &self.identity.name, None).await.unwrap();
+        }
+    }
+
+    fn failure(&self) -> &'static str {
+        self.identity.status().last_failure_reason
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn keep(world: &Arc<Mutex<World>>, clock: &Clock, registry: &Registry) -> (Arc<Identity>, CancellationToken) {
+    let (name, stop) = (IdentityName::parse("web").unwrap(), CancellationToken::new());
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let source = Box::new(File { clock: clock.clone(), world: Arc::clone(world) });
+    let pace = Pace { headroom: None, min_pause: Duration::from_secs(1) };
+    let (kept, until) = (registry.clone(), stop.clone());
+    let keeper = Keeper::new(name.clone(), source, pace, kept, clock.clone(), Arc::clone(&metrics), until);
+    let identity = Arc::new(Identity::new(name, tables::Identity::of_default_chain(), keeper, metrics));
+    let running = Arc::clone(&identity);
+    tokio::spawn(async move { running.keeper.run().await });
+    (identity, stop)
+}
+
+const DRAIN: Mark = Mark::Drain { replaced: false };
+const REPLACE: Mark = Mark::Drain { replaced: true };
+
+#[tokio::test]
+async fn a_new_key_signs_when_aws_has_confirmed_it_and_the_old_one_until_then() {
+    let house = House::new().await;
+    house.put(2);
+    house.until("the new key is refused", |house| house.failure() == "UNKNOWN_KEY").await;
+    assert_eq!((house.signs(), house.secret(2).await), (Some(1), Secret::Waits));
+    let status = house.identity.status();
+    assert_eq!(status.state, State::RenewalFailing);
+    assert!(
+        status.last_failure.contains("AKIA000000000002 (generation 2) does not sign yet"),
+        "{}",
+        status.last_failure
+    );
+    house.change(|world| world.away = true);
+    house.until("STS is away", |house| house.failure() == "NETWORK").await;
+    assert_eq!(house.signs(), Some(1));
+    house.change(|world| (world.away, _) = (false, world.known.insert(World::id(2))));
+    house.until("the new key signs", |house| house.signs() == Some(2)).await;
+    assert_eq!((house.identity.status().state, house.secret(1).await), (State::Ready, Secret::Rests));
+    assert_eq!(house.identity.current().unwrap().session.facts.principal_unique_id, "AIDAX");
+}
+
+#[tokio::test]
+async fn a_key_that_is_never_confirmed_is_asked_for_within_bounds() {
+    let house = House::new().await;
+    house.put(2);
+    house.until("it is refused", |house| house.failure() == "UNKNOWN_KEY").await;
+    let before = house.world.lock().unwrap().asked;
+    house.pass(3600).await;
+    let asked = house.world.lock().unwrap().asked - before;
+    assert!((10..=100).contains(&asked), "asked {asked} times in an hour");
+    assert_eq!(house.signs(), Some(1));
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_back_before_it_was_confirmed_leaves_the_old_one_as_it_was() {
+    let house = House::new().await;
+    house.put(2);
+    house.until("it is refused", |house| house.failure() == "UNKNOWN_KEY").await;
+    house.put(1);
+    house.until("all is well", |house| house.failure().is_empty()).await;
+    assert_eq!((house.signs(), house.secret(2).await), (Some(1), Secret::Gone));
+}
+
+#[tokio::test]
+async fn a_key_signs_unconfirmed_where_none_signs_and_where_nobody_can_be_asked() {
+    let mut house = House::new().await;
+    house.put(2);
+    house.restart();
+    house.until("the secret of the old one is gone", |house| house.signs() == Some(2)).await;
+    house.change(|world| world.of_another_store = true);
+    house.put(3);
+    house.until("no AWS to ask", |house| house.signs() == Some(3)).await;
+    house.change(|world| world.of_another_store = false);
+    house.mark(3, DRAIN).await;
+    house.put(4);
+    house.until("nothing signed", |house| house.signs() == Some(4)).await;
+}
+
+#[tokio::test]
+async fn a_key_that_an_operator_drained_does_not_sign_and_says_so_until_that_is_taken_back() {
+    let mut house = House::new().await;
+    house.mark(1, DRAIN).await;
+    for _ in 0..2 {
+        house.until("it says why", |house| house.failure() == "DRAINING").await;
+        assert_eq!((house.signs(), house.secret(1).await), (None, Secret::Rests));
+        assert!(house.identity.renew().await.is_err_and(|error| error.reason() == "DRAINING"));
+        assert!(house.identity.status().last_failure.contains("presignd drain web --generation 1 --cancel"));
+        house.restart();
+    }
+    house.until("it says why", |house| house.failure() == "DRAINING").await;
+    house.mark(1, Mark::CancelDrain).await;
+    house.until("it signs again", |house| house.signs() == Some(1)).await;
+    house.restart();
+    house.until("and after a restart", |house| house.signs() == Some(1)).await;
+}
+
+#[tokio::test]
+async fn a_drained_key_gives_way_to_a_new_one_at_the_next_look() {
+    let house = House::new().await;
+    house.mark(1, DRAIN).await;
+    // Long enough for the backoff to have grown.
+    house.pass(2000).await;
+    house.change(|world| (world.key, _) = (2, world.known.insert(World::id(2))));
+    let began = house.clock.now();
+    house.until("the new key signs", |house| house.signs() == Some(2)).await;
+    let took = began.until(house.clock.now()).unwrap_or_default();
+    assert!(took <= Duration::from_secs(20), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_signs_again_when_it_is_put_back_and_also_after_a_restart() {
+    let mut house = House::new().await;
+    house.change(|world| (world.key, _) = (2, world.known.insert(World::id(2))));
+    house.until("the new key signs", |house| house.signs() == Some(2)).await;
+    house.mark(1, REPLACE).await;
+    house.put(1);
+    house.until("the old key signs", |house| house.signs() == Some(1)).await;
+    assert_eq!(house.secret(2).await, Secret::Rests);
+    house.mark(2, REPLACE).await;
+    house.put(2);
+    house.restart();
+    house.until("the new key signs", |house| house.signs() == Some(2)).await;
+}
+
+#[tokio::test]
+async fn a_retired_key_never_signs_again() {
+    let mut house = House::new().await;
+    house.mark(1, Mark::Retire { forced: false }).await;
+    assert_eq!(house.secret(1).await, Secret::Gone);
+    for _ in 0..2 {
+        house.until("it says why", |house| house.failure() == "RETIRED").await;
+        assert_eq!((house.signs(), house.secret(1).await), (None, Secret::Gone));
+        house.restart();
+    }
+    house.change(|world| (world.key, _) = (2, world.known.insert(World::id(2))));
+    house.until("another signs", |house| house.signs() == Some(2)).await;
+    house.put(1);
+    house.until("it is refused", |house| house.failure() == "RETIRED").await;
+    assert_eq!(house.signs(), Some(2), "a failure takes nothing away");
+}
+
+#[tokio::test]
+async fn a_stopped_session_is_followed_by_another_at_once() {
+    let kit = Kit::new(&[Turn::Fresh(3600)], None).await;
+    let first = kit.identity.renew().await.unwrap();
+    assert!(kit.identity.stop_generation(first.session.id));
+    assert_eq!(kit.generation(), None);
+    kit.seconds(10).await;
+    assert_eq!((kit.asked(), kit.generation()), (2, Some(2)));
+    assert!(matches!(kit.identity.sign_with(&first), Err(Stopped::Generation)));
+    assert!(kit.identity.live(first.session.id).is_some(), "a repeated request gets its URL again");
+}
+
+#[tokio::test]
+async fn a_paused_identity_signs_nothing_and_renews_its_sessions_all_the_same() {
+    let kit = Kit::new(&[Turn::Fresh(3600)], None).await;
+    let first = kit.identity.renew().await.unwrap();
+    let under_way = kit.identity.sign_with(&first).unwrap();
+    assert!(kit.identity.pause());
+    assert!(tokio::time::timeout(Duration::from_secs(5), kit.identity.at_rest()).await.is_err());
+    drop(under_way);
+    kit.identity.at_rest().await;
+    assert!(matches!(kit.identity.sign_with(&first), Err(Stopped::Paused)) && kit.identity.repeat().is_none());
+    kit.seconds(1900).await;
+    assert_eq!((kit.asked(), kit.identity.status().state, kit.generation()), (2, State::Paused, None));
+    kit.identity.resume();
+    assert_eq!((kit.identity.status().state, kit.generation()), (State::Ready, Some(2)));
+}
