@@ -56,7 +56,10 @@ impl Container {
                 Ok(text) => Ok(Zeroizing::new(text.trim().to_owned())),
                 Err(_) => Err("is not text".to_owned()),
             });
-            let failed = |problem| RenewError::new(super::error::TOKEN_FILE, format!("{TOKEN_FILE} {file} {problem}"));
+            let failed = |problem| {
+                let remedy = "let the daemon's user read it";
+                RenewError::new(super::error::TOKEN_FILE, format!("{TOKEN_FILE}: the file {file} {problem}; {remedy}"))
+            };
             return text.map(Some).map_err(failed);
         }
         Ok(environment.get(TOKEN).map(|token| Zeroizing::new(token.to_owned())))

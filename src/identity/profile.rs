@@ -8,6 +8,7 @@ mod files;
 mod line;
 mod process;
 
+use std::error::Error as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -109,7 +110,10 @@ impl FromProfile {
             First::Environment => self.environment.get(),
             First::Instance => self.instance.mint().await,
             First::Container => self.container.mint().await,
-            First::Process(command) => process::run(command, self.aws.clock.now()).await,
+            First::Process(command) => {
+                let run = process::run(command, self.aws.clock.now()).await;
+                run.map_err(|error| RenewError::new(error.reason(), format!("profile {:?}: {error}", self.name)))
+            }
             First::Sso(sso) => self.sso(sso).await,
             First::Web(web) => {
                 let token = minting::read_token(&web.token_file).await?;
@@ -159,8 +163,10 @@ impl FromProfile {
             return Err(RenewError::new(TIMEOUT, message));
         };
         let found = found.map_err(|error| {
-            let words: String = chain(&error).chars().take(MAX_MESSAGE).collect();
-            self.wrong(&format!("IAM Identity Center gave no credentials: {words}; log in again (`aws sso login`)"))
+            // The outermost words say no more than that something failed.
+            let words = error.source().map_or_else(|| error.to_string(), chain);
+            let words: String = words.chars().take(MAX_MESSAGE).collect();
+            self.wrong(&format!("{words}; log in again (`aws sso login`)"))
         })?;
         let now = self.aws.clock.now();
         let mut minted = of_static(found.access_key_id(), found.secret_access_key(), found.session_token(), now);

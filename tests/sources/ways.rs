@@ -35,8 +35,6 @@ fn identity(host: &Host, name: &str, says: &str, sts: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sts_is_asked_through_the_proxy_and_trusted_by_the_bundle_and_by_nothing_else() {
     let (mut host, internet) = behind_a_proxy().await;
-    // The store on loopback is reached past this one.
-    host.set("HTTP_PROXY", DEAD);
     let web = identity(&host, "web", ROLE, "region = \"eu-central-1\"");
     let daemon = host.daemon(&web).await;
     ready(&daemon, "web").await;
@@ -58,14 +56,16 @@ async fn sts_is_asked_through_the_proxy_and_trusted_by_the_bundle_and_by_nothing
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_proxy_is_heeded() {
+async fn no_proxy_is_heeded_and_loopback_never_needs_it() {
     let mut host = Host::new().await;
     host.set_key(&host.world.user.clone());
     host.set("HTTP_PROXY", DEAD);
     // The same place as loopback, by a name for which proxies count.
     let sts = host.world.sts.endpoint().replace("127.0.0.1", "0.0.0.0");
     let web = identity(&host, "web", ROLE, &format!("endpoint_url = \"{sts}\""));
-    let daemon = host.daemon(&web).await;
+    let near = identity(&host, "near", ROLE, &format!("endpoint_url = \"{}\"", host.world.sts.endpoint()));
+    let daemon = host.daemon(&(web.clone() + &near)).await;
+    ready(&daemon, "near").await;
     assert_eq!(refused(&daemon, "web").await.last_failure_reason, "NETWORK");
     daemon.stop().await;
     for direct in ["0.0.0.0", "example.com, 0.0.0.0/8", "*"] {

@@ -70,7 +70,7 @@ impl Place {
         if !self.must_be && !tokio::fs::try_exists(path).await.unwrap_or(true) {
             return Ok(Zeroizing::default());
         }
-        let problem = |problem: &str| format!("the file {} {problem}", path.display());
+        let problem = |problem: &str| format!("the file {} {problem}; put it right, or name another", path.display());
         let bytes = read_bounded(path, MAX_BYTES).await.map_err(|error| problem(&error))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| problem("is not text"))?;
         Ok(Zeroizing::new(text.to_owned()))
