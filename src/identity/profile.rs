@@ -108,6 +108,7 @@ impl FromProfile {
                 Ok(of_static(&keys.id, &keys.secret, token, self.aws.clock.now()))
             }
             First::Environment => self.environment.get(),
+            First::Instance if self.instance.is_off() => Err(self.wrong("instance metadata is switched off")),
             First::Instance => self.instance.mint().await,
             First::Container => self.container.mint().await,
             First::Process(command) => {

@@ -94,6 +94,7 @@ async fn instance_credentials_behind_a_profile_keep_their_written_end_and_are_re
     let key = host.role_session(40);
     let instance = Metadata::serve(&key).await;
     host.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.url());
+    host.set("AWS_EC2_METADATA_DISABLED", "false");
     host.write(
         ".aws/config",
         "[profile bare]\ncredential_source = Ec2InstanceMetadata\n\
