@@ -11,7 +11,7 @@ use super::made::{append, facts, name, request, url};
 use super::place::{Place, metrics};
 
 /// Kilobytes that a file may hold.
-const LIMIT: &str = "400";
+const LIMIT: &str = "600";
 
 /// Records that never fit.
 const MOST: usize = 20_000;
