@@ -22,6 +22,7 @@ mod scan;
 mod state;
 mod sums;
 mod tallies;
+mod tally_rows;
 mod turns;
 mod verify;
 mod writer;

@@ -1,6 +1,6 @@
 //! Questions about totals, sessions and events, each on a read-only connection, for one user.
 
-use super::{Sqlite, events, generations, scan, tallies};
+use super::{Sqlite, events, generations, scan, tallies, tally_rows};
 use crate::issued::{Filter, Record};
 use crate::registry::Error;
 use crate::registry::event::EventRow;
@@ -29,7 +29,7 @@ impl Sqlite {
         after: Option<ScanPlace>,
     ) -> Result<Page<Tally, ScanPlace>, Error> {
         let instance = self.instance;
-        self.questions.read(uid, move |connection| scan::tallies(connection, instance, &filter, to, after)).await
+        self.questions.read(uid, move |connection| tally_rows::page(connection, instance, &filter, to, after)).await
     }
 
     pub(in crate::registry) async fn scan(

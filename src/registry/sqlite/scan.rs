@@ -6,10 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::filter::{self, Conditions};
 use super::rows::{DICTIONARIES, RECORD, Reader};
-use super::tallies::Read;
 use crate::issued::{Filter, Record};
-use crate::registry::tally::{Page, SCAN_ROWS, ScanPlace, Tally};
-use crate::registry::{Error, SLOT_SECONDS};
+use crate::registry::Error;
+use crate::registry::tally::{Page, SCAN_ROWS, ScanPlace};
 use crate::session::InstanceId;
 use crate::time::Timestamp;
 
@@ -67,36 +66,6 @@ fn some_records(
     Ok(Page { items, next })
 }
 
-/// What matches and ends not after `to`, by the keys of tallies.
-pub(super) fn tallies(
-    connection: &Connection,
-    instance: InstanceId,
-    filter: &Filter,
-    to: Timestamp,
-    after: Option<ScanPlace>,
-) -> Result<Page<Tally, ScanPlace>, Error> {
-    let connection = &*connection.unchecked_transaction()?;
-    let mut items = Vec::new();
-    let Some((conditions, next)) = stretch(connection, instance, filter, Some(to), after, SCAN_ROWS)? else {
-        return Ok(Page { items, next: None });
-    };
-    // By caller first, which the index has; callers of one uid come together after that.
-    let sql = format!(
-        "SELECT g.session, g.slot, g.bucket, c.uid, g.operation, sum(g.urls), max(g.last_end) FROM \
-         (SELECT u.session, (u.usable_until - 1) / {SLOT_SECONDS} AS slot, u.bucket, u.caller, u.operation, \
-          count(*) AS urls, max(u.usable_until) AS last_end FROM urls u INDEXED BY urls_by_end WHERE {} \
-          GROUP BY 1, 2, 3, 4, 5) g JOIN callers c ON c.number = g.caller GROUP BY 1, 2, 3, 4, 5",
-        conditions.sql
-    );
-    let mut read = Read::new(connection, instance);
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(conditions.values))?;
-    while let Some(row) = rows.next()? {
-        items.push(read.tally(row)?);
-    }
-    Ok(Page { items, next })
-}
-
 /// How many match, in a page of one number.
 pub(super) fn count(
     connection: &Connection,
@@ -115,7 +84,7 @@ pub(super) fn count(
 
 /// The filter over at most `rows` rows after the place, and where to go on after them; `None` when no session
 /// can match.
-fn stretch(
+pub(super) fn stretch(
     connection: &Connection,
     instance: InstanceId,
     filter: &Filter,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::filter;
 use super::rows::Reader;
@@ -33,7 +33,7 @@ pub(super) fn page(
     let [bucket, operations] = bound(connection, &filter)?;
     let mut read = Read::new(connection, instance);
     let mut statement = connection.prepare(
-        "SELECT session, slot, bucket, uid, operation, urls, last_end FROM tallies \
+        "SELECT slot, bucket, uid, operation, urls, last_end FROM tallies \
          WHERE session = ?1 AND (slot, bucket, uid, operation) > (?2, ?3, ?4, ?5) AND (?6 IS NULL OR bucket = ?6) \
          AND (?7 IS NULL OR uid = ?7) AND (?8 IS NULL OR operation IN (SELECT value FROM json_each(?8))) \
          ORDER BY slot, bucket, uid, operation",
@@ -48,9 +48,12 @@ pub(super) fn page(
         };
         let mut rows = statement.query(params![session, slot, of, uid, operation, bucket, filter.uid, operations])?;
         while let Some(row) = rows.next()? {
-            items.push(read.tally(row)?);
+            let (slot, bucket, uid) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let operation = row.get_ref(3)?.as_str().unwrap_or_default();
+            let key = Key { session, slot, bucket, uid, operation };
+            items.push(read.tally(key, row.get(4)?, row.get(5)?)?);
             if items.len() == TALLY_PAGE {
-                let (slot, bucket, uid, operation) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                let operation = operation.to_owned();
                 return Ok(Page { items, next: Some(TallyPlace { session, slot, bucket, uid, operation }) });
             }
         }
@@ -90,6 +93,16 @@ fn number_of(connection: &Connection, bucket: &str) -> Result<Option<i64>, Error
     Ok(connection.query_row("SELECT number FROM buckets WHERE name = ?1", [bucket], |row| row.get(0)).optional()?)
 }
 
+/// What URLs of one tally share, as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key<'o> {
+    pub(super) session: i64,
+    pub(super) slot: i64,
+    pub(super) bucket: i64,
+    pub(super) uid: u32,
+    pub(super) operation: &'o str,
+}
+
 /// Reads tallies; sessions and buckets that many of them share are read once.
 pub(super) struct Read<'c> {
     reader: Reader<'c>,
@@ -102,20 +115,19 @@ impl<'c> Read<'c> {
         Self { reader: Reader::new(connection, instance), connection, buckets: HashMap::new() }
     }
 
-    /// The tally in a row of session, slot, bucket, uid, operation, urls, last end.
-    pub(super) fn tally(&mut self, row: &Row<'_>) -> Result<Tally, Error> {
-        let (session, slot): (i64, i64) = (row.get(0)?, row.get(1)?);
+    /// The tally of that key.
+    pub(super) fn tally(&mut self, key: Key<'_>, urls: i64, last_end: i64) -> Result<Tally, Error> {
+        let Key { session, slot, bucket, uid, operation } = key;
         let bad = |problem: &str| Error::BadRow { id: format!("tally of {session}"), problem: problem.to_owned() };
-        let operation = row.get_ref(4)?.as_str().ok().and_then(Operation::parse);
         Ok(Tally {
             session: self.reader.session(session)?.ok_or_else(|| bad("session: is missing"))?,
-            bucket: self.bucket(row.get(2)?)?.ok_or_else(|| bad("bucket: is missing"))?,
-            uid: row.get(3)?,
-            operation: operation.ok_or_else(|| bad("operation: is unknown"))?,
+            bucket: self.bucket(bucket)?.ok_or_else(|| bad("bucket: is missing"))?,
+            uid,
+            operation: Operation::parse(operation).ok_or_else(|| bad("operation: is unknown"))?,
             slot_from: Timestamp::from_unix(slot * SLOT_SECONDS),
             slot_to: Timestamp::from_unix((slot + 1) * SLOT_SECONDS),
-            urls: row.get::<_, i64>(5)?.cast_unsigned(),
-            last_end: Timestamp::from_unix(row.get(6)?),
+            urls: urls.cast_unsigned(),
+            last_end: Timestamp::from_unix(last_end),
         })
     }
 
