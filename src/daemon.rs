@@ -89,13 +89,14 @@ pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error>
 /// # Errors
 /// When it cannot start, or when a part of it ends by itself.
 pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Environment) -> Result<(), Error> {
+    // Before anything else: a signal without a handler ends the process.
+    let on = |kind| signal(kind).map_err(Error::Signals);
+    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    let mut hang_up = on(SignalKind::hangup())?;
     let config = load(path.as_deref(), &around)?;
     let log = telemetry::subscribe(&config.log)?;
     forbid_core_dumps();
     raise_open_files();
-    let on = |kind| signal(kind).map_err(Error::Signals);
-    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    let mut hang_up = on(SignalKind::hangup())?;
     let mut running = Running::start(config, environment, Clock::system()).await?;
     running.filters(log);
     info!(version = env!("CARGO_PKG_VERSION"), "presignd is up");
