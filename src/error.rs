@@ -4,6 +4,7 @@
 //! part of the API: added, never renamed. docs/errors.md lists them.
 
 mod status;
+mod unchanged;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::s3::Refused;
 use crate::session::IdentityName;
 use crate::session::lifetime::TooShort;
 use crate::{region, registry};
+
+pub use unchanged::Unchanged;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,9 @@ pub enum Error {
         "identity {0} is paused: an operator has stopped it from signing; `presignd resume {0}` lets it sign again"
     )]
     IdentityPaused(IdentityName),
+    /// A generation stays as it is.
+    #[error(transparent)]
+    Unchanged(#[from] Unchanged),
     /// The bucket's region is not known.
     #[error(transparent)]
     Region(#[from] region::Error),
@@ -117,6 +123,7 @@ impl Error {
             }
             Self::NoSession { .. } => (Code::Unavailable, "NO_SESSION"),
             Self::IdentityPaused(_) => (Code::FailedPrecondition, "IDENTITY_PAUSED"),
+            Self::Unchanged(unchanged) => unchanged.verdict(),
             Self::Region(error) => region_verdict(error),
             Self::Registry(error) => registry_verdict(error),
             Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
@@ -141,6 +148,11 @@ impl Error {
         "NO_SESSION",
         "NOTHING_SIGNS",
         "IDENTITY_PAUSED",
+        "UNKNOWN_GENERATION",
+        "GENERATION_SIGNS",
+        "URLS_OUTSTANDING",
+        "GENERATION_RETIRED",
+        "SECRET_GONE",
         "BUCKET_NOT_FOUND",
         "REGION_UNKNOWN",
         "REGISTRY_FULL",

@@ -129,7 +129,8 @@ impl fmt::Display for RecordId {
 macro_rules! credential_kinds {
     ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
         /// What an access key belongs to: the columns of SEMANTICS.md 1.2. It decides what ends the URLs it signed.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
         pub enum CredentialKind { $($(#[$doc])* $name,)* }
 
         impl CredentialKind {

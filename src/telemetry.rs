@@ -16,6 +16,8 @@ use prometheus::{
 use crate::access::Dimension;
 use crate::s3::operation::Operation;
 use crate::session::IdentityName;
+use crate::session::generation::State;
+use crate::time::Timestamp;
 
 pub use log::{LogFilter, SubscribeError, check_filter, subscribe};
 
@@ -35,6 +37,10 @@ pub struct Metrics {
     pub session_expiry_timestamp_seconds: IntGaugeVec,
     /// 1 while the `identity` can sign, else 0.
     pub identity_ready: IntGaugeVec,
+    /// Outstanding URLs, by `identity` and `state` of the generations that signed them.
+    pub generation_outstanding_urls: IntGaugeVec,
+    /// The hard end of the last of them, likewise, in seconds since the epoch; 0 with none.
+    pub last_url_end_timestamp_seconds: IntGaugeVec,
     /// Renewals, by `identity` and `outcome` ([`OUTCOMES`]).
     pub renewals: IntCounterVec,
     /// Calls to STS, by `operation` ([`STS_OPERATIONS`]) and `outcome` ([`OUTCOMES`]).
@@ -99,6 +105,10 @@ impl Metrics {
         for outcome in OUTCOMES {
             self.renewals.with_label_values(&[name, outcome]).inc_by(0);
         }
+        for state in State::ALL {
+            self.generation_outstanding_urls.with_label_values(&[name, state.as_str()]).add(0);
+            self.last_url_end_timestamp_seconds.with_label_values(&[name, state.as_str()]).add(0);
+        }
         self.session_expiry_timestamp_seconds.with_label_values(&[name]).add(0);
         self.identity_ready.with_label_values(&[name]).add(0);
     }
@@ -119,6 +129,10 @@ impl Metrics {
         }
         for outcome in OUTCOMES {
             let _ = self.renewals.remove_label_values(&[name, outcome]);
+        }
+        for state in State::ALL {
+            let _ = self.generation_outstanding_urls.remove_label_values(&[name, state.as_str()]);
+            let _ = self.last_url_end_timestamp_seconds.remove_label_values(&[name, state.as_str()]);
         }
         let _ = self.session_expiry_timestamp_seconds.remove_label_values(&[name]);
         let _ = self.identity_ready.remove_label_values(&[name]);
@@ -148,6 +162,19 @@ impl Metrics {
     /// Counts an ask that ended without a URL, or a message that was not read.
     pub fn refused(&self, reason: &'static str) {
         self.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// Says how many URLs of generations in a state are outstanding, and when the last of them ends.
+    pub fn outstanding(&self, identity: &IdentityName, state: State, urls: u64, last_end: Option<Timestamp>) {
+        let identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is told of an identity that has gone meanwhile.
+        if identities.contains_key(identity) {
+            let labels = [identity.as_str(), state.as_str()];
+            let urls = i64::try_from(urls).unwrap_or(i64::MAX);
+            self.generation_outstanding_urls.with_label_values(&labels).set(urls);
+            let last_end = last_end.map_or(0, Timestamp::unix);
+            self.last_url_end_timestamp_seconds.with_label_values(&labels).set(last_end);
+        }
     }
 
     /// Counts a denial.

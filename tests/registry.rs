@@ -34,8 +34,8 @@ use registry::filters::a_filter_finds_what_a_plain_search_finds;
 use registry::generations::{
     a_decision_about_an_unknown_session_leaves_no_trace, a_drain_that_an_operator_wants_outlasts_what_the_source_gives,
     a_pause_lasts_until_it_is_taken_back, each_session_counts_its_own_outstanding_urls_to_the_second,
-    generations_are_listed_newest_first_with_those_that_are_over, what_is_seen_of_a_session_tells_when_it_changed,
-    what_was_decided_of_a_session_is_there_after_a_restart,
+    generations_are_listed_newest_first_with_those_that_are_over, sessions_are_listed_however_many_there_are,
+    what_is_seen_of_a_session_tells_when_it_changed, what_was_decided_of_a_session_is_there_after_a_restart,
 };
 use registry::made::{ASKER, NOW, append, asks, facts, name, request, url};
 use registry::place::{Place, numbers};
@@ -99,6 +99,7 @@ on_every_backend! {
     what_was_decided_of_a_session_is_there_after_a_restart,
     a_drain_that_an_operator_wants_outlasts_what_the_source_gives,
     a_decision_about_an_unknown_session_leaves_no_trace,
+    sessions_are_listed_however_many_there_are,
     generations_are_listed_newest_first_with_those_that_are_over,
     each_session_counts_its_own_outstanding_urls_to_the_second,
     a_pause_lasts_until_it_is_taken_back,

@@ -20,6 +20,7 @@ use crate::identity::Identities;
 use crate::issuer::{Issuer, Rules};
 use crate::region::Regions;
 use crate::registry::Registry;
+use crate::rotation::Rotation;
 use crate::telemetry::{LogFilter, Metrics};
 
 /// A part by its name, and whether it ended well.
@@ -98,6 +99,11 @@ impl Running {
         back.spawn(async move {
             kept.keep(stop).await;
             ("the registry's upkeep", Ok(()))
+        });
+        let (rotation, counted, stop) = (Rotation::new(Arc::clone(&issuer)), Arc::clone(&metrics), rooms.clone());
+        back.spawn(async move {
+            rotation.watch_over(counted, stop).await;
+            ("the watch over generations", Ok(()))
         });
         let (looked_at, stop) = (Arc::clone(&issuer), rooms.clone());
         back.spawn(async move {

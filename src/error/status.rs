@@ -6,7 +6,7 @@ use std::time::Duration;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::Error;
+use super::{Error, Unchanged};
 use crate::session::lifetime::TooShort;
 
 impl From<Error> for Status {
@@ -65,6 +65,10 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             map
         }
         Error::IdentityPaused(identity) => HashMap::from([("identity".to_owned(), identity.to_string())]),
+        Error::Unchanged(Unchanged::Outstanding { outstanding, last_url_ends_at, .. }) => HashMap::from([
+            ("outstanding_urls".to_owned(), outstanding.to_string()),
+            ("last_url_ends_at".to_owned(), last_url_ends_at.to_string()),
+        ]),
         Error::MessageTooLarge { found, most } => {
             HashMap::from([("found_bytes".to_owned(), found.to_string()), ("limit_bytes".to_owned(), most.to_string())])
         }

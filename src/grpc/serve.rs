@@ -20,6 +20,7 @@ use super::service::Services;
 use super::socket::Socket;
 use crate::config::Limits;
 use crate::issuer::Issuer;
+use crate::rotation::Rotation;
 use crate::telemetry::Metrics;
 
 /// What the server needs of the rooms below.
@@ -58,7 +59,8 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let old_reflection = self::reflection().build_v1alpha().map_err(ServeError::Reflection)?;
     let Parts { issuer, metrics, limits, admins, ready } = parts;
     let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.clone());
-    let services = Services { issuer, metrics, limits: limits.clone(), stop: stop.clone() };
+    let rotation = Rotation::new(Arc::clone(&issuer));
+    let services = Services { issuer, rotation, metrics, limits: limits.clone(), stop: stop.clone() };
 
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection).add_service(old_reflection);
@@ -104,10 +106,12 @@ fn add_own(routes: &mut RoutesBuilder, services: &Services) {
     let signer = proto::signer_server::SignerServer::new(services.clone());
     let identities = proto::identities_server::IdentitiesServer::new(services.clone());
     let registry = proto::registry_server::RegistryServer::new(services.clone());
+    let rotation = proto::rotation_server::RotationServer::new(services.clone());
     routes
         .add_service(signer.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(identities.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
-        .add_service(registry.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT));
+        .add_service(registry.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
+        .add_service(rotation.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT));
 }
 
 /// In both versions: Python's client knows the older only.

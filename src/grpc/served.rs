@@ -9,11 +9,12 @@ use tonic::server::NamedService;
 
 use super::proto;
 
-/// presignd's own, served on both sockets.
-pub(super) const SERVICES: [&str; 3] = [
+/// presignd's own. Every socket routes to all of them; what is for admins alone, handlers refuse on the other.
+pub(super) const SERVICES: [&str; 4] = [
     <proto::signer_server::SignerServer<()> as NamedService>::NAME,
     <proto::identities_server::IdentitiesServer<()> as NamedService>::NAME,
     <proto::registry_server::RegistryServer<()> as NamedService>::NAME,
+    <proto::rotation_server::RotationServer<()> as NamedService>::NAME,
 ];
 
 /// Service and method of every call that is served.
@@ -40,9 +41,10 @@ mod tests {
     #[test]
     fn the_methods_are_those_of_the_served_services() {
         let all: Vec<String> = methods().map(|(service, method)| format!("{service}/{method}")).collect();
-        for wanted in ["presignd.v1.Signer/PresignStream", "grpc.health.v1.Health/Watch"] {
+        for wanted in ["presignd.v1.Signer/PresignStream", "presignd.v1.Rotation/Drain", "grpc.health.v1.Health/Watch"]
+        {
             assert!(all.contains(&wanted.to_owned()), "{all:?}");
         }
-        assert!(all.iter().all(|name| !name.contains("Impact") && !name.contains("Rotation")));
+        assert!(all.iter().all(|name| !name.contains("Impact")));
     }
 }

@@ -5,6 +5,7 @@
 
 mod identities;
 mod registry;
+mod rotation;
 mod signer;
 mod stream;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::identity::Identity;
 use crate::issuer::Issuer;
+use crate::rotation::Rotation;
 use crate::session::IdentityName;
 use crate::telemetry::Metrics;
 
@@ -25,6 +27,7 @@ use super::call::Call;
 #[derive(Clone)]
 pub(super) struct Services {
     pub(super) issuer: Arc<Issuer>,
+    pub(super) rotation: Rotation,
     pub(super) metrics: Arc<Metrics>,
     /// In force from the next call on, and in a stream from the next group on.
     pub(super) limits: watch::Receiver<Limits>,

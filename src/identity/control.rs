@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::gate::Gate;
 use super::{Identity, Live, Signing, Stopped};
@@ -18,6 +18,8 @@ pub(super) struct Control {
     pub gate: Arc<Gate>,
     /// Held by who decides about its generations, from the first look to the last word.
     pub deciding: Mutex<()>,
+    /// Told when an attempt to get a session has ended. Shared by all names.
+    pub news: Arc<Notify>,
 }
 
 impl Identity {
@@ -83,12 +85,9 @@ impl Identity {
         stopped
     }
 
-    /// Lets it sign again.
+    /// Lets it sign again. A key takes the place of the one that signs, until its source gives another.
     pub fn start_generation(&self, session: RecordId) {
-        if let Some(live) = self.keeper.held(session) {
-            live.gate.open();
-            self.keeper.look();
-        }
+        self.keeper.start(session);
     }
 
     /// Keeps it from signing, and forgets its secret.

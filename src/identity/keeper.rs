@@ -22,7 +22,7 @@ use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
 use crate::registry::Registry;
-use crate::session::generation::Secret;
+use crate::session::generation::{Secret, has_no_end};
 use crate::session::lifetime::{self, Fresh};
 use crate::session::{IdentityName, RecordId, Session};
 use crate::telemetry::Metrics;
@@ -150,6 +150,25 @@ impl Keeper {
             _ if kept.shelf.all().any(is_it) => Secret::Rests,
             _ => Secret::Gone,
         }
+    }
+
+    /// Lets a generation sign that was kept from it.
+    pub(super) fn start(&self, session: RecordId) {
+        let mut kept = self.kept();
+        let (now, Some(live)) = (self.clock.now(), kept.of(session)) else { return };
+        let facts = &live.session.facts;
+        let is_unconfirmed = facts.principal_arn.is_empty() && self.source.can_be_named();
+        if has_no_end(facts.kind) && is_unconfirmed && kept.shelf.current(now).is_some() {
+            // It waits again.
+            kept.shelf.take(session);
+            drop(kept);
+            return self.want();
+        }
+        live.gate.open();
+        if has_no_end(facts.kind) {
+            kept.shelf.put(live, now);
+        }
+        self.look();
     }
 
     /// Forgets a secret.
@@ -286,6 +305,7 @@ impl Keeper {
             let looks = outcome.as_ref().map_or_else(|error| error.is_of_a_key(), |_| true);
             look_at = if looks || self.kept().prepared.is_some() { self.look_at() } else { None };
             self.measure();
+            self.control.news.notify_one();
             self.ended.send_replace(Ended { number: done + 1, outcome: Some(outcome) });
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +29,7 @@ pub(super) struct Shared {
     pub budget: Arc<Budget>,
     pub names: Arc<Names>,
     pub directory: Arc<Directory>,
+    news: Arc<Notify>,
     controls: Mutex<BTreeMap<IdentityName, Arc<Control>>>,
     stop: CancellationToken,
     renewals: TaskTracker,
@@ -52,6 +53,7 @@ impl Identities {
             budget: Arc::new(Budget::new(aws.clock.clone(), config.sts.calls_per_minute)),
             names: Arc::new(Names::new()),
             directory: Arc::default(),
+            news: Arc::default(),
             controls: Mutex::default(),
             stop: stop.clone(),
             renewals: TaskTracker::new(),
@@ -83,6 +85,12 @@ impl Identities {
         let goes_on = |name, one| self.all.get(name).is_some_and(|former| Arc::ptr_eq(former, one));
         all.iter().filter(|(name, one)| !goes_on(*name, one)).for_each(|(_, one)| shared.run(Arc::clone(one)));
         Self { all, shared }
+    }
+
+    /// Waits until an attempt to get a session has ended, of whichever identity, also after a reload. For one who waits:
+    /// what ended before it came is told at once.
+    pub async fn news(&self) {
+        self.shared.news.notified().await;
     }
 
     /// Ends the renewal of what `next` has not taken over. Who waits for a session there is told to ask again.
@@ -127,7 +135,8 @@ impl Shared {
 
     fn control(&self, name: &IdentityName) -> Arc<Control> {
         let mut controls = self.controls.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(controls.entry(name.clone()).or_default())
+        let new = || Arc::new(Control { news: Arc::clone(&self.news), ..Control::default() });
+        Arc::clone(controls.entry(name.clone()).or_insert_with(new))
     }
 
     fn run(&self, identity: Arc<Identity>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::event::{Change, EventRow, NewEvent, written};
-use super::{Error, Registry, Store};
+use super::{Error, MAX_PAGE, Registry, Store};
 use crate::session::{IdentityName, RecordId, Session};
 use crate::time::Timestamp;
 
@@ -63,17 +63,26 @@ pub struct Observed {
 }
 
 impl Registry {
-    /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_PAGE`](super::MAX_PAGE).
+    /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_SESSIONS`].
     ///
     /// # Errors
     /// As [`url`](Self::url).
     pub async fn sessions(&self, uid: u32, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        store.sessions(uid, identity.cloned(), self.0.clock.now()).await
+        let (now, mut all) = (self.0.clock.now(), Vec::<SessionRow>::new());
+        loop {
+            let before = all.last().map(|row| row.session.id.number);
+            let page = store.sessions(uid, identity.cloned(), before, now).await?;
+            let is_last = page.len() < MAX_PAGE;
+            all.extend(page);
+            if is_last || all.len() >= MAX_SESSIONS {
+                return Ok(all);
+            }
+        }
     }
 
     /// Every session of an identity that is not forgotten, also those that have ended or are retired, newest first; at
-    /// most [`MAX_PAGE`](super::MAX_PAGE) of those before that generation.
+    /// most [`MAX_PAGE`] of those before that generation.
     ///
     /// # Errors
     /// As [`url`](Self::url).
@@ -136,3 +145,6 @@ impl Registry {
         self.change(Change::Observe { session, state: state.to_owned(), cause: cause.to_owned() }, event).await
     }
 }
+
+/// Sessions in one answer, read page by page.
+pub const MAX_SESSIONS: usize = 10 * MAX_PAGE;

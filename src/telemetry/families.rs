@@ -43,8 +43,20 @@ impl Metrics {
             identity_ready: gauges(
                 r,
                 "presignd_identity_ready",
-                "1 while the identity has a live session to sign with.",
+                "1 while the identity has a live session to sign with, and is not paused.",
                 &["identity"],
+            )?,
+            generation_outstanding_urls: gauges(
+                r,
+                "presignd_generation_outstanding_urls",
+                "Outstanding URLs of the identity's generations in that state.",
+                &["identity", "state"],
+            )?,
+            last_url_end_timestamp_seconds: gauges(
+                r,
+                "presignd_last_url_end_timestamp_seconds",
+                "Hard end of the last of them; 0 with none.",
+                &["identity", "state"],
             )?,
             renewals: counters(
                 r,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presignd::access::{Denied, Dimension};
-use presignd::error::Error;
+use presignd::error::{Error, Unchanged};
 use presignd::identity::RenewError;
 use presignd::s3::Refused;
 use presignd::session::IdentityName;
 use presignd::session::lifetime::{LimitedBy, TooShort};
-use presignd::time::Ttl;
+use presignd::time::{Timestamp, Ttl};
 use presignd::{region, registry};
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -58,6 +58,12 @@ fn one_of_each() -> Vec<Error> {
     let short = TooShort { at_least, longest_now, longest_fresh, limited_by: LimitedBy::Session };
     let of_registry = |error| Error::Registry(Arc::new(error));
     let bucket = || "photos".to_owned();
+    let outstanding = Unchanged::Outstanding {
+        generation: 3,
+        access_key_id: "AKIAEXAMPLE".into(),
+        outstanding: 12,
+        last_url_ends_at: Timestamp::EPOCH,
+    };
     let web = || IdentityName::parse("web").unwrap();
     vec![
         Error::Malformed(prost::Message::decode(&b"\0"[..]).map(|(): ()| ()).unwrap_err()),
@@ -72,6 +78,12 @@ fn one_of_each() -> Vec<Error> {
         Error::NoSession { identity: web(), cause: None },
         Error::NoSession { identity: web(), cause: Some(Arc::new(RenewError::drained(&web(), "AKIAEXAMPLE", 3))) },
         Error::IdentityPaused(web()),
+        Unchanged::Unknown { identity: web(), generation: 3 }.into(),
+        Unchanged::NothingSigns(web()).into(),
+        Unchanged::Signs { identity: web(), generation: 3 }.into(),
+        outstanding.into(),
+        Unchanged::Retired(3).into(),
+        Unchanged::SecretGone(3).into(),
         Error::Region(region::Error::BucketNotFound { bucket: bucket() }),
         Error::Region(region::Error::NotNamed { bucket: bucket(), status: 500 }),
         of_registry(registry::Error::Full),

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use presignd::registry::{Error, EventKind, Mark, NewEvent, Observed, Registry, SessionRow};
+use presignd::registry::{Error, EventKind, MAX_PAGE, Mark, NewEvent, Observed, Registry, SessionRow};
 use presignd::session::{Facts, RecordId};
 use presignd::time::Timestamp;
 use serde_json::json;
@@ -95,6 +95,17 @@ pub(crate) async fn generations_are_listed_newest_first_with_those_that_are_over
     assert_eq!(before.iter().map(|row| row.session.generation).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(registry.generations(ASKER, &name("none"), None).await.unwrap(), []);
     assert_eq!(registry.sessions(ASKER, None).await.unwrap(), []);
+}
+
+pub(crate) async fn sessions_are_listed_however_many_there_are(place: Place) {
+    let registry = place.open().await;
+    let key = registry.enrol(&name("web"), facts("AKIAFIRST")).await.unwrap();
+    for number in 0..MAX_PAGE {
+        registry.enrol(&name("batch"), facts(&format!("ASIA{number}"))).await.unwrap();
+    }
+    let all = registry.sessions(ASKER, None).await.unwrap();
+    assert_eq!((all.len(), &all[MAX_PAGE].session), (MAX_PAGE + 1, &key), "the oldest comes last");
+    assert_eq!(registry.sessions(ASKER, Some(&name("web"))).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn each_session_counts_its_own_outstanding_urls_to_the_second(place: Place) {

@@ -4,6 +4,7 @@ use super::{session_reference, wire_instant, wire_length, wire_limit, wire_ttl};
 use crate::grpc::proto;
 use crate::identity::{Identity, State};
 use crate::registry::SessionRow;
+use crate::session::generation::{self, Generation, Secret};
 use crate::session::{CredentialKind, lifetime};
 use crate::time::Timestamp;
 
@@ -13,13 +14,12 @@ pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: 
     let longest_now = identity.current().and_then(|live| lifetime::longest_now(now, &live.session));
     let fresh = identity.fresh();
     let longest_fresh = fresh.and_then(lifetime::reach_of_fresh);
-    let signing = |row: &SessionRow| identity.live(row.session.id).is_some();
     let alive = rows.iter().filter(|row| row.session.left(now).is_some());
     proto::Identity {
         name: identity.name().as_str().to_owned(),
         source: identity.source().to_owned(),
         state: state(status.state),
-        sessions: alive.map(|row| session(row, signing(row))).collect(),
+        sessions: alive.map(|row| session(row, identity, now)).collect(),
         longest_now: longest_now.map(|life| wire_ttl(life.ttl)),
         longest_now_limited_by: longest_now.map_or(0, |life| wire_limit(life.limited_by)),
         longest_fresh: longest_fresh.map(wire_ttl),
@@ -32,8 +32,20 @@ pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: 
     }
 }
 
-fn session(row: &SessionRow, signing: bool) -> proto::Session {
+fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Session {
     let facts = &row.session.facts;
+    let secret = identity.secret_of(row.session.id);
+    let signing = matches!(secret, Secret::Signs | Secret::Rests) && row.drained_since.is_none();
+    let one = Generation {
+        session: &row.session,
+        enrolled_at: row.enrolled_at,
+        followed_at: None,
+        drained_since: row.drained_since,
+        retired_at: row.retired_at,
+        secret,
+        outstanding: row.outstanding,
+        last_url_ends_at: row.last_url_ends_at,
+    };
     proto::Session {
         reference: Some(session_reference(&row.session)),
         kind: kind(facts.kind),
@@ -47,6 +59,8 @@ fn session(row: &SessionRow, signing: bool) -> proto::Session {
         signing,
         outstanding_urls: row.outstanding,
         last_url_ends_at: row.last_url_ends_at.map(wire_instant),
+        state: generation_state(one.state(now)),
+        partition: facts.partition_of.clone(),
         ..Default::default()
     }
 }
@@ -62,7 +76,18 @@ fn state(state: State) -> i32 {
     state.into()
 }
 
-fn kind(kind: CredentialKind) -> i32 {
+pub(super) fn generation_state(state: generation::State) -> i32 {
+    let state = match state {
+        generation::State::Prepared => proto::GenerationState::Prepared,
+        generation::State::Active => proto::GenerationState::Active,
+        generation::State::Draining => proto::GenerationState::Draining,
+        generation::State::Drained => proto::GenerationState::Drained,
+        generation::State::Retired => proto::GenerationState::Retired,
+    };
+    state.into()
+}
+
+pub(super) fn kind(kind: CredentialKind) -> i32 {
     let kind = match kind {
         CredentialKind::LongTermKey => proto::CredentialKind::LongTermKey,
         CredentialKind::SessionToken => proto::CredentialKind::SessionToken,

@@ -137,6 +137,7 @@ async fn reflection_names_only_what_is_served() {
         "grpc.reflection.v1.ServerReflection",
         "presignd.v1.Identities",
         "presignd.v1.Registry",
+        "presignd.v1.Rotation",
         "presignd.v1.Signer",
     ];
     assert_eq!(names, expected);

@@ -68,7 +68,7 @@ impl Services {
         self.identity(call, &name).ok_or(Error::UnknownIdentity(text.to_owned()))
     }
 
-    async fn described(&self, call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
+    pub(super) async fn described(&self, call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
         let rows = self.issuer.registry().sessions(call.caller.uid, Some(identity.name())).await;
         let rows = rows.map_err(Error::registry)?;
         Ok(convert::described(identity, &rows, self.issuer.clock().now()))

@@ -57,10 +57,11 @@ impl Sqlite {
         &self,
         uid: u32,
         identity: Option<IdentityName>,
+        before: Option<u64>,
         now: Timestamp,
     ) -> Result<Vec<SessionRow>, Error> {
         let instance = self.instance;
-        let read = move |connection: &_| generations::sessions(connection, instance, identity.as_ref(), now);
+        let read = move |connection: &_| generations::sessions(connection, instance, identity.as_ref(), before, now);
         self.questions.read(uid, read).await
     }
 

@@ -13,17 +13,18 @@ use crate::registry::{Error, MAX_PAGE};
 use crate::session::{IdentityName, InstanceId};
 use crate::time::Timestamp;
 
-/// Sessions with life or outstanding URLs, newest first.
+/// Sessions with life or outstanding URLs before a number, newest first.
 pub(super) fn sessions(
     connection: &Connection,
     instance: InstanceId,
     identity: Option<&IdentityName>,
+    before: Option<u64>,
     now: Timestamp,
 ) -> Result<Vec<SessionRow>, Error> {
     let which = "(s.expires_at IS NULL OR s.expires_at > ?1 OR s.last_url_ends_at > ?1) \
-                 AND (?5 IS NULL OR s.identity = ?5) ORDER BY s.number DESC";
+                 AND (?5 IS NULL OR s.identity = ?5) AND s.number < ?6 ORDER BY s.number DESC";
     let identity = identity.map_or(Value::Null, |name| Value::Text(name.as_str().to_owned()));
-    rows(connection, instance, now, which, [identity])
+    rows(connection, instance, now, which, [identity, bound(before)])
 }
 
 /// Sessions of one identity before a generation, newest first.
@@ -34,10 +35,13 @@ pub(super) fn generations(
     before: Option<u64>,
     now: Timestamp,
 ) -> Result<Vec<SessionRow>, Error> {
-    let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
     let which = "s.identity = ?5 AND s.generation < ?6 ORDER BY s.generation DESC";
-    let values = [Value::Text(identity.as_str().to_owned()), Value::Integer(before)];
+    let values = [Value::Text(identity.as_str().to_owned()), bound(before)];
     rows(connection, instance, now, which, values)
+}
+
+fn bound(before: Option<u64>) -> Value {
+    Value::Integer(before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX))
 }
 
 /// Identities that must not sign.

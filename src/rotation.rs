@@ -1,0 +1,226 @@
+//! Letting generations run out, stopping identities, and telling how far each generation is.
+//!
+//! Holds no state: the registry holds what was decided, `identity` what signs. Never signs, and never ends a credential
+//! itself: that is for whoever owns it.
+
+mod decide;
+mod log;
+pub mod told;
+#[cfg(test)]
+mod tests;
+mod watchman;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Unchanged};
+use crate::identity::Identity;
+use crate::issuer::Issuer;
+use crate::registry::{MAX_PAGE, SessionRow};
+use crate::session::generation::{Generation, Secret, State};
+use crate::session::{CredentialKind, IdentityName, RecordId, Session};
+use crate::time::Timestamp;
+
+/// The desk. Cheap to clone.
+#[derive(Clone)]
+pub struct Rotation {
+    issuer: Arc<Issuer>,
+}
+
+/// A generation with what is outstanding of it and what can be done with its credential. Its serde form stands in rows of
+/// the registry: members are added, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerationStatus {
+    /// Which.
+    pub session: Reference,
+    /// What its key belongs to.
+    pub kind: CredentialKind,
+    /// Where it is.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// URLs whose hard end lies ahead.
+    pub outstanding_urls: u64,
+    /// The hard end of the last of them.
+    pub last_url_ends_at: Option<Timestamp>,
+    /// What can be done with its credential, for a person.
+    pub advice: String,
+    /// From when on ending it breaks nothing; `None`: now.
+    pub safe_from: Option<Timestamp>,
+    /// The tenant that it signs for alone; empty for all.
+    pub partition: String,
+}
+
+/// Names a session, in rows and in answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its identity.
+    pub identity: IdentityName,
+    /// Its number there.
+    pub generation: u64,
+    /// Its key.
+    pub access_key_id: String,
+    /// Its end.
+    pub expires_at: Option<Timestamp>,
+    /// Unique across registries.
+    pub id: RecordId,
+}
+
+impl From<&Session> for Reference {
+    fn from(session: &Session) -> Self {
+        Self {
+            identity: session.identity.clone(),
+            generation: session.generation,
+            access_key_id: session.facts.access_key_id.clone(),
+            expires_at: session.facts.expires_at,
+            id: session.id,
+        }
+    }
+}
+
+/// A generation as the registry has it, with when another took its place.
+struct Row {
+    row: SessionRow,
+    followed_at: Option<Timestamp>,
+}
+
+impl Row {
+    fn status(&self, secret: Secret, now: Timestamp) -> GenerationStatus {
+        let SessionRow { session, enrolled_at, outstanding, last_url_ends_at, drained_since, retired_at, .. } =
+            &self.row;
+        let one = Generation {
+            session,
+            enrolled_at: *enrolled_at,
+            followed_at: self.followed_at,
+            drained_since: *drained_since,
+            retired_at: *retired_at,
+            secret,
+            outstanding: *outstanding,
+            last_url_ends_at: *last_url_ends_at,
+        };
+        GenerationStatus {
+            session: Reference::from(&**session),
+            kind: session.facts.kind,
+            state: one.state(now),
+            since: one.since(now),
+            outstanding_urls: *outstanding,
+            last_url_ends_at: one.safe_from(),
+            advice: one.advice(now),
+            safe_from: one.safe_from(),
+            partition: session.facts.partition_of.clone(),
+        }
+    }
+}
+
+impl Rotation {
+    /// Opens the desk.
+    pub fn new(issuer: Arc<Issuer>) -> Self {
+        Self { issuer }
+    }
+
+    /// Generations by identity, newest first within each; of one identity, at most the newest [`MAX_STATUSES`]. Those that
+    /// are retired come only when asked for.
+    ///
+    /// # Errors
+    /// When the registry cannot be read, there is no such identity, or there are more than [`MAX_STATUSES`] in all.
+    pub async fn status(
+        &self,
+        uid: u32,
+        identity: Option<&IdentityName>,
+        with_retired: bool,
+    ) -> Result<Vec<GenerationStatus>, Error> {
+        let mut statuses = Vec::new();
+        match identity {
+            Some(name) => {
+                let rows = self.rows(uid, name).await?;
+                if rows.is_empty() && self.identity(name).is_none() {
+                    return Err(Error::UnknownIdentity(name.as_str().to_owned()));
+                }
+                statuses = self.statuses(rows);
+            }
+            None if with_retired => {
+                let alive = self.issuer.registry().sessions(uid, None).await.map_err(Error::registry)?;
+                let mut names: Vec<IdentityName> = self.issuer.rules().identities.names().cloned().collect();
+                names.extend(alive.into_iter().map(|row| row.session.identity.clone()));
+                names.sort();
+                names.dedup();
+                for name in names {
+                    let more = self.rows(uid, &name).await?;
+                    statuses.extend(self.statuses(more));
+                    if statuses.len() > MAX_STATUSES {
+                        return Err(too_many());
+                    }
+                }
+            }
+            None => {
+                let rows = self.issuer.registry().sessions(uid, None).await.map_err(Error::registry)?;
+                if rows.len() >= MAX_STATUSES {
+                    return Err(too_many());
+                }
+                statuses = self.statuses(followed(rows));
+            }
+        }
+        statuses.retain(|status| with_retired || status.state != State::Retired);
+        statuses.sort_by(|one, other| {
+            let by =
+                |status: &GenerationStatus| (status.session.identity.clone(), u64::MAX - status.session.generation);
+            by(one).cmp(&by(other))
+        });
+        Ok(statuses)
+    }
+
+    fn identity(&self, name: &IdentityName) -> Option<Arc<Identity>> {
+        self.issuer.rules().identities.identity(name)
+    }
+
+    fn statuses(&self, rows: Vec<Row>) -> Vec<GenerationStatus> {
+        let now = self.issuer.clock().now();
+        rows.iter().map(|row| row.status(self.secret_of(&row.row.session), now)).collect()
+    }
+
+    /// An identity that the configuration does not name any more signs nothing.
+    fn secret_of(&self, session: &Session) -> Secret {
+        self.identity(&session.identity).map_or(Secret::Gone, |identity| identity.secret_of(session.id))
+    }
+
+    /// Every generation of an identity, newest first, at most [`MAX_STATUSES`].
+    async fn rows(&self, uid: u32, identity: &IdentityName) -> Result<Vec<Row>, Error> {
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let page = self.issuer.registry().generations(uid, identity, before).await.map_err(Error::registry)?;
+            before = page.last().map(|row| row.session.generation);
+            let is_last = page.len() < MAX_PAGE;
+            all.extend(page);
+            if is_last || all.len() >= MAX_STATUSES {
+                return Ok(followed(all));
+            }
+        }
+    }
+
+    async fn row(&self, uid: u32, identity: &IdentityName, generation: u64) -> Result<Row, Error> {
+        let rows = self.rows(uid, identity).await?;
+        let found = rows.into_iter().find(|row| row.row.session.generation == generation);
+        found.ok_or_else(|| Unchanged::Unknown { identity: identity.clone(), generation }.into())
+    }
+}
+
+/// Rows, newest first, with when each was followed: when the next of its identity and tenant was written down.
+fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
+    let mut newer: HashMap<(IdentityName, String), Timestamp> = HashMap::new();
+    let with = rows.into_iter().map(|row| {
+        let place = (row.session.identity.clone(), row.session.facts.partition_of.clone());
+        let followed_at = newer.insert(place, row.enrolled_at);
+        Row { row, followed_at }
+    });
+    with.collect()
+}
+
+fn too_many() -> Error {
+    let problem = format!("is left out, and there are more than {MAX_STATUSES} generations: name one");
+    crate::s3::Refused::new("identity", problem).into()
+}
+
+/// Generations in one answer.
+pub const MAX_STATUSES: usize = crate::registry::MAX_SESSIONS;

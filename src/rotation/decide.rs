@@ -1,0 +1,283 @@
+//! What operators decide: drain, cancel, retire, pause, resume.
+//!
+//! What stops somebody is done in memory first, so that nothing new is signed; then those signatures are waited for that
+//! were under way; then it is written down, with the row that says so. Who hears that it worked can rely on it, over
+//! restarts too; a failure leaves all as it was. A decision that has begun is carried out, whether or not anybody waits
+//! for the answer.
+
+use std::sync::Arc;
+
+use super::told::Told;
+use super::{GenerationStatus, Reference, Rotation, Row};
+use crate::error::{Error, Unchanged};
+use crate::identity::Identity;
+use crate::registry::Mark;
+use crate::s3::Refused;
+use crate::session::generation::{Secret, State};
+use crate::session::{IdentityName, RecordId};
+
+/// An answer to `Retire`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retired {
+    /// How it is now.
+    pub status: GenerationStatus,
+    /// Outstanding URLs that ending its credential breaks.
+    pub breaks_urls: u64,
+}
+
+impl Rotation {
+    /// Keeps a generation from signing; `None` means the one that signs. What it signed lives on. Nothing is signed with it
+    /// after the answer, and what was signed is counted in it.
+    ///
+    /// # Errors
+    /// When there is no such generation, or the registry did not take it: then it signs as before.
+    pub async fn drain(
+        &self,
+        uid: u32,
+        identity: IdentityName,
+        generation: Option<u64>,
+    ) -> Result<GenerationStatus, Error> {
+        let desk = self.clone();
+        carried_out(async move {
+            let own = desk.identity(&identity);
+            let _deciding = deciding(own.as_deref()).await;
+            let generation = match (generation, &own) {
+                (Some(generation), _) => generation,
+                (None, Some(own)) => own
+                    .signing_generation()
+                    .map(|live| live.session.generation)
+                    .ok_or_else(|| Unchanged::NothingSigns(identity.clone()))?,
+                (None, None) => return Err(Error::UnknownIdentity(identity.as_str().to_owned())),
+            };
+            let before = desk.row(uid, &identity, generation).await?;
+            let is_drained = before.row.drained_since.is_some() && !before.row.replaced;
+            if is_drained || desk.told(&before).state == State::Retired {
+                return Ok(desk.told(&before));
+            }
+            let session = before.row.session.id;
+            let stopped = stop(own.as_deref(), session).await;
+            let written = desk.mark(uid, &before, Mark::Drain { replaced: false }, Told::GenerationDraining).await;
+            if let (Err(_), true, Some(own)) = (&written, stopped, &own) {
+                own.start_generation(session);
+            }
+            written
+        })
+        .await
+    }
+
+    /// Lets a generation sign again; `None` means the only one that an operator drained. A key takes the place of the one
+    /// that signs, until its source gives another.
+    ///
+    /// # Errors
+    /// When it cannot sign again, or the registry did not take it.
+    pub async fn cancel_drain(
+        &self,
+        uid: u32,
+        identity: IdentityName,
+        generation: Option<u64>,
+    ) -> Result<GenerationStatus, Error> {
+        let desk = self.clone();
+        carried_out(async move {
+            let own = desk.identity(&identity);
+            let _deciding = deciding(own.as_deref()).await;
+            let before = match generation {
+                Some(generation) => desk.row(uid, &identity, generation).await?,
+                None => desk.only_drained(uid, &identity).await?,
+            };
+            let session = &before.row.session;
+            if desk.told(&before).state == State::Retired {
+                return Err(Unchanged::Retired(session.generation).into());
+            }
+            if before.row.drained_since.is_none() {
+                return Ok(desk.told(&before));
+            }
+            let own = own.as_ref().filter(|own| own.secret_of(session.id) != Secret::Gone);
+            let own = own.ok_or(Unchanged::SecretGone(session.generation))?;
+            own.start_generation(session.id);
+            let written = desk.mark(uid, &before, Mark::CancelDrain, Told::DrainCancelled).await;
+            written.inspect_err(|_| _ = own.stop_generation(session.id))
+        })
+        .await
+    }
+
+    /// Declares a generation done, for good. Its secret is forgotten.
+    ///
+    /// # Errors
+    /// When it signs or URLs of it are outstanding, unless forced; or when the registry did not take it.
+    pub async fn retire(
+        &self,
+        uid: u32,
+        identity: IdentityName,
+        generation: u64,
+        force: bool,
+    ) -> Result<Retired, Error> {
+        let desk = self.clone();
+        carried_out(async move {
+            let own = desk.identity(&identity);
+            let _deciding = deciding(own.as_deref()).await;
+            let mut before = desk.row(uid, &identity, generation).await?;
+            let session = before.row.session.id;
+            let state = desk.told(&before).state;
+            if state != State::Retired {
+                if state == State::Active && !force {
+                    return Err(Unchanged::Signs { identity, generation }.into());
+                }
+                nothing_outstanding(&before, force)?;
+                let stopped = stop(own.as_deref(), session).await;
+                // Signatures that were under way count too.
+                before = desk.row(uid, &identity, generation).await?;
+                let mark = Mark::Retire { forced: before.row.outstanding > 0 };
+                let written = match nothing_outstanding(&before, force) {
+                    Ok(()) => desk.mark(uid, &before, mark, Told::GenerationRetired).await.map(drop),
+                    Err(unchanged) => Err(unchanged.into()),
+                };
+                match (&written, &own) {
+                    (Ok(()), Some(own)) => own.forget_generation(session),
+                    (Err(_), Some(own)) if stopped => own.start_generation(session),
+                    _ => {}
+                }
+                written?;
+            }
+            let status = desk.told(&desk.row(uid, &identity, generation).await?);
+            Ok(Retired { breaks_urls: status.outstanding_urls, status })
+        })
+        .await
+    }
+
+    /// Keeps an identity from signing. After the answer no URL is signed, and no former one is signed once more.
+    ///
+    /// # Errors
+    /// When there is no such identity, or the registry did not take it: then it signs as before.
+    pub async fn pause(&self, identity: IdentityName) -> Result<(), Error> {
+        let desk = self.clone();
+        carried_out(async move {
+            let own = desk.known(&identity)?;
+            let _deciding = own.decide().await;
+            let signed = own.pause();
+            own.at_rest().await;
+            if signed {
+                let event = Told::IdentityPaused(identity.clone()).event();
+                let written = desk.issuer.registry().pause(&identity, event).await;
+                written.map_err(Error::registry).inspect_err(|_| own.resume())?;
+                tracing::warn!(%identity, "paused: it signs nothing until it is resumed");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets it sign again.
+    ///
+    /// # Errors
+    /// When there is no such identity, or the registry did not take it.
+    pub async fn resume(&self, identity: IdentityName) -> Result<(), Error> {
+        let desk = self.clone();
+        carried_out(async move {
+            let own = desk.known(&identity)?;
+            let _deciding = own.decide().await;
+            if own.is_paused() {
+                let event = Told::IdentityResumed(identity.clone()).event();
+                desk.issuer.registry().resume(&identity, event).await.map_err(Error::registry)?;
+                own.resume();
+                tracing::info!(%identity, "resumed");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    fn known(&self, identity: &IdentityName) -> Result<Arc<Identity>, Error> {
+        self.identity(identity).ok_or_else(|| Error::UnknownIdentity(identity.as_str().to_owned()))
+    }
+
+    pub(super) fn told(&self, row: &Row) -> GenerationStatus {
+        row.status(self.secret_of(&row.row.session), self.issuer.clock().now())
+    }
+
+    /// The one generation that an operator may mean when none is named.
+    async fn only_drained(&self, uid: u32, identity: &IdentityName) -> Result<Row, Error> {
+        let rows = self.rows(uid, identity).await?;
+        if rows.is_empty() && self.identity(identity).is_none() {
+            return Err(Error::UnknownIdentity(identity.as_str().to_owned()));
+        }
+        let by_hand = |row: &Row| row.row.drained_since.is_some() && !row.row.replaced;
+        let mut drained =
+            rows.into_iter().filter(|row| by_hand(row) && self.told(row).state != State::Retired).collect::<Vec<_>>();
+        let numbers: Vec<String> = drained.iter().map(|row| row.row.session.generation.to_string()).collect();
+        match (drained.pop(), numbers.len()) {
+            (Some(one), 1) => Ok(one),
+            (None, _) => {
+                Err(Refused::new("generation", format!("is left out, and none of {identity} is drained")).into())
+            }
+            (Some(_), _) => {
+                let problem = format!("is left out, and several of {identity} are drained: {}", numbers.join(", "));
+                Err(Refused::new("generation", problem).into())
+            }
+        }
+    }
+
+    /// Writes a decision down, with the row that says how the generation is by then.
+    pub(super) async fn mark(
+        &self,
+        uid: u32,
+        before: &Row,
+        mark: Mark,
+        told: impl FnOnce(GenerationStatus) -> Told,
+    ) -> Result<GenerationStatus, Error> {
+        let Reference { identity, generation, access_key_id, id, .. } = Reference::from(&*before.row.session);
+        let (mut as_marked, now) = (self.row(uid, &identity, generation).await?, self.issuer.clock().now());
+        match mark {
+            Mark::Drain { .. } => as_marked.row.drained_since = as_marked.row.drained_since.or(Some(now)),
+            Mark::CancelDrain => as_marked.row.drained_since = None,
+            Mark::Retire { .. } => as_marked.row.retired_at = Some(now),
+        }
+        let event = told(self.told(&as_marked)).event();
+        self.issuer.registry().mark(id, mark, event).await.map_err(Error::registry)?;
+        let status = self.told(&self.row(uid, &identity, generation).await?);
+        let (state, outstanding) = (status.state.as_str(), status.outstanding_urls);
+        tracing::info!(%identity, generation, access_key_id, ?mark, state, outstanding, "a generation was marked");
+        Ok(status)
+    }
+}
+
+/// Refuses to retire what still has URLs outstanding, unless forced.
+fn nothing_outstanding(row: &Row, force: bool) -> Result<(), Unchanged> {
+    let row = &row.row;
+    match row.last_url_ends_at {
+        Some(last_url_ends_at) if row.outstanding > 0 && !force => Err(Unchanged::Outstanding {
+            generation: row.session.generation,
+            access_key_id: row.session.facts.access_key_id.clone(),
+            outstanding: row.outstanding,
+            last_url_ends_at,
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn deciding(own: Option<&Identity>) -> Option<impl Drop> {
+    match own {
+        Some(own) => Some(own.decide().await),
+        None => None,
+    }
+}
+
+/// Whether it may have signed before.
+async fn stop(own: Option<&Identity>, session: RecordId) -> bool {
+    let Some(own) = own else { return false };
+    let stopped = own.stop_generation(session);
+    own.generation_at_rest(session).await;
+    stopped
+}
+
+/// On a task of its own: it goes on when its caller gives up.
+async fn carried_out<T: Send + 'static>(
+    decision: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(decision).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::Deadline("the decision: the daemon is stopping")),
+        },
+    }
+}

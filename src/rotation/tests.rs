@@ -1,0 +1,435 @@
+//! The desk, its watchman and the issuer together, in virtual time, over a real key file and a registry that outlasts them.
+//! The keys are those of another store, so AWS is not asked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+
+use super::told::Told;
+use super::*;
+use crate::access::Caller;
+use crate::aws::{Aws, Environment};
+use crate::clock::Clock;
+use crate::config::{Config, Surroundings};
+use crate::identity::Identities;
+use crate::issuer::{Ask, Issued, Output, Rules};
+use crate::region::Regions;
+use crate::registry::{DAEMON, EventKind, Options, Registry};
+use crate::s3::form::Signable;
+use crate::s3::operation::Operation;
+use crate::s3::request::{Headers, Request};
+use crate::s3::{Addressing, Bucket, ObjectKey};
+use crate::telemetry::Metrics;
+use crate::time::Ttl;
+
+/// A daemon without doors.
+struct House {
+    dir: tempfile::TempDir,
+    clock: Clock,
+    registry: Registry,
+    metrics: Arc<Metrics>,
+    desk: Rotation,
+    stop: CancellationToken,
+}
+
+const UID: u32 = 0;
+
+fn web() -> IdentityName {
+    IdentityName::parse("web").unwrap()
+}
+
+fn key(number: usize) -> String {
+    format!("AKIA{number:016}")
+}
+
+impl House {
+    /// With the first key in the file, and signing.
+    async fn new() -> Self {
+        Self::with(|dir| put(dir, 1, None)).await
+    }
+
+    async fn with(prepare: impl FnOnce(&PathBuf)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        prepare(&dir.path().to_owned());
+        let clock = Clock::tokio(Timestamp::from_unix(1_795_348_800));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
+        let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
+        tokio::time::pause();
+        let (desk, stop) = open(&dir.path().to_owned(), &clock, &registry, &metrics);
+        let house = Self { dir, clock, registry, metrics, desk, stop };
+        house.until("it signs", async || house.signs().is_some()).await;
+        house
+    }
+
+    /// As a restart of the daemon would, but for the registry's file.
+    async fn restart(&mut self) {
+        self.stop.cancel();
+        let paused = self.registry.paused(DAEMON).await.unwrap();
+        (self.desk, self.stop) = open(&self.dir.path().to_owned(), &self.clock, &self.registry, &self.metrics);
+        // What a registry that is opened anew would say.
+        for (name, _) in paused {
+            self.desk.identity(&name).unwrap().pause();
+        }
+    }
+
+    fn put(&self, number: usize) {
+        put(&self.dir.path().to_owned(), number, None);
+    }
+
+    fn signs(&self) -> Option<u64> {
+        self.desk.identity(&web()).unwrap().signing_generation().map(|live| live.session.generation)
+    }
+
+    async fn sign(&self, seconds: u64, request_id: Option<&str>) -> Result<Issued, Error> {
+        let caller = Caller { uid: UID, gid: 0, pid: None, executable: None };
+        let (bucket, object) = (Bucket::parse("photos").unwrap(), ObjectKey::parse("cat.jpg").unwrap());
+        let headers = Headers::new(Vec::new()).unwrap();
+        let addressing = Addressing::default();
+        let request =
+            Request::of_operation(Operation::GetObject, bucket, Some(object), Vec::new(), headers, addressing);
+        let ask = Ask {
+            identity: Some(web()),
+            what: Signable::Request(request.unwrap()),
+            region: Some(crate::s3::Region::parse("us-east-1").unwrap()),
+            asked: Ttl::new(seconds).unwrap(),
+            at_least: Ttl::new(1).unwrap(),
+            on_behalf_of: String::new(),
+            labels: Vec::new(),
+            request_id: request_id.map(str::to_owned),
+            tag: false,
+        };
+        let deadline = self.clock.monotonic() + Duration::from_secs(30);
+        self.desk.issuer.issue(&caller, vec![ask], deadline).await.remove(0)
+    }
+
+    async fn status(&self, generation: u64) -> GenerationStatus {
+        let all = self.desk.status(UID, Some(&web()), true).await.unwrap();
+        all.into_iter().find(|status| status.session.generation == generation).unwrap()
+    }
+
+    /// Kinds and generations, in order; renewals apart.
+    async fn told(&self) -> Vec<(EventKind, u64)> {
+        let rows = self.registry.events(DAEMON, 0, MAX_PAGE).await.unwrap();
+        let told = rows.iter().filter_map(|row| match Told::of(row)? {
+            Told::SessionEnding(status)
+            | Told::GenerationDraining(status)
+            | Told::DrainCancelled(status)
+            | Told::GenerationDrained(status)
+            | Told::GenerationRetired(status) => Some((row.kind, status.session.generation)),
+            Told::IdentityPaused(_) | Told::IdentityResumed(_) => Some((row.kind, 0)),
+            Told::SessionRenewed(_) | Told::RenewalFailed(_) => None,
+        });
+        told.collect()
+    }
+
+    /// Polls in virtual time: files work in real time.
+    async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        for _ in 0..3000 {
+            if holds().await {
+                return;
+            }
+            sleep(Duration::from_millis(200)).await;
+            self.registry.paused(DAEMON).await.unwrap();
+        }
+        panic!("not within ten minutes: {what}; told {:?}", self.told().await);
+    }
+
+    async fn until_told(&self, told: &[(EventKind, u64)]) {
+        self.until(&format!("{told:?} is told"), async || self.told().await == told).await;
+    }
+
+    fn gauge(&self, name: &str, state: &str) -> i64 {
+        let row = format!("{name}{{identity=\"web\",state=\"{state}\"}} ");
+        let text = self.metrics.encode();
+        text.lines().find_map(|line| line.strip_prefix(&row)).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Puts a key into the file; with an end it is a temporary one.
+fn put(dir: &std::path::Path, number: usize, ends_at: Option<Timestamp>) {
+    let mut parts = BTreeMap::from([("AccessKeyId", key(number)), ("SecretAccessKey", "s".repeat(40))]);
+    if let Some(ends_at) = ends_at {
+        parts.insert("AccessKeyId", format!("ASIA{number:016}"));
+        parts.extend([("SessionToken", "token".to_owned()), ("Expiration", ends_at.to_string())]);
+    }
+    // Whole or not at all: whoever reads meanwhile must not see a part.
+    let (new, file) = (dir.join("new"), dir.join("key"));
+    std::fs::write(&new, serde_json::to_string(&parts).unwrap()).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
+fn open(
+    dir: &std::path::Path,
+    clock: &Clock,
+    registry: &Registry,
+    metrics: &Arc<Metrics>,
+) -> (Rotation, CancellationToken) {
+    let text = format!(
+        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n\
+         [identity.web.s3]\nendpoint_url = \"https://store.example\"\nregion = \"us-east-1\"\n",
+        dir.join("key").display()
+    );
+    let surroundings = Surroundings { home: Some(dir.to_owned()), ..Surroundings::default() };
+    let config = Config::parse(&text, &surroundings).unwrap();
+    let aws = Aws::new(clock.clone(), Environment::default()).unwrap();
+    let stop = CancellationToken::new();
+    let identities = Arc::new(Identities::start(&config, &aws, registry, metrics, &stop));
+    let rules = Rules { grants: config.grants.clone(), default_identity: config.default_identity.clone(), identities };
+    let regions = Regions::new(aws.connector.clone(), clock.clone(), Arc::clone(metrics));
+    let issuer = Issuer::new(rules, regions, registry.clone(), clock.clone(), Arc::clone(metrics));
+    let desk = Rotation::new(Arc::new(issuer));
+    tokio::spawn(desk.clone().watch_over(Arc::clone(metrics), stop.clone()));
+    (desk, stop)
+}
+
+fn url(issued: &Issued) -> String {
+    match &issued.output {
+        Output::Url { url, .. } => url.to_string(),
+        Output::Form { url, .. } => url.clone(),
+    }
+}
+
+fn reason<T>(answer: Result<T, Error>) -> (Code, &'static str) {
+    answer.map(drop).unwrap_err().verdict()
+}
+
+use EventKind::{
+    DrainCancelled, GenerationDrained, GenerationDraining, GenerationRetired, IdentityPaused, IdentityResumed,
+    SessionEnding,
+};
+
+#[tokio::test]
+async fn a_key_that_is_put_in_anothers_place_drains_it_to_the_second() {
+    let house = House::new().await;
+    let issued = house.sign(600, None).await.unwrap();
+    assert_eq!((house.status(1).await.state, house.status(1).await.outstanding_urls), (State::Active, 1));
+    house.put(2);
+    house.until_told(&[(GenerationDraining, 1)]).await;
+    let draining = house.status(1).await;
+    let ends_at = issued.record.usable_until();
+    assert_eq!(
+        (draining.state, draining.safe_from, draining.last_url_ends_at),
+        (State::Draining, Some(ends_at), Some(ends_at))
+    );
+    assert_eq!(house.sign(60, None).await.unwrap().session.generation, 2);
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    let row = house.registry.events(DAEMON, 0, MAX_PAGE).await.unwrap().pop().unwrap();
+    let Some(Told::GenerationDrained(drained)) = Told::of(&row) else { panic!("{row:?}") };
+    assert_eq!((drained.state, drained.since, drained.outstanding_urls), (State::Drained, ends_at, 0));
+    let late = ends_at.until(row.at).unwrap_or_default();
+    assert!(late <= Duration::from_secs(2), "told {late:?} after its last URL had ended");
+    assert!(drained.advice.starts_with(&format!("deactivate {} now", key(1))), "{}", drained.advice);
+}
+
+#[tokio::test]
+async fn a_restart_neither_loses_nor_repeats_what_is_told() {
+    let mut house = House::new().await;
+    house.sign(600, None).await.unwrap();
+    house.put(2);
+    house.until_told(&[(GenerationDraining, 1)]).await;
+    house.restart().await;
+    house.until("the second signs", async || house.signs() == Some(2)).await;
+    assert_eq!(house.status(1).await.state, State::Draining);
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    house.restart().await;
+    house.until("the second signs", async || house.signs() == Some(2)).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(house.told().await, [(GenerationDraining, 1), (GenerationDrained, 1)]);
+    let renewals = house.registry.events(DAEMON, 0, MAX_PAGE).await.unwrap();
+    let renewals = renewals.iter().filter(|row| row.kind == EventKind::SessionRenewed).count();
+    assert_eq!(renewals, 2, "one for each generation");
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_while_no_daemon_ran_is_found_drained() {
+    let mut house = House::new().await;
+    house.stop.cancel();
+    house.put(2);
+    house.restart().await;
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    assert_eq!(house.status(1).await.state, State::Drained);
+}
+
+#[tokio::test]
+async fn a_key_that_is_put_back_signs_again_and_the_other_drains() {
+    let house = House::new().await;
+    house.put(2);
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    house.put(1);
+    house.until("it signs", async || house.signs() == Some(1)).await;
+    house.until("both are told of", async || house.told().await.len() == 5).await;
+    let told = house.told().await;
+    assert!(told.contains(&(DrainCancelled, 1)) && told.contains(&(GenerationDrained, 2)), "{told:?}");
+    assert_eq!((house.status(1).await.state, house.status(2).await.state), (State::Active, State::Drained));
+}
+
+#[tokio::test]
+async fn a_cancelled_drain_of_a_key_takes_the_place_of_the_one_that_signs_until_its_source_gives_another() {
+    let mut house = House::new().await;
+    house.put(2);
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    let cancelled = house.desk.cancel_drain(UID, web(), Some(1)).await.unwrap();
+    assert_eq!((cancelled.state, house.signs()), (State::Active, Some(1)));
+    house.until("the other drains", async || house.told().await.contains(&(GenerationDrained, 2))).await;
+    house.restart().await;
+    house.until("the file is read", async || house.signs() == Some(2)).await;
+    let drains = (GenerationDraining, 1);
+    house
+        .until("the first drains", async || house.told().await.iter().filter(|told| **told == drains).count() == 2)
+        .await;
+    assert_eq!(reason(house.desk.cancel_drain(UID, web(), Some(1)).await), (Code::FailedPrecondition, "SECRET_GONE"));
+}
+
+#[tokio::test]
+async fn a_drain_stops_the_only_key_until_it_is_cancelled() {
+    let mut house = House::new().await;
+    house.sign(600, None).await.unwrap();
+    let drained = house.desk.drain(UID, web(), None).await.unwrap();
+    assert_eq!((drained.session.generation, drained.state, drained.outstanding_urls), (1, State::Draining, 1));
+    assert_eq!(reason(house.sign(60, None).await), (Code::FailedPrecondition, "NOTHING_SIGNS"));
+    assert_eq!(reason(house.desk.drain(UID, web(), None).await).1, "NOTHING_SIGNS");
+    let again = house.desk.drain(UID, web(), Some(1)).await.unwrap();
+    assert_eq!((again.since, again.state), (drained.since, State::Draining), "it keeps its date");
+    house.restart().await;
+    assert_eq!(reason(house.sign(60, None).await).1, "NOTHING_SIGNS");
+    let cancelled = house.desk.cancel_drain(UID, web(), None).await.unwrap();
+    assert_eq!((cancelled.state, cancelled.session.generation), (State::Active, 1));
+    assert_eq!(house.sign(60, None).await.unwrap().session.generation, 1);
+    assert_eq!(house.told().await, [(GenerationDraining, 1), (DrainCancelled, 1)]);
+    assert_eq!(reason(house.desk.cancel_drain(UID, web(), None).await), (Code::InvalidArgument, "INVALID_FIELD"));
+}
+
+#[tokio::test]
+async fn what_signs_or_has_urls_outstanding_is_retired_by_force_only() {
+    let house = House::new().await;
+    let issued = house.sign(600, Some("once")).await.unwrap();
+    assert_eq!(reason(house.desk.retire(UID, web(), 1, false).await).1, "GENERATION_SIGNS");
+    house.desk.drain(UID, web(), Some(1)).await.unwrap();
+    let repeated = house.sign(600, Some("once")).await.unwrap();
+    assert_eq!(url(&repeated), url(&issued), "a drained generation repeats what it signed");
+    let refused = house.desk.retire(UID, web(), 1, false).await;
+    let words = refused.as_ref().unwrap_err().to_string();
+    assert!(words.starts_with("1 URL of generation 1 is outstanding until "), "{words}");
+    assert_eq!(reason(refused), (Code::FailedPrecondition, "URLS_OUTSTANDING"));
+    assert_eq!(house.status(1).await.state, State::Draining, "a refusal changes nothing");
+    let retired = house.desk.retire(UID, web(), 1, true).await.unwrap();
+    assert_eq!((retired.status.state, retired.breaks_urls), (State::Retired, 1));
+    let again = house.desk.retire(UID, web(), 1, false).await.unwrap();
+    assert_eq!((again.status.since, again.breaks_urls), (retired.status.since, 1));
+    assert_eq!(reason(house.sign(600, Some("once")).await).1, "NOTHING_SIGNS", "its secret is forgotten");
+    assert_eq!(reason(house.desk.cancel_drain(UID, web(), Some(1)).await).1, "GENERATION_RETIRED");
+    house.put(2);
+    house.until("another signs", async || house.signs() == Some(2)).await;
+    let after = house.sign(600, Some("once")).await.unwrap();
+    assert_eq!((after.session.generation, after.record.replaces), (2, Some(issued.record.id)));
+    assert_eq!(house.told().await, [(GenerationDraining, 1), (GenerationRetired, 1)]);
+    assert!(house.desk.status(UID, Some(&web()), false).await.unwrap().iter().all(|one| one.session.generation == 2));
+}
+
+#[tokio::test]
+async fn a_drained_generation_is_retired_without_force() {
+    let house = House::new().await;
+    house.sign(30, None).await.unwrap();
+    house.desk.drain(UID, web(), None).await.unwrap();
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    let retired = house.desk.retire(UID, web(), 1, false).await.unwrap();
+    assert_eq!((retired.status.state, retired.breaks_urls), (State::Retired, 0));
+    house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1), (GenerationRetired, 1)]).await;
+}
+
+#[tokio::test]
+async fn a_paused_identity_signs_nothing_and_repeats_nothing_until_it_is_resumed() {
+    let mut house = House::new().await;
+    let issued = house.sign(600, Some("once")).await.unwrap();
+    house.desk.pause(web()).await.unwrap();
+    house.desk.pause(web()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(reason(house.sign(60, None).await), (Code::FailedPrecondition, "IDENTITY_PAUSED"));
+        assert_eq!(reason(house.sign(600, Some("once")).await).1, "IDENTITY_PAUSED");
+        house.restart().await;
+    }
+    house.until("a session is there all the same", async || house.signs() == Some(1)).await;
+    assert_eq!(house.status(1).await.state, State::Active, "it would sign");
+    house.desk.resume(web()).await.unwrap();
+    house.desk.resume(web()).await.unwrap();
+    assert_eq!(url(&house.sign(600, Some("once")).await.unwrap()), url(&issued));
+    assert_eq!(house.told().await, [(IdentityPaused, 0), (IdentityResumed, 0)]);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let house = House::new().await;
+    let none = || IdentityName::parse("none").unwrap();
+    assert_eq!(reason(house.desk.pause(none()).await), (Code::NotFound, "UNKNOWN_IDENTITY"));
+    assert_eq!(reason(house.desk.resume(none()).await).1, "UNKNOWN_IDENTITY");
+    assert_eq!(reason(house.desk.drain(UID, none(), None).await).1, "UNKNOWN_IDENTITY");
+    assert_eq!(reason(house.desk.cancel_drain(UID, none(), None).await).1, "UNKNOWN_IDENTITY");
+    assert_eq!(reason(house.desk.status(UID, Some(&none()), true).await).1, "UNKNOWN_IDENTITY");
+    assert_eq!(reason(house.desk.drain(UID, web(), Some(7)).await), (Code::NotFound, "UNKNOWN_GENERATION"));
+    assert_eq!(reason(house.desk.retire(UID, web(), 7, true).await).1, "UNKNOWN_GENERATION");
+    assert_eq!(house.told().await, []);
+}
+
+#[tokio::test]
+async fn a_session_with_urls_outstanding_is_told_of_before_it_ends_and_a_drained_one_when_it_has_ended() {
+    let start = Timestamp::from_unix(1_795_348_800);
+    let house = House::with(|dir| put(dir, 1, Some(start + Duration::from_secs(1200)))).await;
+    house.sign(1200, None).await.unwrap();
+    house.desk.drain(UID, web(), None).await.unwrap();
+    house.until("it is told", async || house.told().await.len() == 2).await;
+    let told = house.registry.events(DAEMON, 0, MAX_PAGE).await.unwrap().pop().unwrap();
+    assert_eq!(house.told().await, [(GenerationDraining, 1), (SessionEnding, 1)]);
+    let left = told.at.until(start + Duration::from_secs(1200)).unwrap_or_default();
+    assert!((598..=600).contains(&left.as_secs()), "{left:?} before its end");
+    house.until("it has ended", async || house.told().await.len() > 2).await;
+    assert!(house.told().await.contains(&(GenerationRetired, 1)), "{:?}", house.told().await);
+    assert_eq!(house.status(1).await.advice, "nothing to do: it has ended");
+}
+
+#[tokio::test]
+async fn gauges_say_what_is_outstanding_in_each_state() {
+    let house = House::new().await;
+    let ends_at = house.sign(600, None).await.unwrap().record.usable_until();
+    house.sign(60, None).await.unwrap();
+    let urls = |state| house.gauge("presignd_generation_outstanding_urls", state);
+    house.until("they are counted", async || urls("active") == 2).await;
+    house.put(2);
+    house.until("they move on", async || (urls("active"), urls("draining")) == (0, 2)).await;
+    assert_eq!(house.gauge("presignd_last_url_end_timestamp_seconds", "draining"), ends_at.unix());
+    house.until("they end", async || urls("draining") == 0).await;
+    assert_eq!(house.gauge("presignd_last_url_end_timestamp_seconds", "draining"), 0);
+}
+
+#[tokio::test]
+async fn a_failure_to_renew_is_told_once_for_each_reason() {
+    let house = House::new().await;
+    let failures = async || {
+        let rows = house.registry.events(DAEMON, 0, MAX_PAGE).await.unwrap();
+        let failed = rows.iter().filter_map(|row| match Told::of(row) {
+            Some(Told::RenewalFailed(failed)) => Some((failed.reason, failed.signs)),
+            _ => None,
+        });
+        failed.collect::<Vec<_>>()
+    };
+    std::fs::remove_file(house.dir.path().join("key")).unwrap();
+    house.until("it is told", async || !failures().await.is_empty()).await;
+    house.until("it fails again and again", async || house.desk.identity(&web()).unwrap().status().failures > 4).await;
+    assert_eq!(failures().await, [("KEY_FILE".to_owned(), true)]);
+    house.put(1);
+    house.until("it works", async || house.desk.identity(&web()).unwrap().status().failures == 0).await;
+    sleep(Duration::from_secs(20)).await;
+    house.registry.paused(DAEMON).await.unwrap();
+    std::fs::remove_file(house.dir.path().join("key")).unwrap();
+    house.until("it is told again", async || failures().await.len() == 2).await;
+}
