@@ -48,6 +48,13 @@ pub struct Permit {
     pub rate: Option<Rate>,
 }
 
+impl Permit {
+    /// For an operator, whom no grant limits.
+    pub fn of_an_operator() -> Self {
+        Self { granted: Ttl::MAX, grant: GrantName("of an operator".into()), rate: None }
+    }
+}
+
 /// A grant by its `name`, or by its place in the file, from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GrantName(String);

@@ -17,11 +17,14 @@ pub mod online;
 pub mod out;
 pub mod post;
 pub mod presign;
+mod progress;
 pub mod refusal;
 pub mod registry;
+pub mod resign;
 pub mod say;
 pub mod stoppable;
 pub mod urls;
+pub mod wanted;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -61,6 +64,7 @@ pub enum Verb {
     Urls(urls::Urls),
     Find(find::Find),
     Explain(find::Explain),
+    Resign(resign::Resign),
     Registry(registry::Registry),
 }
 
@@ -120,6 +124,7 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Urls(verb) => verb.run(&cli.globals, around).await,
             Verb::Find(verb) => verb.run(&cli.globals, around).await,
             Verb::Explain(verb) => verb.run(&cli.globals, around).await,
+            Verb::Resign(verb) => verb.run(&cli.globals, around).await,
             Verb::Registry(verb) => verb.run(&cli.globals, around).await,
         }
     };

@@ -49,6 +49,20 @@ pub struct Ask {
     pub request_id: Option<String>,
     /// Whether the URL carries its record's id.
     pub tag: bool,
+    /// The record that this one is to follow.
+    pub replaces: Option<RecordId>,
+    /// What lets the caller have it.
+    pub authority: Authority,
+}
+
+/// What lets a caller have what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// The grants, as far as they go.
+    Grants,
+    /// An operator signs again what the daemon has recorded: it was granted once, and the admin socket admits whom the
+    /// configuration trusts with everybody's URLs.
+    Operator,
 }
 
 /// A URL or form, its record durable.

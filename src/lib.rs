@@ -25,6 +25,7 @@ pub mod region;
 // Desk: one use case, read top to bottom.
 pub mod error;
 pub mod issuer;
+pub mod resign;
 pub mod rotation;
 
 // Front door and roof.

@@ -8,6 +8,8 @@ mod messages;
 mod process;
 #[path = "daemon/reload.rs"]
 mod reload;
+#[path = "daemon/resign.rs"]
+mod resign;
 #[path = "daemon/running.rs"]
 mod running;
 #[path = "daemon/secrets.rs"]

@@ -23,9 +23,7 @@ pub async fn run(flags: PresignRequest, globals: &Globals, around: &Surroundings
         return Err(Failure::usage("--request-id names one request; in a batch each line has its own request_id"));
     }
     let daemon = globals.connect(around).await?;
-    let (lines, mut coming) = mpsc::channel(QUEUE_LINES);
-    // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the end of the program.
-    std::thread::spawn(move || read_lines(std::io::stdin().lock(), &lines));
+    let mut coming = lines_of_stdin();
     let (mut number, mut failed) = (0u64, 0u64);
     while let Some(chunk) = next_chunk(&mut coming).await {
         failed += sign(chunk?, &mut number, &flags, &daemon).await?;
@@ -38,8 +36,16 @@ pub async fn run(flags: PresignRequest, globals: &Globals, around: &Surroundings
     }
 }
 
+/// Lines as they come, blank ones left out.
+pub(super) fn lines_of_stdin() -> mpsc::Receiver<Read1> {
+    let (lines, coming) = mpsc::channel(QUEUE_LINES);
+    // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the end of the program.
+    std::thread::spawn(move || read_lines(std::io::stdin().lock(), &lines));
+    coming
+}
+
 /// A line as it was read; too long a line is cut and told so.
-type Read1 = std::io::Result<Option<String>>;
+pub(super) type Read1 = std::io::Result<Option<String>>;
 
 fn read_lines(mut input: impl BufRead, lines: &mpsc::Sender<Read1>) {
     loop {
@@ -80,7 +86,7 @@ fn skip_line(input: &mut impl BufRead) -> std::io::Result<()> {
 }
 
 /// Waits for one line, then takes what has already come: a slow writer gets its answers at once, a fast one full calls.
-async fn next_chunk(coming: &mut mpsc::Receiver<Read1>) -> Option<Result<Vec<Option<String>>, Failure>> {
+pub(super) async fn next_chunk(coming: &mut mpsc::Receiver<Read1>) -> Option<Result<Vec<Option<String>>, Failure>> {
     let mut chunk = Vec::new();
     let mut bytes = 0;
     let mut next = Some(coming.recv().await?);

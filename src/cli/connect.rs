@@ -84,6 +84,11 @@ impl Daemon {
         request
     }
 
+    /// How long the caller waits for what comes next, where there is no saying how long all of it takes.
+    pub fn patience(&self) -> Duration {
+        self.timeout
+    }
+
     /// The connection itself.
     pub fn channel(&self) -> Channel {
         self.channel.clone()

@@ -6,7 +6,8 @@ use super::connect::{Daemon, Globals};
 use super::exit::{Failure, warn};
 use super::identities::dash;
 use super::out::{self, Format, Sheet};
-use super::{flags, json, say};
+use super::wanted::{Wanted, time};
+use super::{json, say};
 use crate::clock::Clock;
 use crate::config::Surroundings;
 use crate::grpc::proto::{GetUrlRequest, ListUrlsRequest, UrlFilter, UrlRecord};
@@ -18,39 +19,9 @@ pub struct Urls {
     /// Show this record only
     #[arg(value_name = "ID")]
     pub id: Option<String>,
-    /// Signed by this identity
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub identity: String,
-    /// Signed by this session
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    pub session: String,
-    /// Signed with this access key
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    pub access_key_id: String,
-    /// For this bucket
-    #[arg(long, value_name = "BUCKET", default_value = "", hide_default_value = true)]
-    pub bucket: String,
-    /// For keys that begin so
-    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
-    pub key_prefix: String,
-    /// For this operation; may be repeated, any of them matches
-    #[arg(long = "operation", value_name = "NAME", value_parser = super::presign::operation)]
-    pub operations: Vec<i32>,
-    /// Asked for by this user id
-    #[arg(long, value_name = "UID")]
-    pub uid: Option<u32>,
-    /// Asked for on behalf of exactly this text
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    pub on_behalf_of: String,
-    /// With this label; may be repeated, all of them must match
-    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::pair)]
-    pub labels: Vec<(String, String)>,
-    /// Signed at or after this time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub signed_from: Option<prost_types::Timestamp>,
-    /// Signed before this time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub signed_before: Option<prost_types::Timestamp>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become help text")]
+    pub wanted: Wanted,
     /// Usable after this time (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "outstanding")]
     pub usable_after: Option<prost_types::Timestamp>,
@@ -64,20 +35,8 @@ pub struct Urls {
 
 impl Urls {
     fn filter(&self) -> Result<UrlFilter, Failure> {
-        Ok(UrlFilter {
-            identity: self.identity.clone(),
-            session_id: self.session.clone(),
-            access_key_id: self.access_key_id.clone(),
-            bucket: self.bucket.clone(),
-            key_prefix: self.key_prefix.clone(),
-            operations: self.operations.clone(),
-            uid: self.uid,
-            on_behalf_of: self.on_behalf_of.clone(),
-            labels: flags::map("--label", &self.labels)?,
-            signed_from: self.signed_from,
-            signed_before: self.signed_before,
-            usable_after: if self.outstanding { Some(wire(Clock::system().local_now())) } else { self.usable_after },
-        })
+        let usable_after = if self.outstanding { Some(wire(Clock::system().local_now())) } else { self.usable_after };
+        Ok(UrlFilter { usable_after, ..self.wanted.filter()? })
     }
 
     /// Asks and prints.
@@ -231,12 +190,8 @@ pub fn card(url: &UrlRecord) -> Sheet {
     Sheet::card(pairs)
 }
 
-fn time(text: &str) -> Result<prost_types::Timestamp, String> {
-    let at = Timestamp::parse_rfc3339(text).map_err(|_| "must be a time such as 2026-11-22T23:59:59Z".to_owned())?;
-    Ok(wire(at))
-}
-
-fn wire(at: Timestamp) -> prost_types::Timestamp {
+/// As the wire has it.
+pub(super) fn wire(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.unix(), nanos: 0 }
 }
 

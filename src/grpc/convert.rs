@@ -11,6 +11,7 @@ mod issued;
 mod operation;
 mod record;
 mod request;
+mod resign;
 mod rotation;
 
 pub(super) use ask::{form_ask, url_ask};
@@ -21,6 +22,7 @@ pub(super) use identity::described;
 pub(super) use issued::{presigned, presigned_form, result};
 pub(super) use record::session_reference;
 pub use record::url_record;
+pub(super) use resign::{order, resign_ids, resigned};
 pub(super) use rotation::{decided, generation, generation_status, named_generation};
 
 use prost_types::{Duration, Timestamp as WireTimestamp};

@@ -5,6 +5,7 @@
 
 mod identities;
 mod registry;
+mod resign;
 mod rotation;
 mod signer;
 mod stream;

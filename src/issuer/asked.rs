@@ -16,6 +16,7 @@ pub(super) fn sha256(ask: &Ask) -> [u8; 32] {
     parts.text(&ask.on_behalf_of);
     parts.pairs(ask.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     parts.number(u64::from(ask.tag));
+    parts.text(&ask.replaces.map(|id| id.to_string()).unwrap_or_default());
     parts.text(ask.what.bucket().as_str());
     parts.text(&format!("{:?}", ask.what.addressing()));
     match &ask.what {

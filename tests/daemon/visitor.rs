@@ -137,6 +137,28 @@ async fn needs_root_a_second_user_sees_its_own_records_and_no_others() {
     assert!(json(&["explain", &roots.url]).await["url"].is_null(), "what the text shows, and no record");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn needs_root_a_second_user_signs_its_own_records_again_and_no_others() {
+    let world = World::new().await;
+    let anybody = VISITORS.replace("uid = 12345", "any = true");
+    let daemon = world.daemon(&(anybody + &world.web("duration = \"1h\""))).await;
+    open(&world);
+    let roots = presign(&mut daemon.signer().await, get("public/of-root")).await.expect("anybody may sign");
+    let own =
+        as_visitor(&world, &daemon, &["presign", "s3://photos/public/own", "--output", "json", "--expires-in", "60"]);
+    let own: Value = serde_json::from_slice(&own.await.stdout).expect("JSON");
+    let own = own["id"].as_str().expect("an id");
+
+    let both = as_visitor(&world, &daemon, &["resign", &roots.id, own]).await;
+    assert_eq!(both.status.code(), Some(254), "{}", said(&both));
+    let out = String::from_utf8_lossy(&both.stdout).into_owned();
+    assert!(out.lines().count() == 1 && out.starts_with(own), "its own and no other: {}", said(&both));
+    assert!(said(&both).contains(&format!("{}: no record has this id", roots.id)), "{}", said(&both));
+    let all = as_visitor(&world, &daemon, &["resign", "--all"]).await;
+    assert!(all.status.success(), "{}", said(&all));
+    assert!(!said(&all).contains(&roots.id), "a filter finds its own only: {}", said(&all));
+}
+
 /// Lets other users into the folder; the sockets have modes of their own.
 fn open(world: &World) {
     let readable = std::fs::Permissions::from_mode(0o755);

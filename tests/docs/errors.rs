@@ -97,7 +97,7 @@ fn one_of_each() -> Vec<Error> {
         Error::Superseded,
         Error::UrlNotFound,
         Error::Deadline("a session"),
-        Error::Unserved("Resign"),
+        Error::Unserved("Watch"),
     ]
 }
 

@@ -3,7 +3,7 @@
 use super::request::{FormParts, form, region, request};
 use super::{MAX_ON_BEHALF_OF_BYTES, MAX_REQUEST_ID_BYTES, given, identity, labels, lifetime, text, within};
 use crate::grpc::proto;
-use crate::issuer::Ask;
+use crate::issuer::{Ask, Authority};
 use crate::s3::Refused;
 use crate::s3::form::Signable;
 
@@ -23,6 +23,8 @@ pub(in crate::grpc) fn url_ask(wire: proto::PresignRequest) -> Result<Ask, Refus
         labels: labels("labels", wire.labels)?,
         request_id: given(text("request_id", wire.request_id, MAX_REQUEST_ID_BYTES)?),
         tag: wire.tag_url,
+        replaces: None,
+        authority: Authority::Grants,
     })
 }
 
@@ -47,5 +49,7 @@ pub(in crate::grpc) fn form_ask(wire: proto::PresignPostRequest) -> Result<Ask, 
         labels: labels("labels", wire.labels)?,
         request_id: given(text("request_id", wire.request_id, MAX_REQUEST_ID_BYTES)?),
         tag: false,
+        replaces: None,
+        authority: Authority::Grants,
     })
 }

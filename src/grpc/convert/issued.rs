@@ -62,7 +62,7 @@ pub(in crate::grpc) fn result(answer: Result<Issued, Status>) -> proto::PresignR
 }
 
 /// `Failure` is a `google.rpc.Status` under another name, which is what the details of a status are.
-fn failure(status: &Status) -> proto::Failure {
+pub(super) fn failure(status: &Status) -> proto::Failure {
     let details = proto::Failure::decode(status.details()).map(|failure| failure.details).unwrap_or_default();
     proto::Failure { code: status.code().into(), message: status.message().to_owned(), details }
 }

@@ -88,7 +88,7 @@ impl Services {
 }
 
 /// On the signing socket a list is of the caller's own records, whatever it asks for.
-fn own_only(call: &Call, filter: &mut Filter) -> Result<(), Error> {
+pub(super) fn own_only(call: &Call, filter: &mut Filter) -> Result<(), Error> {
     if call.sees_all() {
         return Ok(());
     }
@@ -99,7 +99,7 @@ fn own_only(call: &Call, filter: &mut Filter) -> Result<(), Error> {
     Ok(())
 }
 
-fn refused_within(message: &str, refused: Refused) -> Error {
+pub(super) fn refused_within(message: &str, refused: Refused) -> Error {
     Refused::new(format!("{message}.{}", refused.field), refused.problem).into()
 }
 

@@ -3,6 +3,7 @@
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Services;
+use super::resign::Successors;
 use super::stream::Answers;
 use crate::error::Error;
 use crate::grpc::call::Call;
@@ -10,7 +11,7 @@ use crate::grpc::convert;
 use crate::grpc::proto::signer_server::Signer;
 use crate::grpc::proto::{
     PresignBatchRequest, PresignBatchResponse, PresignPostRequest, PresignPostResponse, PresignRequest,
-    PresignResponse, PresignResult, PresignStreamRequest, ResignRequest, ResignResponse,
+    PresignResponse, PresignResult, PresignStreamRequest, ResignRequest,
 };
 use crate::issuer::{Ask, Issued};
 use crate::s3::Refused;
@@ -18,7 +19,7 @@ use crate::s3::Refused;
 #[tonic::async_trait]
 impl Signer for Services {
     type PresignStreamStream = Answers;
-    type ResignStream = tokio_stream::Empty<Result<ResignResponse, Status>>;
+    type ResignStream = Successors;
 
     async fn presign(&self, request: Request<PresignRequest>) -> Result<Response<PresignResponse>, Status> {
         let call = Call::of(&request)?;
@@ -57,9 +58,10 @@ impl Signer for Services {
         Ok(Response::new(convert::presigned_form(issued)))
     }
 
-    async fn resign(&self, request: Request<ResignRequest>) -> Result<Response<Self::ResignStream>, Status> {
+    async fn resign(&self, request: Request<ResignRequest>) -> Result<Response<Successors>, Status> {
         let call = Call::of(&request)?;
-        Err(call.failed(Error::Unserved("Resign")))
+        let answers = self.resigned(call.clone(), request.into_inner()).map_err(|error| call.failed(error))?;
+        Ok(Response::new(answers))
     }
 }
 

@@ -1,0 +1,173 @@
+//! `presignd resign`: the same requests signed again, printed as they come. Never holds more than a call's worth of ids.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+use tonic::{Request, Streaming};
+
+use super::batch;
+use super::connect::{Daemon, Globals};
+use super::exit::{Exit, Failure, warn};
+use super::length::Length;
+use super::out::{self, Format};
+use super::progress::Progress;
+use super::refusal::Refusal;
+use super::wanted::Wanted;
+use super::{flags, json, say};
+use crate::config::Surroundings;
+use crate::grpc::proto::presign_result::Result as Either;
+use crate::grpc::proto::{ResignRequest, ResignResponse, UrlFilter};
+
+/// Sign recorded requests again with the present session; your own, or with --admin anybody's
+#[derive(Debug, Clone, clap::Args)]
+pub struct Resign {
+    /// Records to sign again; "-" reads them from stdin, one to a line
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Everything that is outstanding
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would become help text")]
+    pub wanted: Wanted,
+    /// How long the new URLs should live [default: as long as each was signed for]
+    #[arg(long, value_name = "LENGTH")]
+    pub expires_in: Option<Length>,
+    /// The shortest life that is of any use; what cannot reach it fails [default: nine tenths of the other]
+    #[arg(long, value_name = "LENGTH")]
+    pub at_least: Option<Length>,
+    /// Makes a repeated call safe: the same id gives each record the same new URL for ten minutes
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub request_id: String,
+    /// Read customer keys of SSE-C, which are not recorded, from this file: lines of NAME:VALUE
+    #[arg(long, value_name = "FILE")]
+    pub secret_headers: Option<std::path::PathBuf>,
+}
+
+/// How far it has come.
+struct Tally {
+    signed: u64,
+    failed: u64,
+    progress: Progress,
+}
+
+impl Resign {
+    /// Asks and prints.
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
+        let filter = self.wanted.filter()?;
+        let has_filter = filter != UrlFilter::default();
+        match (self.ids.is_empty(), self.all || has_filter) {
+            (true, false) => {
+                return Err(Failure::usage(
+                    "name records, \"-\" for ids on stdin, a filter such as --identity, or --all",
+                ));
+            }
+            (false, true) => return Err(Failure::usage("records are named by their ids alone; leave the filters out")),
+            _ => {}
+        }
+        let json = match globals.output.unwrap_or(Format::Text) {
+            Format::Text => false,
+            Format::Json => true,
+            Format::Table => return Err(Failure::usage("new URLs are printed as text or json, one line for each")),
+        };
+        let request = ResignRequest {
+            expires_in: self.expires_in.map(Length::wire),
+            at_least: self.at_least.map(Length::wire),
+            request_id: self.request_id.clone(),
+            secret_headers: self.secrets()?,
+            ..Default::default()
+        };
+        let daemon = globals.connect(around).await?;
+        let mut tally = Tally { signed: 0, failed: 0, progress: Progress::new() };
+        if self.ids == ["-"] {
+            let mut coming = batch::lines_of_stdin();
+            while let Some(chunk) = batch::next_chunk(&mut coming).await {
+                let ids = chunk?.into_iter().map(|line| line.map(|line| line.trim().to_owned()).unwrap_or_default());
+                tally.ask(ResignRequest { ids: ids.collect(), ..request.clone() }, &daemon, json).await?;
+            }
+        } else if self.ids.is_empty() {
+            tally.ask(ResignRequest { filter: Some(filter), ..request }, &daemon, json).await?;
+        } else {
+            for ids in self.ids.chunks(CALL_IDS) {
+                tally.ask(ResignRequest { ids: ids.to_vec(), ..request.clone() }, &daemon, json).await?;
+            }
+        }
+        tally.end()
+    }
+
+    fn secrets(&self) -> Result<std::collections::HashMap<String, String>, Failure> {
+        let Some(path) = &self.secret_headers else { return Ok(Default::default()) };
+        let unusable = |why: String| Failure::surroundings(format!("--secret-headers {}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+        let text = zeroize::Zeroizing::new(text);
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        // The line is not shown: it may be a key whose name was left out.
+        let pairs = lines.map(|line| flags::header(line).map_err(|why| unusable(format!("a line {why}"))));
+        flags::map("--secret-headers", &pairs.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+impl Tally {
+    /// The whole may take as long as it takes; no single URL may keep us waiting.
+    async fn ask(&mut self, ask: ResignRequest, daemon: &Daemon, json: bool) -> Result<(), Failure> {
+        let patience = daemon.patience();
+        let mut signer = daemon.signer();
+        let asked = timeout(patience, signer.resign(Request::new(ask))).await.map_err(|_| late(patience))?;
+        let mut stream: Streaming<ResignResponse> = asked?.into_inner();
+        while let Some(one) = timeout(patience, stream.message()).await.map_err(|_| late(patience))?? {
+            self.print(one, json)?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, one: ResignResponse, json: bool) -> Result<(), Failure> {
+        let answer = match (&one.form, one.result.and_then(|result| result.result)) {
+            (Some(form), _) => Ok((json::form(form).to_string(), json::form(form))),
+            (None, Some(Either::Response(signed))) => Ok((signed.url.clone(), json::presigned(&signed))),
+            (None, Some(Either::Failure(failure))) => Err(Refusal::from(&failure)),
+            (None, None) => return Err(Failure::new(Exit::Other, format!("the service said nothing of {}", one.id))),
+        };
+        match &answer {
+            Ok(_) => self.signed += 1,
+            Err(_) => self.failed += 1,
+        }
+        match answer {
+            Ok((_, members)) if json => out::json(of(&one.id, members))?,
+            Ok((text, _)) => out::line(&format!("{}\t{text}", one.id))?,
+            Err(refusal) if json => out::json(of(&one.id, json!({"error": refusal.json()})))?,
+            Err(refusal) => {
+                self.progress.clear();
+                warn(&format!("{}: {} [{}]", one.id, refusal.message, refusal.reason));
+            }
+        }
+        let (signed, failed) = (self.signed, self.failed);
+        self.progress.step(signed + failed, || format!("{signed} signed again, {failed} failed"));
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        let Self { signed, failed, .. } = self;
+        match failed {
+            0 => Ok(()),
+            _ => Err(Failure::new(Exit::Refused, format!("{failed} of {} could not be signed again", signed + failed))),
+        }
+    }
+}
+
+/// The answer, with the record that it is for.
+fn of(former: &str, answer: Value) -> Value {
+    let mut members = Map::from_iter([("former".to_owned(), former.into())]);
+    if let Value::Object(answer) = answer {
+        members.extend(answer);
+    }
+    Value::Object(members)
+}
+
+fn late(patience: Duration) -> Failure {
+    let waited = say::seconds(patience.as_secs());
+    Failure::new(Exit::Other, format!("no answer within {waited}; allow more with --timeout"))
+}
+
+/// Ids in one call; the service takes as many.
+const CALL_IDS: usize = 1000;

@@ -1,0 +1,60 @@
+//! What a caller wants signed again, from the wire; and the answers.
+
+use tonic::Status;
+
+use super::issued::failure;
+use super::{MAX_ITEMS, given, presigned, presigned_form, record_id, text, ttl};
+use crate::grpc::proto;
+use crate::grpc::proto::presign_result::Result as Either;
+use crate::issuer::{Authority, Issued, Output};
+use crate::resign::{Order, Secrets, Which};
+use crate::s3::Refused;
+use crate::session::RecordId;
+
+/// The ids that a caller names; `None` where it means a filter.
+pub(in crate::grpc) fn resign_ids(wire: &proto::ResignRequest) -> Result<Option<Vec<RecordId>>, Refused> {
+    match (wire.ids.len(), &wire.filter) {
+        (0, None) => Err(Refused::new(
+            "ids",
+            "are missing: name records, or set filter (an empty one is everything outstanding)",
+        )),
+        (0, Some(_)) => Ok(None),
+        (_, Some(_)) => Err(Refused::new("filter", "must be left out where ids name the records")),
+        (_, None) if wire.event.is_some() => Err(Refused::new("event", "goes with a filter, and not with ids")),
+        (count, None) if count > MAX_ITEMS => {
+            Err(Refused::new("ids", format!("are {count}; {MAX_ITEMS} are the most of one call")))
+        }
+        (_, None) => {
+            let ids = wire.ids.iter().enumerate().map(|(at, id)| record_id(&format!("ids[{at}]"), id));
+            ids.collect::<Result<_, _>>().map(Some)
+        }
+    }
+}
+
+/// How they are to be signed. Fields are named as they stand in `ResignRequest`.
+pub(in crate::grpc) fn order(wire: proto::ResignRequest, which: Which, authority: Authority) -> Result<Order, Refused> {
+    let expires_in = wire.expires_in.map(|length| ttl("expires_in", length)).transpose()?;
+    let at_least = wire.at_least.map(|length| ttl("at_least", length)).transpose()?;
+    if let (Some(asked), Some(at_least)) = (expires_in, at_least)
+        && at_least > asked
+    {
+        return Err(Refused::new("at_least", format!("is {at_least}, more than the {asked} of expires_in")));
+    }
+    let request_id = given(text("request_id", wire.request_id, MAX_ORDER_ID_BYTES)?);
+    let secrets = Secrets::new(wire.secret_headers)?;
+    Ok(Order { which, authority, expires_in, at_least, request_id, secrets })
+}
+
+/// One answer.
+pub(in crate::grpc) fn resigned(id: RecordId, answer: Result<Issued, Status>) -> proto::ResignResponse {
+    let result = |either| Some(proto::PresignResult { result: Some(either) });
+    let (result, form) = match answer {
+        Ok(issued) if matches!(issued.output, Output::Form { .. }) => (None, Some(presigned_form(issued))),
+        Ok(issued) => (result(Either::Response(presigned(issued))), None),
+        Err(status) => (result(Either::Failure(failure(&status))), None),
+    };
+    proto::ResignResponse { id: id.to_string(), result, form }
+}
+
+/// With the id of a record behind it, it is a request id like any other.
+const MAX_ORDER_ID_BYTES: usize = 64;

@@ -1,0 +1,140 @@
+//! Recorded requests, signed again with the present session of their identity: by id or by filter.
+//!
+//! Never signs by itself: it hands each request back to the issuer, so that there is one way for a URL to leave the
+//! house. Never holds more than a group of records.
+
+mod secrets;
+mod source;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::access::Caller;
+use crate::error::Error;
+use crate::issued::{Filter, Record};
+use crate::issuer::{Ask, Authority, Issued, Issuer};
+use crate::s3::Refused;
+use crate::session::RecordId;
+use crate::time::Ttl;
+
+pub use secrets::Secrets;
+use source::Source;
+
+/// What is to be signed again, and how.
+pub struct Order {
+    /// Which records.
+    pub which: Which,
+    /// Under grants, the caller's own records; an operator's order reaches all of them.
+    pub authority: Authority,
+    /// The new URLs' life; `None` for that of each record.
+    pub expires_in: Option<Ttl>,
+    /// The shortest life that is of use; `None` for nine tenths of the other.
+    pub at_least: Option<Ttl>,
+    /// Makes a repeated order safe.
+    pub request_id: Option<String>,
+    /// Keys that the records leave out.
+    pub secrets: Secrets,
+}
+
+/// Records that are meant.
+pub enum Which {
+    /// These, in this order; each once.
+    Ids(Vec<RecordId>),
+    /// What is outstanding and matches, in the order of hard ends.
+    Outstanding(Box<Filter>),
+}
+
+/// A record, and what became of it.
+pub struct Resigned {
+    /// The record that was to be signed again.
+    pub id: RecordId,
+    /// Its successor.
+    pub issued: Result<Issued, Error>,
+}
+
+/// An order under way.
+pub struct Resigning {
+    issuer: Arc<Issuer>,
+    caller: Arc<Caller>,
+    order: Order,
+    source: Source,
+}
+
+impl Resigning {
+    /// Takes an order. Nothing is read or signed before the first group is asked for.
+    pub fn begin(issuer: Arc<Issuer>, caller: Arc<Caller>, mut order: Order) -> Self {
+        let own = (order.authority == Authority::Grants).then_some(caller.uid);
+        let which = std::mem::replace(&mut order.which, Which::Ids(Vec::new()));
+        let source = Source::open(&issuer, caller.uid, own, which);
+        Self { issuer, caller, order, source }
+    }
+
+    /// Signs the next records, at most `most`, and records their successors as one group; `None` after the last.
+    /// A failure of one is its answer and stops no other.
+    ///
+    /// # Errors
+    /// When the registry cannot say which records come next: the order ends.
+    pub async fn next(&mut self, most: usize, deadline: Instant) -> Result<Option<Vec<Resigned>>, Error> {
+        let Some(found) = self.source.next(most).await? else { return Ok(None) };
+        let (mut asks, mut waiting) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
+        for (id, record) in found {
+            match record {
+                Ok(record) if self.source.is_searched() && self.is_of_this_order(&record).await? => {}
+                record => match record.and_then(|record| self.ask(record)) {
+                    Ok(ask) => {
+                        asks.push(ask);
+                        waiting.push((id, None));
+                    }
+                    Err(error) => waiting.push((id, Some(error))),
+                },
+            }
+        }
+        let mut issued = self.issuer.issue(&self.caller, asks, deadline).await.into_iter();
+        let answer = |(id, refused)| {
+            let issued = match refused {
+                Some(error) => Err(error),
+                None => issued.next().unwrap_or(Err(Error::Deadline("the desk"))),
+            };
+            Resigned { id, issued }
+        };
+        Ok(Some(waiting.into_iter().map(answer).collect()))
+    }
+
+    /// What was recorded, as somebody would ask for it now.
+    fn ask(&self, record: Record) -> Result<Ask, Error> {
+        let Record { url, session } = record;
+        let asked = self.order.expires_in.unwrap_or(url.ttl);
+        let at_least = self.order.at_least.unwrap_or(asked.nine_tenths());
+        if at_least > asked {
+            let problem = format!("is {at_least}, more than the {asked} of the record: give expires_in as well");
+            return Err(Refused::new("at_least", problem).into());
+        }
+        Ok(Ask {
+            identity: Some(session.identity.clone()),
+            what: self.order.secrets.fill(url.what)?,
+            region: Some(url.region),
+            asked,
+            at_least,
+            on_behalf_of: url.on_behalf_of,
+            labels: url.labels,
+            request_id: self.order.request_id.as_deref().map(|order| request_id(order, url.id)),
+            tag: url.tagged,
+            replaces: Some(url.id),
+            authority: self.order.authority,
+        })
+    }
+
+    /// Whether the record was made by this very order, in an attempt before this one: a filter matches it as well.
+    async fn is_of_this_order(&self, record: &Record) -> Result<bool, Error> {
+        let (Some(order), Some(former)) = (&self.order.request_id, record.url.replaces) else { return Ok(false) };
+        let made = self.issuer.registry().remembered(self.caller.uid, &request_id(order, former)).await;
+        Ok(made.map_err(Error::registry)?.is_some_and(|made| made.record.url.id == record.url.id))
+    }
+}
+
+/// What the issuer remembers of one record of an order. No caller can choose it for a call of another kind, because it
+/// holds a line break.
+fn request_id(order: &str, record: RecordId) -> String {
+    format!("resign\n{order}\n{record}")
+}

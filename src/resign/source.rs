@@ -1,0 +1,92 @@
+//! Where an order's records come from, group by group.
+
+use std::collections::HashSet;
+
+use super::Which;
+use crate::error::Error;
+use crate::issued::{Filter, Record};
+use crate::issuer::Issuer;
+use crate::registry::{MAX_PAGE, Registry, ScanPlace};
+use crate::session::RecordId;
+
+/// Records that were asked for; some of those that were named may not be there.
+pub(super) struct Source {
+    registry: Registry,
+    /// Who reads.
+    uid: u32,
+    /// Whose records there are; `None` for everybody's.
+    own: Option<u32>,
+    /// What an order signs matches its own filter: from this number on, records are left out.
+    before: u64,
+    rest: Rest,
+}
+
+/// Where the next ones are.
+enum Rest {
+    Ids(std::vec::IntoIter<RecordId>),
+    Rows { filter: Box<Filter>, after: Option<ScanPlace> },
+    Nothing,
+}
+
+/// A record, or why there is none.
+pub(super) type Found = (RecordId, Result<Record, Error>);
+
+impl Source {
+    pub(super) fn open(issuer: &Issuer, uid: u32, own: Option<u32>, which: Which) -> Self {
+        let registry = issuer.registry().clone();
+        let owned = |filter: Filter| Filter { uid: own.or(filter.uid), ..filter };
+        let rest = match which {
+            Which::Ids(ids) => Rest::Ids(each_once(ids).into_iter()),
+            Which::Outstanding(filter) => {
+                let usable_after = filter.usable_after.max(Some(issuer.clock().now()));
+                Rest::Rows { filter: Box::new(owned(Filter { usable_after, ..*filter })), after: None }
+            }
+        };
+        let before = registry.next_url_id().number;
+        Self { registry, uid, own, before, rest }
+    }
+
+    /// Whether records are found rather than named.
+    pub(super) fn is_searched(&self) -> bool {
+        !matches!(self.rest, Rest::Ids(_))
+    }
+
+    /// At most `most`, and maybe none although there are more; `None` after the last.
+    pub(super) async fn next(&mut self, most: usize) -> Result<Option<Vec<Found>>, Error> {
+        let most = most.clamp(1, MAX_PAGE);
+        let records = match &mut self.rest {
+            Rest::Nothing => return Ok(None),
+            Rest::Ids(ids) => {
+                let ids: Vec<RecordId> = ids.take(most).collect();
+                return Ok(if ids.is_empty() { None } else { Some(self.named(ids).await) });
+            }
+            Rest::Rows { filter, after } => {
+                let page = self.registry.scan(self.uid, filter, *after, most).await.map_err(Error::registry)?;
+                *after = page.next;
+                if page.next.is_none() {
+                    self.rest = Rest::Nothing;
+                }
+                page.items
+            }
+        };
+        let older = records.into_iter().filter(|record| record.url.id.number < self.before);
+        Ok(Some(older.map(|record| (record.url.id, Ok(record))).collect()))
+    }
+
+    async fn named(&self, ids: Vec<RecordId>) -> Vec<Found> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let record = self.registry.url(self.uid, id).await.map_err(Error::registry);
+            let is_theirs = |record: &Record| self.own.is_none_or(|own| own == record.url.caller.uid);
+            // What may not be seen does not exist.
+            found.push((id, record.and_then(|record| record.filter(is_theirs).ok_or(Error::UrlNotFound))));
+        }
+        found
+    }
+}
+
+fn each_once(mut ids: Vec<RecordId>) -> Vec<RecordId> {
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
+    ids
+}
