@@ -86,9 +86,9 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Connections at the same time; the next waits in the kernel's queue.
+/// Connections at the same time; the next takes the place of the oldest.
 const MAX_CONNECTIONS: usize = 64;
-/// A connection's whole life, so that idle ones cannot keep Prometheus out.
+/// A connection's whole life.
 const MAX_LIFE: Duration = Duration::from_secs(60);
 /// How long an answer may take once the daemon stops.
 pub const DRAIN: Duration = Duration::from_secs(2);

@@ -1,28 +1,31 @@
-//! A listener with a bound on connections and on the life of each.
+//! A listener with a bound on connections and on the life of each. Where there is no room, the oldest gives way: who
+//! only holds connections open keeps nobody out.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(super) struct Bounded {
     listener: TcpListener,
-    room: Arc<Semaphore>,
+    most: usize,
     life: Duration,
+    /// One for each connection, oldest first; cancelled when it ends.
+    open: VecDeque<CancellationToken>,
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener, connections: usize, life: Duration) -> Self {
-        Self { listener, room: Arc::new(Semaphore::new(connections)), life }
+    pub(super) fn new(listener: TcpListener, most: usize, life: Duration) -> Self {
+        Self { listener, most, life, open: VecDeque::new() }
     }
 }
 
@@ -31,10 +34,21 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let room = Arc::clone(&self.room).acquire_owned().await.expect("nobody closes the semaphore");
         // axum's own accept retries what passes, such as a full table of descriptors.
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, end: Box::pin(sleep(self.life)), _room: room }, address)
+        self.open.retain(|ended| !ended.is_cancelled());
+        if self.open.len() >= self.most
+            && let Some(oldest) = self.open.pop_front()
+        {
+            oldest.cancel();
+        }
+        let (ended, life) = (CancellationToken::new(), self.life);
+        self.open.push_back(ended.clone());
+        let end = ended.clone().run_until_cancelled_owned(sleep(life));
+        let end = Box::pin(async move {
+            end.await;
+        });
+        (Connection { stream, end, is_over: false, _ended: ended.drop_guard() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -45,8 +59,17 @@ impl Listener for Bounded {
 /// Reads as closed once its life is over. What was read before is still answered.
 pub(super) struct Connection {
     stream: TcpStream,
-    end: Pin<Box<Sleep>>,
-    _room: OwnedSemaphorePermit,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_over: bool,
+    _ended: DropGuard,
+}
+
+impl Connection {
+    /// Stays true once it is.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        self.is_over = self.is_over || self.end.as_mut().poll(context).is_ready();
+        self.is_over
+    }
 }
 
 impl AsyncRead for Connection {
@@ -55,7 +78,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.end.as_mut().poll(context).is_ready() {
+        if self.is_over(context) {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
@@ -66,9 +89,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(context, bytes) {
-            Poll::Pending if self.end.as_mut().poll(context).is_ready() => {
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
+            Poll::Pending if self.is_over(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             written => written,
         }
     }

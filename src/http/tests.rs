@@ -76,15 +76,27 @@ async fn it_stops_when_told_though_a_client_is_half_way_through_a_request() {
 }
 
 #[tokio::test]
-async fn idle_connections_keep_nobody_out_for_longer_than_their_life() {
+async fn idle_connections_keep_nobody_out() {
+    let served = served().await;
+    let mut idle = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        idle.push(TcpStream::connect(served.address).await.unwrap());
+    }
+    // None of them has spoken, and none of their lives is over.
+    let answer = tokio::time::timeout(Duration::from_secs(10), ask(served.address, "GET /livez")).await;
+    assert!(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")), "the idle ones keep others out");
+    assert_eq!(idle[0].read(&mut [0]).await.unwrap_or(0), 0, "the oldest gave way");
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_life() {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/livez", get(async || "ok"));
-    let bounded = bounded::Bounded::new(listener, 1, Duration::from_millis(50));
+    let bounded = bounded::Bounded::new(listener, 2, Duration::from_millis(50));
     let task = tokio::spawn(axum::serve(bounded, router).into_future());
     let mut idle = TcpStream::connect(address).await.unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(10), ask(address, "GET /livez")).await;
-    assert!(answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")), "the idle one keeps others out");
-    assert_eq!(idle.read(&mut [0]).await.unwrap_or(0), 0, "the idle one was closed");
+    let closed = tokio::time::timeout(Duration::from_secs(10), idle.read(&mut [0])).await;
+    assert_eq!(closed.expect("it was closed").unwrap_or(0), 0);
     task.abort();
 }
