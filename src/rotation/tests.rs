@@ -102,6 +102,8 @@ impl House {
             labels: Vec::new(),
             request_id: request_id.map(str::to_owned),
             tag: false,
+            replaces: None,
+            authority: crate::issuer::Authority::Grants,
         };
         let deadline = self.clock.monotonic() + Duration::from_secs(30);
         self.desk.issuer.issue(&caller, vec![ask], deadline).await.remove(0)
