@@ -9,6 +9,7 @@ mod grants;
 pub mod identity;
 mod length;
 mod places;
+pub mod probe;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,6 +36,8 @@ pub struct Config {
     pub log: Log,
     /// Where STS is, and how often it may be called.
     pub sts: identity::Sts,
+    /// How often sessions are looked at.
+    pub probe: probe::Probe,
     /// Every source of sessions by its name; never empty.
     pub identities: BTreeMap<IdentityName, identity::Identity>,
     /// Who signs when a caller names nobody; the only identity, when there is just one.

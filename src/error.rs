@@ -68,6 +68,17 @@ pub enum Error {
         /// What the attempt to get one met; `None` when it has none yet.
         cause: Option<Arc<RenewError>>,
     },
+    /// The only session of the identity was seen dead, and there is no other yet.
+    #[error(
+        "the session of identity {identity} was seen dead, so nothing is signed with it, and there is no other: {}",
+        told(.cause.as_deref())
+    )]
+    SessionDead {
+        /// Which identity.
+        identity: IdentityName,
+        /// What the last attempt to get another met; `None` when it has met nothing yet.
+        cause: Option<Arc<RenewError>>,
+    },
     /// An operator has stopped the identity from signing.
     #[error(
         "identity {0} is paused: an operator has stopped it from signing; `presignd resume {0}` lets it sign again"
@@ -122,6 +133,7 @@ impl Error {
                 (Code::FailedPrecondition, "NOTHING_SIGNS")
             }
             Self::NoSession { .. } => (Code::Unavailable, "NO_SESSION"),
+            Self::SessionDead { .. } => (Code::Unavailable, "SESSION_DEAD"),
             Self::IdentityPaused(_) => (Code::FailedPrecondition, "IDENTITY_PAUSED"),
             Self::Unchanged(unchanged) => unchanged.verdict(),
             Self::Region(error) => region_verdict(error),
@@ -147,6 +159,7 @@ impl Error {
         "SESSION_TOO_SHORT",
         "NO_SESSION",
         "NOTHING_SIGNS",
+        "SESSION_DEAD",
         "IDENTITY_PAUSED",
         "UNKNOWN_GENERATION",
         "GENERATION_SIGNS",

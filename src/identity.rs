@@ -16,6 +16,7 @@ mod keeper;
 mod keyfile;
 mod mint;
 mod minting;
+mod mourn;
 mod pace;
 mod profile;
 mod reload;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::RenewError;
+pub use mourn::Told;
 
 use crate::config::identity::{self as tables, S3};
 use crate::session::lifetime::Fresh;
@@ -51,6 +53,8 @@ pub struct Identity {
     /// With what `[sts]` adds to it.
     table: tables::Identity,
     keeper: keeper::Keeper,
+    /// Asked of its sessions whether they live.
+    sts: Option<sts::Sts>,
     metrics: Arc<Metrics>,
 }
 
@@ -94,6 +98,8 @@ pub enum State {
     RenewalFailing,
     /// No live session, and the last attempt failed.
     Unavailable,
+    /// Its only session was seen dead; another is looked for.
+    SessionDead,
 }
 
 /// What can be told of an identity.
@@ -130,7 +136,7 @@ impl Identities {
 impl Identity {
     fn new(name: IdentityName, table: tables::Identity, keeper: keeper::Keeper, metrics: Arc<Metrics>) -> Self {
         metrics.identity_begins(&name);
-        Self { name, table, keeper, metrics }
+        Self { name, table, keeper, sts: None, metrics }
     }
 
     /// As the configuration names it.
@@ -153,9 +159,9 @@ impl Identity {
         self.keeper.fresh()
     }
 
-    /// Any generation that has not ended and whose secret is still in memory.
+    /// Any generation that has not ended nor was seen dead, and whose secret is still in memory.
     pub fn live(&self, session: RecordId) -> Option<Arc<Live>> {
-        self.keeper.live(session)
+        self.keeper.live(session).filter(|live| !live.gate.is_dead())
     }
 
     /// Gets a session now. Callers that come together share one attempt; the pause and the budget delay it and never

@@ -22,6 +22,9 @@ pub mod registry;
 pub mod identity;
 pub mod region;
 
+// Looks by itself.
+pub mod probe;
+
 // Desk: one use case, read top to bottom.
 pub mod error;
 pub mod issuer;

@@ -45,6 +45,10 @@ pub struct Metrics {
     pub renewals: IntCounterVec,
     /// Calls to STS, by `operation` ([`STS_OPERATIONS`]) and `outcome` ([`OUTCOMES`]).
     pub sts_calls: IntCounterVec,
+    /// Answers to a look at a session, by what was looked at ([`PROBED`]) and its `reading` ([`READINGS`]).
+    pub probes: IntCounterVec,
+    /// Sessions that sign or have signed and were last seen dead, by `identity`.
+    pub sessions_seen_dead: IntGaugeVec,
     /// AWS's clock minus the local one, in seconds.
     pub clock_offset_seconds: Gauge,
     /// Look-ups of a bucket's region, by `outcome` ([`LOOKUP_OUTCOMES`]).
@@ -80,6 +84,9 @@ impl Metrics {
         for (operation, outcome) in pairs(STS_OPERATIONS, OUTCOMES) {
             metrics.sts_calls.with_label_values(&[operation, outcome]).inc_by(0);
         }
+        for (probed, reading) in pairs(PROBED, READINGS) {
+            metrics.probes.with_label_values(&[probed, reading]).inc_by(0);
+        }
         for outcome in LOOKUP_OUTCOMES {
             metrics.region_lookups.with_label_values(&[outcome]).inc_by(0);
         }
@@ -111,6 +118,7 @@ impl Metrics {
         }
         self.session_expiry_timestamp_seconds.with_label_values(&[name]).add(0);
         self.identity_ready.with_label_values(&[name]).add(0);
+        self.sessions_seen_dead.with_label_values(&[name]).add(0);
     }
 
     /// Removes the series of an identity, when nobody is left who counts there.
@@ -136,6 +144,7 @@ impl Metrics {
         }
         let _ = self.session_expiry_timestamp_seconds.remove_label_values(&[name]);
         let _ = self.identity_ready.remove_label_values(&[name]);
+        let _ = self.sessions_seen_dead.remove_label_values(&[name]);
     }
 
     /// Starts the series of every reason at zero. The reasons are those of `error::Error::REASONS`.
@@ -205,6 +214,12 @@ pub const LOOKUP_OUTCOMES: &[&str] = &["remembered", "found", "failed"];
 /// STS's operations that presignd calls, by their API names.
 pub const STS_OPERATIONS: &[&str] =
     &["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetFederationToken", "GetSessionToken"];
+
+/// What is looked at.
+pub const PROBED: &[&str] = &["key", "canary"];
+
+/// What an answer says.
+pub const READINGS: &[&str] = &["alive", "dead", "nothing"];
 
 /// What the registry does.
 pub const REGISTRY_OPERATIONS: &[&str] = &["append", "enrol", "event", "read", "retention", "checkpoint"];

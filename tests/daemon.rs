@@ -4,6 +4,8 @@
 mod load;
 #[path = "daemon/messages.rs"]
 mod messages;
+#[path = "daemon/probe.rs"]
+mod probe;
 #[path = "support/daemon.rs"]
 mod process;
 #[path = "daemon/reload.rs"]

@@ -46,6 +46,11 @@ pub fn state(value: i32) -> String {
     name(proto::IdentityState::try_from(value).unwrap_or_default().as_str_name(), "IDENTITY_STATE")
 }
 
+/// `alive`, `key-dead`, …
+pub fn observation(value: i32) -> String {
+    name(proto::Observation::try_from(value).unwrap_or_default().as_str_name(), "OBSERVATION")
+}
+
 /// `assume-role`, `long-term-key`, …
 pub fn kind(value: i32) -> String {
     name(proto::CredentialKind::try_from(value).unwrap_or_default().as_str_name(), "CREDENTIAL_KIND")

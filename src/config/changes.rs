@@ -34,6 +34,11 @@ impl Config {
         add(ours.endpoint_url != theirs.endpoint_url, "sts.endpoint_url");
         add(ours.fips != theirs.fips, "sts.fips");
         add(ours.dual_stack != theirs.dual_stack, "sts.dual_stack");
+        let (ours, theirs) = (&self.probe, &new.probe);
+        add(ours.enabled != theirs.enabled, "probe.enabled");
+        add(ours.interval != theirs.interval, "probe.interval");
+        add(ours.confirm_after != theirs.confirm_after, "probe.confirm_after");
+        add(ours.calls_per_minute != theirs.calls_per_minute, "probe.calls_per_minute");
         add(self.grants != new.grants, "grant");
         keys
     }

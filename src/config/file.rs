@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::grants::GrantTable;
 use super::identity::{self, Identity, IdentityTable, StsTable};
+use super::probe::ProbeTable;
 use super::{
     Config, Error, Http, Length, Limits, Log, LogFormat, MAX_ADMINS, MAX_QUEUE_CALLS, MAX_RETENTION, MIN_RETENTION,
     Registry, Sockets, Surroundings,
@@ -27,6 +28,7 @@ pub(super) struct File {
     log: LogTable,
     limits: LimitsTable,
     sts: StsTable,
+    probe: ProbeTable,
     identity: BTreeMap<IdentityName, IdentityTable>,
     grant: Vec<GrantTable>,
 }
@@ -114,6 +116,7 @@ impl File {
             registry: self.registry.check(surroundings)?,
             log: Log { format: self.log.format, filter: self.log.filter.unwrap_or_else(|| "info".to_owned()) },
             sts,
+            probe: self.probe.check()?,
             identities,
             default_identity,
             grants: Grants::new(surroundings.uid, grants),
@@ -226,7 +229,7 @@ fn absolute(key: &str, path: &std::path::Path) -> Result<(), Error> {
     if path.is_absolute() { Ok(()) } else { Err(Error::new(key, "must be an absolute path")) }
 }
 
-fn number<N: PartialOrd + Copy + std::fmt::Display>(
+pub(super) fn number<N: PartialOrd + Copy + std::fmt::Display>(
     key: &str,
     given: Option<N>,
     default: N,
@@ -239,7 +242,7 @@ fn number<N: PartialOrd + Copy + std::fmt::Display>(
     Err(Error::new(key, format!("is {number}, but must lie between {} and {}", range.start(), range.end())))
 }
 
-fn length(
+pub(super) fn length(
     key: &str,
     given: Option<Length>,
     default: Duration,

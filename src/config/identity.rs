@@ -9,6 +9,7 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::probe::Canary;
 use crate::s3::{Addressing, Region};
 use crate::session::IdentityName;
 use crate::signer::endpoint::Endpoint;
@@ -32,6 +33,8 @@ pub struct Identity {
     pub sts: StsEndpoint,
     /// How its URLs are addressed.
     pub s3: S3,
+    /// What its sessions are looked at with, beside GetCallerIdentity; at most [`MAX_CANARIES`](super::probe::MAX_CANARIES).
+    pub canaries: Vec<Canary>,
 }
 
 impl Identity {
@@ -39,7 +42,15 @@ impl Identity {
     pub fn of_default_chain() -> Self {
         let (sts, s3) = (StsEndpoint::default(), S3::default());
         let (headroom, assume_life) = (None, None);
-        Self { source: Source::Default, headroom, assume_life, min_pause: DEFAULT_MIN_PAUSE, sts, s3 }
+        Self {
+            source: Source::Default,
+            headroom,
+            assume_life,
+            min_pause: DEFAULT_MIN_PAUSE,
+            sts,
+            s3,
+            canaries: Vec::new(),
+        }
     }
 }
 

@@ -140,6 +140,19 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
             grant.replace("= [\"*\"]", "= [\"web\"]"),
             "grant[1].identities: names web, which is not configured; there are: default",
         ),
+        ("[probe]\ninterval = \"0s\"".to_owned(), "probe.interval: is 0s, but must lie between 1s and 1day"),
+        ("[probe]\ncalls_per_minute = 0".to_owned(), "probe.calls_per_minute: is 0, but must lie between 1 and 6000"),
+        (
+            "[identity.a]\nsource = \"default\"\ncanary = [{ bucket = \"photos\", key = \"\" }]".to_owned(),
+            "identity.a.canary.key: ",
+        ),
+        (
+            format!(
+                "[identity.a]\nsource = \"default\"\n{}",
+                "[[identity.a.canary]]\nbucket = \"b\"\nkey = \"k\"\n".repeat(9)
+            ),
+            "identity.a.canary: has 9 tables; at most 8 are taken",
+        ),
         ("default_identity = \"web\"".to_owned(), "default_identity: names web, which is not configured"),
         (grant.replace("= [\"*\"]", "= [\"a b\"]"), "grant[1].identities: \"a b\": an identity's name is"),
     ] {
@@ -229,6 +242,10 @@ fn a_reload_names_what_differs_and_what_waits() {
         ("region = \"eu", "endpoint_url = \"https://sts.example\"\nregion = \"eu", "sts.endpoint_url"),
         ("region = \"eu", "fips = true\nregion = \"eu", "sts.fips"),
         ("region = \"eu", "dual_stack = true\nregion = \"eu", "sts.dual_stack"),
+        ("[probe]\n", "[probe]\nenabled = false\n", "probe.enabled"),
+        ("interval = \"1m\"", "interval = \"2m\"", "probe.interval"),
+        ("confirm_after = \"10s\"", "confirm_after = \"9s\"", "probe.confirm_after"),
+        ("calls_per_minute = 30", "calls_per_minute = 29", "probe.calls_per_minute"),
         ("default_identity = \"uploads\"", "default_identity = \"archive\"", "default_identity"),
     ] {
         let new = parse(&EXAMPLE.replacen(from, to, 1));
@@ -255,7 +272,8 @@ fn a_reload_names_what_differs_and_what_waits() {
 fn the_docs_say_which_keys_of_an_identity_begin_it_anew() {
     let kept = ["identity.NAME.headroom", "identity.NAME.min_pause"];
     for (key, reload) in reloads().into_iter().filter(|(key, _)| key.starts_with("identity.")) {
-        let keeps = kept.contains(&key) || key.starts_with("identity.NAME.s3.");
+        let beside = ["identity.NAME.s3.", "identity.NAME.canary."];
+        let keeps = kept.contains(&key) || beside.iter().any(|table| key.starts_with(table));
         assert_eq!(reload, if keeps { "now" } else { "anew" }, "{key}");
     }
 }
@@ -282,6 +300,8 @@ fn the_docs_name_every_key_and_no_other() {
         ("log.", "[log]\nzzz = 1".to_owned()),
         ("limits.", "[limits]\nzzz = 1".to_owned()),
         ("sts.", "[sts]\nzzz = 1".to_owned()),
+        ("probe.", "[probe]\nzzz = 1".to_owned()),
+        ("identity.NAME.canary.", "[[identity.a.canary]]\nzzz = 1\n[identity.a]\nsource = \"default\"".to_owned()),
         ("identity.NAME.", "[identity.a]\nsource = \"default\"\nzzz = 1".to_owned()),
         ("identity.NAME.sts.", "[identity.a]\nsource = \"default\"\nsts = { zzz = 1 }".to_owned()),
         ("identity.NAME.s3.", "[identity.a]\nsource = \"default\"\ns3 = { zzz = 1 }".to_owned()),
@@ -300,9 +320,11 @@ fn the_docs_name_every_key_and_no_other() {
         "limits",
         "grant",
         "sts",
+        "probe",
         "identity",
         "identity.NAME.sts",
         "identity.NAME.s3",
+        "identity.NAME.canary",
     ];
     read.retain(|key| !tables.contains(&key.as_str()));
     let rows = DOC.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());

@@ -10,6 +10,7 @@ use super::{Running, load};
 use crate::aws::chain;
 use crate::config::{Config, Surroundings};
 use crate::issuer::Rules;
+use crate::probe::Watched;
 
 impl Running {
     /// A configuration that does not hold changes nothing.
@@ -49,6 +50,7 @@ impl Running {
         let (grants, default_identity) = (new.grants.clone(), new.default_identity.clone());
         self.issuer.replace_rules(Rules { grants, default_identity, identities: Arc::clone(&identities) });
         former.give_way_to(&identities);
+        self.watched.send_replace(Watched { identities, probe: new.probe.clone() });
         self.admins.send_replace(admins(new));
         self.limits.send_replace(new.limits.clone());
         if let Some(Err(error)) = self.log.as_ref().map(|log| log.replace(&new.log.filter)) {

@@ -18,6 +18,7 @@ use crate::grpc::{self, Admins};
 use crate::http::{self, Readiness};
 use crate::identity::Identities;
 use crate::issuer::{Issuer, Rules};
+use crate::probe::{Prober, Watched};
 use crate::region::Regions;
 use crate::registry::Registry;
 use crate::rotation::Rotation;
@@ -36,6 +37,8 @@ pub struct Running {
     pub(super) limits: watch::Sender<Limits>,
     /// Of the whole process; `None` where somebody else logs.
     pub(super) log: Option<LogFilter>,
+    /// What is looked at, and how often.
+    pub(super) watched: watch::Sender<Watched>,
     registry: Registry,
     /// Stops taking calls.
     doors: CancellationToken,
@@ -64,13 +67,19 @@ impl Running {
         // One that breaks ends the daemon.
         let ended = identities.ended();
         back.spawn(async move { ("the renewal of sessions", ended.await) });
-        let rules = Rules {
-            grants: config.grants.clone(),
-            default_identity: config.default_identity.clone(),
-            identities: Arc::new(identities),
-        };
-        let regions = Regions::new(aws.connector.clone(), clock.clone(), Arc::clone(&metrics));
-        let issuer = Arc::new(Issuer::new(rules, regions, registry.clone(), clock.clone(), Arc::clone(&metrics)));
+        let identities = Arc::new(identities);
+        let watched = Watched { identities: Arc::clone(&identities), probe: config.probe.clone() };
+        let (say_watched, watched) = watch::channel(watched);
+        let rules =
+            Rules { grants: config.grants.clone(), default_identity: config.default_identity.clone(), identities };
+        let regions = || Regions::new(aws.connector.clone(), clock.clone(), Arc::clone(&metrics));
+        let prober = Prober::new(aws.clone(), regions(), registry.clone(), Arc::clone(&metrics), watched);
+        let stop = rooms.clone();
+        back.spawn(async move {
+            prober.run(stop).await;
+            ("the probing of sessions", Ok(()))
+        });
+        let issuer = Arc::new(Issuer::new(rules, regions(), registry.clone(), clock.clone(), Arc::clone(&metrics)));
 
         let sign = Socket::bind(&config.sockets.sign, config.sockets.sign_mode)?;
         let admin = Socket::bind(&config.sockets.admin, config.sockets.admin_mode)?;
@@ -116,6 +125,7 @@ impl Running {
             issuer,
             admins: say_admins,
             limits: say_limits,
+            watched: say_watched,
             files,
             log: None,
             registry,

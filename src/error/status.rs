@@ -26,7 +26,9 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(*retry_after));
                 details.add_quota_failure_violation(format!("grant:{grant}"), "signatures per second");
             }
-            Error::NoSession { .. } | Error::Region(_) | Error::Registry(_) if passes(code) => {
+            Error::NoSession { .. } | Error::SessionDead { .. } | Error::Region(_) | Error::Registry(_)
+                if passes(code) =>
+            {
                 details.set_retry_info(Some(RETRY_AFTER));
             }
             _ => {}
@@ -57,7 +59,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             }
             map
         }
-        Error::NoSession { identity, cause } => {
+        Error::NoSession { identity, cause } | Error::SessionDead { identity, cause } => {
             let mut map = HashMap::from([("identity".to_owned(), identity.to_string())]);
             if let Some(cause) = cause {
                 map.insert("cause".to_owned(), cause.reason().to_owned());

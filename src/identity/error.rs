@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::aws::chain;
-use crate::session::IdentityName;
+use crate::session::{IdentityName, Session};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 
 /// Why there is no new session. The reasons are part of the API: added, never renamed.
@@ -39,6 +39,17 @@ impl RenewError {
         Self::new(RETIRED, message)
     }
 
+    /// The source gives a session that was seen dead.
+    pub fn dead(session: &Session) -> Self {
+        let Session { identity, generation, facts, .. } = session;
+        let message = format!(
+            "the source gives {} (generation {generation}), which was seen dead; let it give another, or undo what ended it \
+             (`presignd identities {identity}` shows what was seen)",
+            facts.access_key_id
+        );
+        Self::new(SESSION_DEAD, message)
+    }
+
     /// What machines match.
     pub fn reason(&self) -> &'static str {
         self.reason
@@ -52,6 +63,11 @@ impl RenewError {
     /// Whether the source gives a key that was stopped: nothing is wrong with the source.
     pub fn is_of_a_key(&self) -> bool {
         [DRAINING, RETIRED].contains(&self.reason)
+    }
+
+    /// Whether the source gives a session that was seen dead.
+    pub fn is_of_the_dead(&self) -> bool {
+        self.reason == SESSION_DEAD
     }
 
     /// Of a call to STS.
@@ -184,6 +200,7 @@ reasons! {
     END_UNKNOWN
     DRAINING
     RETIRED
+    SESSION_DEAD
 }
 
 const MAX_MESSAGE: usize = 300;

@@ -12,6 +12,8 @@ pub(super) struct Gate(watch::Sender<Seen>);
 #[derive(Debug, Default)]
 struct Seen {
     is_closed: bool,
+    /// What AWS thinks of the session, whatever operators decide.
+    is_dead: bool,
     inside: usize,
 }
 
@@ -25,7 +27,7 @@ impl Gate {
         let mut passed = false;
         // Nobody waits for somebody to come in: no need to wake anyone.
         self.0.send_if_modified(|seen| {
-            passed = !seen.is_closed;
+            passed = !seen.is_closed && !seen.is_dead;
             seen.inside += usize::from(passed);
             false
         });
@@ -44,6 +46,26 @@ impl Gate {
 
     pub(super) fn is_closed(&self) -> bool {
         self.0.borrow().is_closed
+    }
+
+    /// Lets nobody in, because what is behind it signs nothing of use. Whether that is news.
+    pub(super) fn bury(&self) -> bool {
+        self.0.send_if_modified(|seen| !std::mem::replace(&mut seen.is_dead, true))
+    }
+
+    /// Takes [`Self::bury`] back. Whether that is news.
+    pub(super) fn revive(&self) -> bool {
+        self.0.send_if_modified(|seen| std::mem::replace(&mut seen.is_dead, false))
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.0.borrow().is_dead
+    }
+
+    /// Whether it lets anybody in.
+    pub(super) fn is_passable(&self) -> bool {
+        let seen = self.0.borrow();
+        !seen.is_closed && !seen.is_dead
     }
 
     /// Waits until nobody is inside. Who comes in meanwhile, because the gate is open, is waited for too.
@@ -86,6 +108,16 @@ mod tests {
         waiting.await.unwrap();
         assert!(gate.pass().is_none(), "it stays closed");
         assert!(gate.open() && !gate.open() && gate.pass().is_some());
+    }
+
+    #[test]
+    fn who_is_dead_passes_nobody_and_is_no_decision_of_an_operator() {
+        let gate = Arc::new(Gate::default());
+        assert!(gate.bury() && !gate.bury() && gate.is_dead() && !gate.is_closed() && gate.pass().is_none());
+        gate.close();
+        assert!(gate.revive() && !gate.revive() && gate.pass().is_none(), "it stays closed");
+        gate.open();
+        assert!(gate.is_passable() && gate.pass().is_some());
     }
 
     #[test]

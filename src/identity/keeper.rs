@@ -141,6 +141,12 @@ impl Keeper {
         self.kept().of(session)
     }
 
+    /// Whether nothing signs because what would was seen dead.
+    pub(super) fn is_dead(&self) -> bool {
+        let (now, kept) = (self.clock.now(), self.kept());
+        kept.shelf.current(now).is_none() && kept.shelf.has_dead(now)
+    }
+
     pub(super) fn secret_of(&self, session: RecordId) -> Secret {
         let kept = self.kept();
         let is_it = |live: &Arc<Live>| live.session.id == session;
@@ -192,6 +198,7 @@ impl Keeper {
         let failure = kept.last_failure.as_deref();
         let state = match (kept.shelf.current(now).is_some(), kept.failures > 0) {
             _ if self.control.gate.is_closed() => State::Paused,
+            (false, _) if kept.shelf.has_dead(now) => State::SessionDead,
             (true, false) => State::Ready,
             (true, true) => State::RenewalFailing,
             (false, true) => State::Unavailable,
@@ -302,7 +309,7 @@ impl Keeper {
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
             // After a failure the next attempt is due anyway; but who put a key there that may not sign, puts another.
-            let looks = outcome.as_ref().map_or_else(|error| error.is_of_a_key(), |_| true);
+            let looks = outcome.as_ref().map_or_else(|error| error.is_of_a_key() || error.is_of_the_dead(), |_| true);
             look_at = if looks || self.kept().prepared.is_some() { self.look_at() } else { None };
             self.measure();
             self.control.news.notify_one();

@@ -14,6 +14,7 @@ use super::control::Control;
 use super::keeper::{Keeper, Pace};
 use super::minting::Names;
 use super::pace::Budget;
+use super::sts::Sts;
 use super::{Identities, Identity, sources, tables};
 use crate::aws::{Aws, chain};
 use crate::config::Config;
@@ -130,7 +131,15 @@ impl Shared {
         if let Some(former) = former.filter(|former| gives_the_same_sessions(&former.table, &table)) {
             keeper.take_over(&former.keeper);
         }
-        Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)))
+        let sts = Sts::new(
+            self.aws.clone(),
+            table.sts.clone(),
+            &table.s3,
+            None,
+            Arc::clone(&self.budget),
+            Arc::clone(&self.metrics),
+        );
+        Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)).asking(sts))
     }
 
     fn control(&self, name: &IdentityName) -> Arc<Control> {
@@ -150,8 +159,8 @@ impl Shared {
     }
 }
 
-/// Whether the tables differ only in when sessions are renewed and how URLs are addressed.
+/// Whether the tables differ only in when sessions are renewed and looked after, and how URLs are addressed.
 fn gives_the_same_sessions(one: &tables::Identity, other: &tables::Identity) -> bool {
-    let tables::Identity { headroom, min_pause, s3, .. } = other.clone();
-    tables::Identity { headroom, min_pause, s3, ..one.clone() } == *other
+    let tables::Identity { headroom, min_pause, s3, canaries, .. } = other.clone();
+    tables::Identity { headroom, min_pause, s3, canaries, ..one.clone() } == *other
 }

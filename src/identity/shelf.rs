@@ -38,13 +38,19 @@ impl Shelf {
     /// The session that signs: the longest life, and of equals the newest. A long-term key has no end, so it stands only
     /// while it is what the source gives: otherwise somebody has put another in its place.
     pub(super) fn current(&self, now: Timestamp) -> Option<Arc<Live>> {
-        let may_sign = |live: &&Arc<Live>| self.stands(live) && !live.gate.is_closed();
+        let may_sign = |live: &&Arc<Live>| self.stands(live) && live.gate.is_passable();
         let living = self.all.iter().filter(may_sign).filter(|live| live.session.left(now).is_some());
         living.max_by_key(|live| (live.session.left(now), live.session.generation)).cloned()
     }
 
     pub(super) fn live(&self, id: RecordId, now: Timestamp) -> Option<Arc<Live>> {
         self.all.iter().find(|live| live.session.id == id && live.session.left(now).is_some()).cloned()
+    }
+
+    /// Whether one that could sign otherwise was seen dead.
+    pub(super) fn has_dead(&self, now: Timestamp) -> bool {
+        let dead = |live: &&Arc<Live>| live.gate.is_dead() && !live.gate.is_closed() && self.stands(live);
+        self.all.iter().filter(dead).any(|live| live.session.left(now).is_some())
     }
 
     /// Newest first.

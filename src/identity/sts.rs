@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::RenewError;
 use super::mint::{Minted, bare, credentials, set_principal};
+use super::mourn::Told;
 use super::pace::Budget;
 use crate::aws::{Aws, behavior};
 use crate::clock::Clock;
@@ -240,6 +241,18 @@ impl Sts {
     /// Names the principal of a static key, where AWS can know it.
     pub(super) async fn name_static(&self, minted: &mut Minted) -> Result<(), RenewError> {
         if self.knows_static_keys { self.name_principal(minted).await } else { Ok(()) }
+    }
+
+    /// Whether AWS knows a key, with its own code where it refuses.
+    pub(super) async fn ask_of(&self, signer: &Credentials) -> Told {
+        self.budget.take().await;
+        let answer = self.client(Some(signer)).get_caller_identity().send().await;
+        let outcome = if answer.is_ok() { "ok" } else { "failed" };
+        self.metrics.sts_calls.with_label_values(&["GetCallerIdentity", outcome]).inc();
+        match answer {
+            Ok(_) => Told::Known,
+            Err(error) => error.code().map_or(Told::Nothing, |code| Told::Refused(code.to_owned())),
+        }
     }
 
     /// Names the principal of `minted`.

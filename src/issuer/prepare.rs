@@ -113,7 +113,7 @@ impl Issuer {
         }
         let region = self.region(&identity, ask, deadline).await?;
         let want = Want { asked: ask.asked, at_least: ask.at_least, granted };
-        let granted = self.session(&identity, want, deadline).await?;
+        let granted = self.session(&identity, want, deadline).await.map_err(|error| of_the_dead(&identity, error))?;
         let supersedes = former.map(|former| former.record.url.id);
         Ok(Prepared::Ready(Ready { identity, region, want, granted, supersedes }))
     }
@@ -250,6 +250,19 @@ impl Issuer {
             fresh = None;
         }
         Err(Error::NoSession { identity: identity.name().clone(), cause: failed })
+    }
+}
+
+/// Why there is no session matters less than that there was one, and what it signed is dead.
+fn of_the_dead(identity: &Identity, error: Error) -> Error {
+    match error {
+        error if !identity.is_dead() => error,
+        Error::NoSession { cause: Some(cause), identity } if cause.is_of_former_configuration() => {
+            Error::NoSession { cause: Some(cause), identity }
+        }
+        Error::NoSession { identity, cause } => Error::SessionDead { identity, cause },
+        Error::Deadline(_) => Error::SessionDead { identity: identity.name().clone(), cause: identity.last_failure() },
+        error => error,
     }
 }
 

@@ -65,6 +65,18 @@ impl Metrics {
                 &["identity", "outcome"],
             )?,
             sts_calls: counters(r, "presignd_sts_calls_total", "Calls to STS.", &["operation", "outcome"])?,
+            probes: counters(
+                r,
+                "presignd_probes_total",
+                "Answers to a look whether a session lives, by what they say.",
+                &["probed", "reading"],
+            )?,
+            sessions_seen_dead: gauges(
+                r,
+                "presignd_sessions_seen_dead",
+                "Sessions whose key was seen dead, or that a canary was denied to.",
+                &["identity"],
+            )?,
             clock_offset_seconds: add(
                 r,
                 Gauge::new("presignd_clock_offset_seconds", "AWS's clock minus the local one; 0 until evidence.")?,

@@ -1,6 +1,6 @@
 //! The credentials that the stand-ins know: STS adds to them, S3 looks them up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::now;
@@ -22,7 +22,7 @@ pub struct Key {
 
 /// All keys, shared between stand-ins.
 #[derive(Clone, Default)]
-pub struct Keys(Arc<Mutex<BTreeMap<String, Key>>>);
+pub struct Keys(Arc<Mutex<BTreeMap<String, Key>>>, Arc<Mutex<BTreeSet<String>>>);
 
 impl Keys {
     /// A long-term key of an IAM user.
@@ -53,6 +53,26 @@ impl Keys {
     /// Makes a key inactive, as a person in the IAM console would.
     pub fn deactivate(&self, access_key_id: &str) {
         self.lock().get_mut(access_key_id).expect("a key that was made here").active = false;
+    }
+
+    /// Makes it active again.
+    pub fn activate(&self, access_key_id: &str) {
+        self.lock().get_mut(access_key_id).expect("a key that was made here").active = true;
+    }
+
+    /// A policy denies a key everything in S3, or no more. STS does not care (SEMANTICS.md 1.7).
+    pub fn deny(&self, access_key_id: &str, denied: bool) {
+        let mut all = self.1.lock().expect("no holder panics");
+        if denied {
+            all.insert(access_key_id.to_owned())
+        } else {
+            all.remove(access_key_id)
+        };
+    }
+
+    /// Whether a policy denies it.
+    pub fn is_denied(&self, access_key_id: &str) -> bool {
+        self.1.lock().expect("no holder panics").contains(access_key_id)
     }
 
     /// Every secret and token ever given out: what must be found nowhere.

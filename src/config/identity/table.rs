@@ -11,6 +11,7 @@ use super::{
     FederationToken, Identity, Instance, KeyFile, KeyFormat, MAX_ASSUMED_LIFE, MIN_ASSUMED_LIFE, Profile, S3, Scope,
     SessionToken, Source, Sts, StsEndpoint, WebIdentity, syntax,
 };
+use crate::config::probe::{self, CanaryTable};
 use crate::config::{Error, Length};
 use crate::s3::{Addressing, Region, Style};
 use crate::session::IdentityName;
@@ -27,6 +28,8 @@ pub(in crate::config) struct IdentityTable {
     sts: StsEndpointTable,
     #[serde(default)]
     s3: S3Table,
+    #[serde(default)]
+    canary: Vec<CanaryTable>,
     base: Option<IdentityName>,
     role_arn: Option<String>,
     external_id: Option<String>,
@@ -138,6 +141,7 @@ impl IdentityTable {
         let at = |key: &str| format!("identity.{name}.{key}");
         let sts = self.sts.check(&at("sts"))?;
         let s3 = self.s3.check(&at("s3"))?;
+        let canaries = probe::canaries(&format!("identity.{name}"), self.canary)?;
         let headroom = self.headroom.map(|length| length.0);
         let min_pause = self.min_pause.map_or(DEFAULT_MIN_PAUSE, |length| length.0);
         syntax::length(&at("min_pause"), min_pause, Duration::from_secs(1)..=Duration::from_secs(600))?;
@@ -199,7 +203,7 @@ impl IdentityTable {
         };
         foreign_keys(&given, source.name(), at)?;
         syntax::source(&source, at)?;
-        Ok(Identity { source, headroom, assume_life, min_pause, sts, s3 })
+        Ok(Identity { source, headroom, assume_life, min_pause, sts, s3, canaries })
     }
 
     /// Which of [`KEYS`] are there.

@@ -3,6 +3,7 @@
 use super::{session_reference, wire_instant, wire_length, wire_limit, wire_ttl};
 use crate::grpc::proto;
 use crate::identity::{Identity, State};
+use crate::probe::Seen;
 use crate::registry::SessionRow;
 use crate::session::generation::{self, Generation, Secret};
 use crate::session::{CredentialKind, lifetime};
@@ -35,7 +36,8 @@ pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: 
 fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Session {
     let facts = &row.session.facts;
     let secret = identity.secret_of(row.session.id);
-    let signing = matches!(secret, Secret::Signs | Secret::Rests) && row.drained_since.is_none();
+    let is_dead = identity.held(row.session.id).is_some_and(|live| live.is_dead());
+    let signing = matches!(secret, Secret::Signs | Secret::Rests) && row.drained_since.is_none() && !is_dead;
     let one = Generation {
         session: &row.session,
         enrolled_at: row.enrolled_at,
@@ -61,6 +63,7 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         last_url_ends_at: row.last_url_ends_at.map(wire_instant),
         state: generation_state(one.state(now)),
         partition: facts.partition_of.clone(),
+        observation: observation(row),
         ..Default::default()
     }
 }
@@ -71,6 +74,7 @@ fn state(state: State) -> i32 {
         State::Starting => proto::IdentityState::Starting,
         State::Ready => proto::IdentityState::Ready,
         State::RenewalFailing => proto::IdentityState::RenewalFailing,
+        State::SessionDead => proto::IdentityState::SessionDead,
         State::Unavailable => proto::IdentityState::Unavailable,
     };
     state.into()
@@ -85,6 +89,17 @@ pub(super) fn generation_state(state: generation::State) -> i32 {
         generation::State::Retired => proto::GenerationState::Retired,
     };
     state.into()
+}
+
+fn observation(row: &SessionRow) -> i32 {
+    let seen = row.observed.as_ref().and_then(|observed| Seen::parse(&observed.state));
+    let seen = seen.map_or(proto::Observation::None, |seen| match seen {
+        Seen::Alive => proto::Observation::Alive,
+        Seen::KeyDead => proto::Observation::KeyDead,
+        Seen::Denied => proto::Observation::Denied,
+        Seen::Unobservable => proto::Observation::Unobservable,
+    });
+    seen.into()
 }
 
 pub(super) fn kind(kind: CredentialKind) -> i32 {

@@ -32,7 +32,7 @@ impl Keeper {
         if let Some(live) = same.filter(|live| !live.gate.is_closed()) {
             let live = alive(Arc::clone(live), self.clock.now())?;
             self.put(&live);
-            return Ok(live);
+            return not_dead(live);
         }
         let unconfirmed = self.confirm(&mut minted).await;
         let session = self.registry.enrol(&self.name, minted.facts).await.map_err(|error| {
@@ -53,7 +53,7 @@ impl Keeper {
         let Session { id, generation, facts, .. } = &*live.session;
         let (kind, ends_at) = (facts.kind.as_str(), facts.expires_at);
         info!(identity = %self.name, session = %id, generation, kind, ?ends_at, principal = facts.principal_arn, "session");
-        Ok(live)
+        not_dead(live)
     }
 
     /// Asks AWS whose the credentials are, where their source did not say. Answers a failure that keeps them from
@@ -121,6 +121,11 @@ fn alive(live: Arc<Live>, now: Timestamp) -> Result<Arc<Live>, RenewError> {
     }
     let message = "the source gave credentials that have ended; see that it renews them, and that the clock is right";
     Err(RenewError::new(ENDED, message))
+}
+
+/// A source may go on giving a session that was seen dead for hours (SEMANTICS.md 1.3 g).
+fn not_dead(live: Arc<Live>) -> Result<Arc<Live>, RenewError> {
+    if live.gate.is_dead() { Err(RenewError::dead(&live.session)) } else { Ok(live) }
 }
 
 fn same_secret(live: &Live, minted: &Minted) -> bool {

@@ -75,6 +75,9 @@ impl S3Access for Gates {
             );
             return Err(refusal(S3ErrorCode::Custom("AuthorizationQueryParametersError".into()), 400, &text));
         }
+        if self.keys.is_denied(&key.access_key_id) {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        }
         Ok(())
     }
 }

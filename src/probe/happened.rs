@@ -1,0 +1,127 @@
+//! What was seen, in the words of `impact`: the event that says no more of other URLs than the facts allow. Pure.
+//!
+//! | session | its key is dead | denied at a canary |
+//! |---|---|---|
+//! | long-term key | the key is deactivated: deleted looks the same, and can not be undone | an Allow is gone: "may end" |
+//! | session whose name was never used before | a Deny of that very session, of everything | the same |
+//! | any other session | an Allow is gone: "may end", because sessions of the same name are meant too | the same |
+//!
+//! A canary tells of one key only, and a Deny may spare the rest of its bucket. So URLs that read from there "may end".
+//! Killing a parent's key spares what was minted from it (SEMANTICS.md 1.3 c), so a dead session is no event of its parent.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::belief::Edge;
+use crate::config::probe::Canary;
+use crate::impact::event::{Event, Policy, Statement, What};
+use crate::registry::{EventKind, EventRow, NewEvent};
+use crate::session::{CredentialKind, Facts, Session};
+use crate::time::Timestamp;
+
+/// What was looked at. As text it stands in rows, and tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About<'a> {
+    /// Whether the key lives.
+    Key,
+    /// Whether an object can be read.
+    Canary(&'a Canary),
+}
+
+impl About<'_> {
+    /// `key`, or `s3://bucket/key`.
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Key => "key".to_owned(),
+            Self::Canary(canary) => format!("s3://{}/{}", canary.bucket.as_str(), canary.key.as_str()),
+        }
+    }
+}
+
+/// The row that says it; `None` where no event could mean this session alone, because nobody told whose it is.
+pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str) -> Option<NewEvent> {
+    let Edge::Died { after, by } = edge else { return None };
+    let began = after.unwrap_or(session.facts.issued.not_after).min(by);
+    let settles_within = began.until(by).unwrap_or_default();
+    // An event cannot take longer; the row keeps what was seen.
+    let settles_within = settles_within.min(LONGEST);
+    let at = Timestamp::from_unix(by.unix().saturating_sub(settles_within.as_secs().cast_signed()));
+    let event = Event { at, settles_within, what: what(&session.facts, about)? };
+    let body = json!({
+        "event": serde_json::to_value(event).ok()?,
+        "observed": true,
+        "cause": cause,
+        "about": about.text(),
+        "last_seen_alive": after.map(|at| at.to_string()),
+        "first_seen_dead": by.to_string(),
+    });
+    Some(NewEvent {
+        identity: Some(session.identity.clone()),
+        session: Some(session.id),
+        stands_until: session.facts.expires_at,
+        ..NewEvent::new(EventKind::EventHappened, body)
+    })
+}
+
+/// The row that takes another back.
+pub(super) fn lifted(row: &EventRow) -> NewEvent {
+    let mut body = row.body.clone();
+    body["number"] = row.number.into();
+    NewEvent { identity: row.identity.clone(), session: row.session, ..NewEvent::new(EventKind::EventLifted, body) }
+}
+
+/// What a row of this room is about; `None` for what was reported by others.
+pub(super) fn about(row: &EventRow) -> Option<&str> {
+    let observed = row.kind == EventKind::EventHappened && row.body.get("observed") == Some(&Value::Bool(true));
+    if observed { row.body.get("about")?.as_str() } else { None }
+}
+
+fn what(facts: &Facts, about: About<'_>) -> Option<What> {
+    let long_term = matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root);
+    let bucket = match about {
+        About::Key if long_term => {
+            return Some(What::KeyDeactivated { access_key_id: facts.access_key_id.clone() });
+        }
+        About::Key => None,
+        About::Canary(canary) => Some(canary.bucket.as_str().to_owned()),
+    };
+    let statement = Statement {
+        policy: Policy::Identity,
+        principal_arn: String::new(),
+        userid: userid(facts)?,
+        actions: bucket.iter().map(|_| "s3:GetObject".to_owned()).collect(),
+        bucket: bucket.unwrap_or_default(),
+        key_prefix: String::new(),
+    };
+    match about {
+        About::Key if has_a_name_of_its_own(facts.kind) => {
+            Some(What::Denied { statement, issued_before: None, signature_age: None })
+        }
+        _ => Some(What::AllowRemoved(statement)),
+    }
+}
+
+/// presignd never names two sessions alike; metadata services, Identity Center and GetSessionToken do.
+fn has_a_name_of_its_own(kind: CredentialKind) -> bool {
+    matches!(kind, CredentialKind::AssumeRole | CredentialKind::WebIdentity | CredentialKind::FederationToken)
+}
+
+/// `aws:userid`; `None` while nobody has told it. Without it a statement would speak of everybody.
+fn userid(facts: &Facts) -> Option<String> {
+    let Facts { kind, principal_arn, principal_unique_id: id, session_name: name, account, .. } = facts;
+    let role = principal_arn.contains(":assumed-role/");
+    match kind {
+        CredentialKind::Root => Some(account.clone()).filter(|account| !account.is_empty()),
+        _ if id.is_empty() => None,
+        _ if role && name.is_empty() => None,
+        _ if role => Some(format!("{id}:{name}")),
+        _ => Some(id.clone()),
+    }
+}
+
+/// What `impact` takes.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Events of what was seen, read by the rules that answer for URLs.
+
+use super::*;
+use crate::impact::ending::Verdict;
+use crate::impact::{Lineage, Subject, ending};
+use crate::s3::operation::Operation;
+use crate::s3::{Bucket, ObjectKey};
+use crate::session::{IdentityName, InstanceId, IssueInterval, RecordId};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(1_795_348_800 + seconds)
+}
+
+fn session(kind: CredentialKind, access_key_id: &str, arn: &str, id: &str, name: &str) -> Session {
+    let facts = Facts {
+        access_key_id: access_key_id.into(),
+        kind,
+        partition: "aws".into(),
+        account: "123456789012".into(),
+        principal_arn: arn.into(),
+        principal_unique_id: id.into(),
+        session_name: name.into(),
+        source_identity: String::new(),
+        session_policy_sha256: String::new(),
+        tags: Vec::new(),
+        parent: None,
+        parent_access_key_id: String::new(),
+        issued: IssueInterval { not_before: Some(at(-100)), not_after: at(-99) },
+        expires_at: (kind != CredentialKind::LongTermKey).then(|| at(3600)),
+        expiry_is_exact: true,
+        partition_of: String::new(),
+    };
+    let id = RecordId { instance: InstanceId::from_random(1), number: 9 };
+    Session { id, identity: IdentityName::parse("web").unwrap(), generation: 1, facts }
+}
+
+fn role(name: &str) -> Session {
+    let arn = format!("arn:aws:sts::123456789012:assumed-role/web/{name}");
+    session(CredentialKind::AssumeRole, &format!("ASIA{name}"), &arn, "AROAEXAMPLE", name)
+}
+
+fn user() -> Session {
+    session(CredentialKind::LongTermKey, "AKIAONE", "arn:aws:iam::123456789012:user/u", "AIDAEXAMPLE", "")
+}
+
+fn on_instance(number: u64) -> Session {
+    let mut one = role("i-0123");
+    one.facts.kind = CredentialKind::Ec2Instance;
+    one.facts.access_key_id = format!("ASIA{number}");
+    one
+}
+
+fn canary() -> Canary {
+    Canary { bucket: Bucket::parse("photos").unwrap(), key: ObjectKey::parse("canary").unwrap() }
+}
+
+const DIED: Edge = Edge::Died { after: None, by: Timestamp::EPOCH };
+
+fn event(session: &Session, about: About<'_>) -> Option<Event> {
+    let edge = Edge::Died { after: Some(at(0)), by: at(60) };
+    let row = died(session, about, edge, "seen")?;
+    let event: Event = serde_json::from_value(row.body["event"].clone()).unwrap();
+    event.check().unwrap();
+    Some(event)
+}
+
+fn verdict(event: &Event, session: &Session, bucket: &str, operation: Operation) -> Verdict {
+    let subject = Subject::Group { bucket, operation };
+    ending(event, Lineage { session, parent: None }, subject).map_or(Verdict::MayEnd, |ending| ending.verdict)
+}
+
+#[test]
+fn a_dead_key_ends_what_it_signed_and_nothing_of_others() {
+    let (key, get) = (user(), Operation::GetObject);
+    let seen = event(&key, About::Key).unwrap();
+    assert_eq!((seen.at, seen.settles_within), (at(0), Duration::from_secs(60)), "the interval in which it died");
+    assert_eq!(verdict(&seen, &key, "photos", get), Verdict::Ends);
+    assert_eq!(verdict(&seen, &role("a"), "photos", get), Verdict::Lives);
+}
+
+#[test]
+fn a_dead_session_with_a_name_of_its_own_ends_alone() {
+    let seen = event(&role("a"), About::Key).unwrap();
+    for operation in [Operation::GetObject, Operation::PutObject] {
+        assert_eq!(verdict(&seen, &role("a"), "photos", operation), Verdict::Ends);
+        assert_eq!(verdict(&seen, &role("b"), "photos", operation), Verdict::Lives);
+    }
+    assert_eq!(verdict(&seen, &user(), "photos", Operation::GetObject), Verdict::Lives);
+}
+
+#[test]
+fn a_dead_session_that_shares_its_name_surely_ends_no_other() {
+    let seen = event(&on_instance(1), About::Key).unwrap();
+    assert_eq!(verdict(&seen, &on_instance(1), "photos", Operation::GetObject), Verdict::MayEnd);
+    assert_eq!(verdict(&seen, &on_instance(2), "photos", Operation::GetObject), Verdict::MayEnd);
+    assert_eq!(verdict(&seen, &role("a"), "photos", Operation::GetObject), Verdict::Lives);
+}
+
+#[test]
+fn a_denied_canary_speaks_of_reading_from_its_bucket_and_never_surely() {
+    let canary = canary();
+    for session in [role("a"), user(), on_instance(1)] {
+        let seen = event(&session, About::Canary(&canary)).unwrap();
+        assert_eq!(verdict(&seen, &session, "photos", Operation::GetObject), Verdict::MayEnd);
+        assert_eq!(verdict(&seen, &session, "videos", Operation::GetObject), Verdict::Lives);
+        assert_eq!(verdict(&seen, &session, "photos", Operation::PutObject), Verdict::Lives);
+    }
+    let seen = event(&role("a"), About::Canary(&canary)).unwrap();
+    assert_eq!(verdict(&seen, &role("b"), "photos", Operation::GetObject), Verdict::Lives);
+}
+
+#[test]
+fn nobody_is_meant_where_nobody_told_whose_it_is() {
+    let mut unnamed = user();
+    unnamed.facts.principal_unique_id.clear();
+    assert!(died(&unnamed, About::Canary(&canary()), DIED, "").is_none(), "it would mean everybody");
+    assert!(died(&unnamed, About::Key, DIED, "").is_some(), "its id is known");
+    let mut unnamed = role("a");
+    unnamed.facts.session_name.clear();
+    assert!(died(&unnamed, About::Key, DIED, "").is_none());
+}
+
+#[test]
+fn a_row_says_what_was_seen_and_is_known_again() {
+    let canary = canary();
+    let row = died(&role("a"), About::Canary(&canary), Edge::Died { after: None, by: at(60) }, "403 AccessDenied");
+    let NewEvent { kind, identity, session, uid, body, stands_until } = row.unwrap();
+    assert_eq!((&body["observed"], &body["cause"]), (&json!(true), &json!("403 AccessDenied")));
+    assert_eq!((&body["last_seen_alive"], &body["first_seen_dead"]), (&Value::Null, &json!(at(60).to_string())));
+    assert_eq!(stands_until, Some(at(3600)), "its URLs end with the session");
+    let row = EventRow { number: 7, at: at(61), kind, identity, session, uid, body, lifted_at: None };
+    assert_eq!(about(&row), Some("s3://photos/canary"));
+    assert_eq!(lifted(&row).body["number"], 7);
+    let reported = EventRow { body: json!({"about": "key"}), ..row };
+    assert_eq!(about(&reported), None, "what others reported is theirs to lift");
+}

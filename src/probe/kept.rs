@@ -1,0 +1,74 @@
+//! What is believed of one session: of its key, and of each canary. Pure.
+
+use std::collections::BTreeMap;
+
+use super::belief::{Belief, Edge};
+use super::happened::{self, About};
+use super::reading::Sight;
+use super::{Due, Seen};
+use crate::config::probe::Canary;
+use crate::registry::{EventRow, SessionRow};
+use crate::time::Timestamp;
+
+/// See the file.
+#[derive(Clone)]
+pub(super) struct Kept {
+    /// When it is looked at next.
+    pub due: Due,
+    /// By [`About::text`].
+    beliefs: BTreeMap<String, Belief>,
+}
+
+impl Kept {
+    /// As it was left: what this room said of it and still stands, or what it observed where no event could say it.
+    pub(super) fn new(row: &SessionRow, standing: &[EventRow], due: Due) -> Self {
+        let own = standing.iter().filter(|event| event.session == Some(row.session.id));
+        let dead = own.filter_map(happened::about).map(|about| (about.to_owned(), Belief::dead()));
+        let mut beliefs: BTreeMap<String, Belief> = dead.collect();
+        let seen = row.observed.as_ref().and_then(|observed| Seen::parse(&observed.state));
+        if seen == Some(Seen::KeyDead) {
+            beliefs.insert(About::Key.text(), Belief::dead());
+        }
+        Self { due, beliefs }
+    }
+
+    /// Canaries that the configuration does not name any more are not asked about.
+    pub(super) fn keep_to(&mut self, canaries: &[Canary]) {
+        let names: Vec<String> = canaries.iter().map(|canary| About::Canary(canary).text()).collect();
+        self.beliefs.retain(|about, _| *about == About::Key.text() || names.contains(about));
+    }
+
+    pub(super) fn sees(&mut self, about: About<'_>, sight: Sight, now: Timestamp) -> Option<Edge> {
+        self.beliefs.entry(about.text()).or_default().sees(sight, now)
+    }
+
+    pub(super) fn was_alive(&self, about: About<'_>) -> bool {
+        self.beliefs.get(&about.text()).is_some_and(|belief| belief.was_alive())
+    }
+
+    pub(super) fn is_suspected(&self) -> bool {
+        self.beliefs.values().any(|belief| belief.is_suspected())
+    }
+
+    /// In a word; `None` while nothing was seen.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        let any = |is: fn(Belief) -> bool| self.beliefs.values().any(|belief| is(*belief));
+        match () {
+            () if self.is_dead(&About::Key.text()) => Some(Seen::KeyDead),
+            () if any(Belief::is_dead) => Some(Seen::Denied),
+            () if any(Belief::was_alive) => Some(Seen::Alive),
+            () => None,
+        }
+    }
+
+    /// Whether nothing that it signs can be expected to work: its key is dead, or every canary is denied. One of several
+    /// tells of its own bucket only.
+    pub(super) fn signs_no_more(&self, canaries: &[Canary]) -> bool {
+        let denied = |canary: &Canary| self.is_dead(&About::Canary(canary).text());
+        self.is_dead(&About::Key.text()) || (!canaries.is_empty() && canaries.iter().all(denied))
+    }
+
+    fn is_dead(&self, about: &str) -> bool {
+        self.beliefs.get(about).is_some_and(|belief| belief.is_dead())
+    }
+}

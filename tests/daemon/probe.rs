@@ -1,0 +1,170 @@
+//! Sessions that die while their URLs are out: seen, said, and nothing more signed with them.
+
+use presignd::clock::Clock;
+use presignd::grpc::proto::{Identity, IdentityState, Observation, PresignRequest};
+use presignd::registry::{DAEMON, EventRow, Options, Registry};
+use presignd::telemetry::Metrics;
+use tonic_types::StatusExt;
+
+use crate::process::{Daemon, World, get, length, presign};
+use crate::support::eventually;
+use crate::support::sts::Turn;
+
+const QUICK: &str = "[probe]\ninterval = \"1s\"\nconfirm_after = \"1s\"\ncalls_per_minute = 6000\n";
+const CANARY: &str = "\n[[identity.web.canary]]\nbucket = \"photos\"\nkey = \"canary\"\n";
+
+/// A GET that outlives the test.
+fn long(key: &str) -> PresignRequest {
+    PresignRequest { expires_in: Some(length(600)), ..get(key) }
+}
+
+/// The identity `web` from a key file that holds the user's key.
+fn from_file(world: &World) -> String {
+    let path = world.folder.path().join("key.json");
+    let (id, secret) = (&world.user.access_key_id, &world.user.secret);
+    std::fs::write(&path, format!("{{\"AccessKeyId\": \"{id}\", \"SecretAccessKey\": \"{secret}\"}}"))
+        .expect("a folder");
+    let path = path.display();
+    let table =
+        format!("[identity.web]\nsource = \"key-file\"\npath = \"{path}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n");
+    format!("{QUICK}{table}{}", world.services("web"))
+}
+
+fn observation(web: &Identity, generation: u64) -> Option<Observation> {
+    let of = |session: &&presignd::grpc::proto::Session| {
+        session.reference.as_ref().is_some_and(|reference| reference.generation == generation)
+    };
+    web.sessions.iter().find(of).map(|session| session.observation())
+}
+
+async fn is_seen(daemon: &Daemon, generation: u64, seen: Observation) -> Identity {
+    eventually(&format!("generation {generation} is seen {seen:?}"), async || {
+        let web = daemon.web().await;
+        (observation(&web, generation) == Some(seen)).then_some(web)
+    })
+    .await
+}
+
+/// How often a probe of that sort said that.
+async fn said(daemon: &Daemon, probed: &str, reading: &str) -> u64 {
+    let series = format!("presignd_probes_total{{probed=\"{probed}\",reading=\"{reading}\"}} ");
+    let metrics = daemon.metrics().await;
+    let count = metrics.lines().find_map(|line| line.strip_prefix(&series)).expect("the series starts at zero");
+    count.parse().expect("a count")
+}
+
+/// Events that stand, read behind the back of a daemon that is not running.
+async fn standing(world: &World) -> Vec<EventRow> {
+    let metrics = std::sync::Arc::new(Metrics::new().expect("declared well"));
+    let options = Options::at(world.registry());
+    let registry = Registry::open(options, Clock::system(), metrics).await.expect("nobody else has it open");
+    let rows = registry.standing(DAEMON).await.expect("an answer");
+    registry.close().await;
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_dies_signs_no_more_until_it_is_seen_alive_again() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "cat.jpg", "meow");
+    let tables = from_file(&world);
+    let daemon = world.daemon(&tables).await;
+    let url = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the key lives").url;
+    is_seen(&daemon, 1, Observation::Alive).await;
+    world.keys.deactivate(&world.user.access_key_id);
+    assert_eq!(world.s3.fetch("GET", &url, [], "").await.code(), "InvalidAccessKeyId");
+    let web = is_seen(&daemon, 1, Observation::KeyDead).await;
+    assert_eq!((web.state(), web.sessions[0].signing), (IdentityState::SessionDead, false));
+    let refused = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect_err("it would be dead on arrival");
+    let reason = refused.get_error_details().error_info().map(|info| info.reason.clone());
+    assert_eq!((refused.code(), reason.as_deref()), (tonic::Code::Unavailable, Some("SESSION_DEAD")), "{refused}");
+    assert_eq!(daemon.probe("/readyz").await, 503);
+    eventually("the metric says so", async || {
+        daemon.metrics().await.contains("presignd_sessions_seen_dead{identity=\"web\"} 1").then_some(())
+    })
+    .await;
+    assert_eq!(daemon.log().matches("\"seen dead\"").count(), 1, "it is said once");
+    daemon.stop().await;
+
+    let rows = standing(&world).await;
+    let [row] = &rows[..] else { panic!("one event: {rows:?}") };
+    assert_eq!(row.body["event"]["key_deactivated"]["access_key_id"], world.user.access_key_id);
+    assert_eq!((&row.body["observed"], row.body["last_seen_alive"].is_string()), (&true.into(), true));
+    assert_eq!(row.body["cause"], "GetCallerIdentity: InvalidClientTokenId");
+
+    let daemon = world.daemon(&tables).await;
+    eventually("what was seen outlasts a restart", async || {
+        (daemon.web().await.state() == IdentityState::SessionDead).then_some(())
+    })
+    .await;
+    world.keys.activate(&world.user.access_key_id);
+    is_seen(&daemon, 1, Observation::Alive).await;
+    eventually("it signs again", async || presign(&mut daemon.signer().await, long("cat.jpg")).await.ok()).await;
+    assert_eq!(world.s3.fetch("GET", &url, [], "").await.status, 200);
+    daemon.stop().await;
+    assert_eq!(standing(&world).await, [], "it is lifted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_its_canary_is_denied_to_gives_way_to_another() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "cat.jpg", "meow");
+    world.s3.store().put("photos", "canary", "tweet");
+    let tables = format!("{QUICK}{}{CANARY}", world.web("duration = \"1h\"\nmin_pause = \"1s\""));
+    let daemon = world.daemon(&tables).await;
+    let url = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the session lives");
+    eventually("it reads the canary", async || (said(&daemon, "canary", "alive").await > 0).then_some(())).await;
+    let first = url.session.expect("a session has a name").access_key_id;
+    world.keys.deny(&first, true);
+    assert_eq!(world.s3.fetch("GET", &url.url, [], "").await.code(), "AccessDenied");
+    is_seen(&daemon, 1, Observation::Denied).await;
+    let other = eventually("another session signs", async || {
+        let url = presign(&mut daemon.signer().await, long("cat.jpg")).await.ok()?;
+        (url.session.as_ref()?.access_key_id != first).then_some(url)
+    })
+    .await;
+    assert_eq!(world.s3.fetch("GET", &other.url, [], "").await.status, 200);
+    assert_eq!(daemon.web().await.state(), IdentityState::Ready);
+    world.keys.deny(&first, false);
+    is_seen(&daemon, 1, Observation::Alive).await;
+    // Denied again, so that the event stands when the registry is read.
+    world.keys.deny(&first, true);
+    is_seen(&daemon, 1, Observation::Denied).await;
+    daemon.stop().await;
+    let rows = standing(&world).await;
+    let [row] = &rows[..] else { panic!("one event stands: {rows:?}") };
+    let statement = &row.body["event"]["allow_removed"]["statement"];
+    assert_eq!((&statement["bucket"], &statement["actions"][0]), (&"photos".into(), &"s3:GetObject".into()));
+    assert_eq!(row.body["cause"], "GET s3://photos/canary: 403 AccessDenied");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_and_missing_canaries_say_nothing() {
+    let world = World::new().await;
+    let tables = format!("{QUICK}{}{CANARY}", world.web("duration = \"1h\"\nmin_pause = \"1s\""));
+    let daemon = world.daemon(&tables).await;
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the session lives");
+    is_seen(&daemon, 1, Observation::Alive).await;
+    for turn in [Turn::Cut, Turn::Fail(503, "ServiceUnavailable"), Turn::Fail(400, "Throttling"), Turn::Nonsense] {
+        let before = said(&daemon, "key", "nothing").await;
+        world.sts.stay(turn.clone());
+        eventually("it is asked in vain", async || (said(&daemon, "key", "nothing").await > before + 2).then_some(()))
+            .await;
+        assert_eq!(observation(&daemon.web().await, 1), Some(Observation::Alive), "{turn:?}");
+    }
+    assert!(said(&daemon, "canary", "nothing").await > 2, "the canary is not there");
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the session lives");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_before_a_restart_cannot_be_observed() {
+    let world = World::new().await;
+    let tables = format!("{QUICK}{}", world.web("duration = \"1h\"\nmin_pause = \"1s\""));
+    let daemon = world.daemon(&tables).await;
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the session lives");
+    daemon.kill().await;
+    let daemon = world.daemon(&tables).await;
+    let web = is_seen(&daemon, 1, Observation::Unobservable).await;
+    assert!(web.sessions.iter().any(|session| session.signing), "another signs");
+    assert_eq!(world.sts.count("AssumeRole"), 2);
+}
