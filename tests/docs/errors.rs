@@ -76,6 +76,7 @@ fn one_of_each() -> Vec<Error> {
         Error::RateLimited { grant: "web".into(), retry_after: Duration::from_secs(1) },
         Error::TooShort(short),
         Error::NoSession { identity: web(), cause: None },
+        Error::SessionDead { identity: web(), cause: Some(Arc::new(RenewError::drained(&web(), "AKIAEXAMPLE", 3))) },
         Error::NoSession { identity: web(), cause: Some(Arc::new(RenewError::drained(&web(), "AKIAEXAMPLE", 3))) },
         Error::IdentityPaused(web()),
         Unchanged::Unknown { identity: web(), generation: 3 }.into(),
