@@ -64,7 +64,6 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         state: generation_state(one.state(now)),
         partition: facts.partition_of.clone(),
         observation: observation(row),
-        ..Default::default()
     }
 }
 
