@@ -37,6 +37,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     instance: InstanceId,
+    created_at: Timestamp,
     /// In seconds.
     retention: AtomicU64,
     paused_when_opened: Vec<(IdentityName, Timestamp)>,
@@ -134,9 +135,9 @@ impl Registry {
         let retention = AtomicU64::new(retained(options.retention));
         let now = clock.now();
         let (store, start) = sqlite::Sqlite::open(options, now, metrics).await?;
-        let sqlite::Start { instance, last_url, paused: paused_when_opened } = start;
+        let sqlite::Start { instance, created_at, last_url, paused: paused_when_opened } = start;
         let (store, last_url) = (Store::Sqlite(store), AtomicU64::new(last_url));
-        Ok(Self(Arc::new(Inner { store, clock, instance, retention, paused_when_opened, last_url })))
+        Ok(Self(Arc::new(Inner { store, clock, instance, created_at, retention, paused_when_opened, last_url })))
     }
 
     /// Names this registry.
@@ -147,6 +148,11 @@ impl Registry {
     /// Identities that must not sign, and since when, as it was when the registry was opened: what a daemon begins with.
     pub fn paused_when_opened(&self) -> &[(IdentityName, Timestamp)] {
         &self.0.paused_when_opened
+    }
+
+    /// When it was made: it holds nothing that was signed before.
+    pub fn created_at(&self) -> Timestamp {
+        self.0.created_at
     }
 
     /// A number for a URL that is about to be signed; from memory, never given twice.

@@ -63,6 +63,18 @@ pub struct Observed {
 }
 
 impl Registry {
+    /// One session; `None` when there is none, or no longer, or when the id is another registry's.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn session(&self, uid: u32, id: RecordId) -> Result<Option<Arc<Session>>, Error> {
+        if id.instance != self.0.instance {
+            return Ok(None);
+        }
+        let Store::Sqlite(store) = &self.0.store;
+        store.session(uid, id.number).await
+    }
+
     /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_SESSIONS`].
     ///
     /// # Errors

@@ -61,6 +61,7 @@ pub(super) struct Sqlite {
 /// What the handle must know of a registry that was just opened.
 pub(super) struct Start {
     pub(super) instance: InstanceId,
+    pub(super) created_at: Timestamp,
     /// The last URL number ever given to a record.
     pub(super) last_url: u64,
     /// Identities that must not sign, and since when.
@@ -182,7 +183,7 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
     let Options { path, queue_calls, durable, .. } = options;
     let lock = file::lock(&path)?;
     let connection = file::open_to_write(&path, durable, now)?;
-    let instance = file::instance(&connection, &path)?;
+    let (instance, created_at) = (file::instance(&connection, &path)?, file::created_at(&connection, &path)?);
     let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
     let last_url =
         connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
@@ -210,6 +211,6 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
     thread.map_err(file::io("start a thread for", &path))?;
     Ok((
         Sqlite { instance, queue: sender, questions, look_ups, writable, events, metrics },
-        Start { instance, last_url, paused },
+        Start { instance, created_at, last_url, paused },
     ))
 }

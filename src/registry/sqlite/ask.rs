@@ -1,12 +1,15 @@
 //! Questions about totals, sessions and events, each on a read-only connection, for one user.
 
+use std::sync::Arc;
+
+use super::rows::Reader;
 use super::{Sqlite, events, generations, scan, tallies, tally_rows};
 use crate::issued::{Filter, Record};
 use crate::registry::Error;
 use crate::registry::event::EventRow;
 use crate::registry::generation::SessionRow;
 use crate::registry::tally::{Page, ScanPlace, Tally, TallyFilter, TallyPlace};
-use crate::session::IdentityName;
+use crate::session::{IdentityName, Session};
 use crate::time::Timestamp;
 
 impl Sqlite {
@@ -51,6 +54,12 @@ impl Sqlite {
     ) -> Result<Page<u64, ScanPlace>, Error> {
         let instance = self.instance;
         self.questions.read(uid, move |connection| scan::count(connection, instance, &filter, after)).await
+    }
+
+    pub(in crate::registry) async fn session(&self, uid: u32, number: u64) -> Result<Option<Arc<Session>>, Error> {
+        let instance = self.instance;
+        let number = number.cast_signed();
+        self.questions.read(uid, move |connection| Reader::new(connection, instance).session(number)).await
     }
 
     pub(in crate::registry) async fn sessions(

@@ -102,6 +102,12 @@ pub(super) fn instance(connection: &Connection, path: &Path) -> Result<InstanceI
     InstanceId::parse(&name).ok_or_else(|| OpenError::Foreign { path: path.to_owned() })
 }
 
+/// When the registry was made.
+pub(super) fn created_at(connection: &Connection, path: &Path) -> Result<Timestamp, OpenError> {
+    let at = connection.query_row("SELECT created_at FROM registry", [], |row| row.get(0));
+    at.map(Timestamp::from_unix).map_err(damaged(path))
+}
+
 fn create(path: &Path, now: Timestamp) -> Result<(), OpenError> {
     if beside(path, "-wal").try_exists().map_err(io("read", path))? {
         return Err(OpenError::LogWithoutFile { path: path.to_owned() });
