@@ -81,7 +81,7 @@ pub enum By {
     Session,
     /// The caller's uid.
     Caller,
-    /// For whom the caller asked; only of URLs that were added one by one.
+    /// For whom the caller asked; only of URLs that were added one by one, and end or may end.
     OnBehalfOf,
     /// The operation.
     Operation,
@@ -177,7 +177,8 @@ impl Report {
         self.curve.add(end, ending, 1);
         let (bucket, operation) = (url.what.bucket().as_str(), url.what.operation());
         self.group(session, bucket, operation, url.caller.uid, ending.verdict, 1);
-        if self.by_on_behalf_of {
+        // URLs that live are counted, not read, so a tenant's would be some of them.
+        if self.by_on_behalf_of && ending.verdict != Verdict::Lives {
             self.count(By::OnBehalfOf, &url.on_behalf_of, ending.verdict, 1);
         }
     }

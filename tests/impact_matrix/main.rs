@@ -12,3 +12,4 @@ mod outages;
 mod page;
 mod report;
 mod statements;
+mod world;
