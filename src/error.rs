@@ -14,8 +14,8 @@ use tonic::Code;
 use crate::access::Denied;
 use crate::identity::RenewError;
 use crate::s3::Refused;
-use crate::session::IdentityName;
 use crate::session::lifetime::TooShort;
+use crate::session::{IdentityName, InstanceId, RecordId};
 use crate::{region, registry};
 
 pub use unchanged::Unchanged;
@@ -102,6 +102,20 @@ pub enum Error {
     /// No such record, or none that this caller may see.
     #[error("no record has this id in this registry, or it is not yours")]
     UrlNotFound,
+    /// Nothing stands behind a URL or a line of a log.
+    #[error(
+        "no record stands behind this text: presignd did not sign it with this registry, it was changed, or its record is \
+         past retention"
+    )]
+    TextNotFound,
+    /// No such session in this registry.
+    #[error("{}", unknown_session(.id, .registry))]
+    UnknownSession {
+        /// As the caller named it.
+        id: RecordId,
+        /// This registry.
+        registry: InstanceId,
+    },
     /// The caller's time ran out.
     #[error("the deadline passed while waiting for {0}")]
     Deadline(&'static str),
@@ -140,7 +154,8 @@ impl Error {
             Self::Registry(error) => registry_verdict(error),
             Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
             Self::Superseded => (Code::Aborted, "SUPERSEDED"),
-            Self::UrlNotFound => (Code::NotFound, "URL_NOT_FOUND"),
+            Self::UrlNotFound | Self::TextNotFound => (Code::NotFound, "URL_NOT_FOUND"),
+            Self::UnknownSession { .. } => (Code::NotFound, "SESSION_NOT_FOUND"),
             Self::Deadline(_) => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
             Self::Unserved(_) => (Code::Unimplemented, "NOT_SERVED"),
         }
@@ -178,6 +193,7 @@ impl Error {
         "REQUEST_ID_REUSED",
         "SUPERSEDED",
         "URL_NOT_FOUND",
+        "SESSION_NOT_FOUND",
         "DEADLINE_EXCEEDED",
         "NOT_SERVED",
     ];
@@ -225,6 +241,14 @@ fn registry_says(error: &registry::Error) -> String {
 
 fn fields(refused: &[Refused]) -> String {
     refused.iter().map(Refused::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn unknown_session(id: &RecordId, registry: &InstanceId) -> String {
+    if id.instance == *registry {
+        format!("no session has the id {id} in this registry, or nothing that it signed is within retention")
+    } else {
+        format!("session {id} is of registry {}; this one is {registry}", id.instance)
+    }
 }
 
 fn told(cause: Option<&RenewError>) -> String {

@@ -149,6 +149,11 @@ impl Identity {
         self.table.source.name()
     }
 
+    /// All that the configuration says of where its sessions come from.
+    pub fn table(&self) -> &tables::Source {
+        &self.table.source
+    }
+
     /// The live session that signs: of those that may, the one with the longest life. `None` also while it is paused.
     pub fn current(&self) -> Option<Arc<Live>> {
         self.keeper.current().filter(|_| !self.is_paused())

@@ -28,6 +28,7 @@ pub mod probe;
 // Desk: one use case, read top to bottom.
 pub mod error;
 pub mod issuer;
+pub mod assess;
 pub mod resign;
 pub mod rotation;
 

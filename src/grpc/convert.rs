@@ -4,9 +4,11 @@
 //! Never decides and never waits.
 
 mod ask;
+mod event;
 mod filter;
 mod found;
 mod identity;
+mod impact;
 mod issued;
 mod operation;
 mod record;
@@ -15,10 +17,12 @@ mod resign;
 mod rotation;
 
 pub(super) use ask::{form_ask, url_ask};
+pub(super) use event::{event, wire_event};
 pub(super) use filter::{filter, page, page_size, read_page_token};
 pub use found::explanation;
 pub(super) use found::found;
 pub(super) use identity::described;
+pub(super) use impact::{affected, assessed, contained, url_record_with};
 pub(super) use issued::{presigned, presigned_form, result};
 pub(super) use record::session_reference;
 pub use record::url_record;

@@ -18,6 +18,7 @@ use super::served;
 use super::servers::serve_all;
 use super::service::Services;
 use super::socket::Socket;
+use crate::assess::Assessor;
 use crate::config::Limits;
 use crate::issuer::Issuer;
 use crate::rotation::Rotation;
@@ -60,7 +61,8 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let Parts { issuer, metrics, limits, admins, ready } = parts;
     let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.clone());
     let rotation = Rotation::new(Arc::clone(&issuer));
-    let services = Services { issuer, rotation, metrics, limits: limits.clone(), stop: stop.clone() };
+    let assessor = Assessor::new(issuer.registry().clone(), issuer.clock().clone());
+    let services = Services { issuer, assessor, rotation, metrics, limits: limits.clone(), stop: stop.clone() };
 
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection).add_service(old_reflection);
@@ -106,11 +108,13 @@ fn add_own(routes: &mut RoutesBuilder, services: &Services) {
     let signer = proto::signer_server::SignerServer::new(services.clone());
     let identities = proto::identities_server::IdentitiesServer::new(services.clone());
     let registry = proto::registry_server::RegistryServer::new(services.clone());
+    let impact = proto::impact_server::ImpactServer::new(services.clone());
     let rotation = proto::rotation_server::RotationServer::new(services.clone());
     routes
         .add_service(signer.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(identities.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(registry.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
+        .add_service(impact.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(rotation.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT));
 }
 

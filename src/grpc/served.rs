@@ -1,7 +1,5 @@
 //! Which services are served, for reflection, health and metrics: read from the compiled proto, so that no list can
 //! fall behind it.
-//!
-//! Services that the proto announces for later are in its descriptors and not served.
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -10,10 +8,11 @@ use tonic::server::NamedService;
 use super::proto;
 
 /// presignd's own. Every socket routes to all of them; what is for admins alone, handlers refuse on the other.
-pub(super) const SERVICES: [&str; 4] = [
+pub(super) const SERVICES: [&str; 5] = [
     <proto::signer_server::SignerServer<()> as NamedService>::NAME,
     <proto::identities_server::IdentitiesServer<()> as NamedService>::NAME,
     <proto::registry_server::RegistryServer<()> as NamedService>::NAME,
+    <proto::impact_server::ImpactServer<()> as NamedService>::NAME,
     <proto::rotation_server::RotationServer<()> as NamedService>::NAME,
 ];
 
@@ -41,10 +40,9 @@ mod tests {
     #[test]
     fn the_methods_are_those_of_the_served_services() {
         let all: Vec<String> = methods().map(|(service, method)| format!("{service}/{method}")).collect();
-        for wanted in ["presignd.v1.Signer/PresignStream", "presignd.v1.Rotation/Drain", "grpc.health.v1.Health/Watch"]
-        {
-            assert!(all.contains(&wanted.to_owned()), "{all:?}");
+        for wanted in ["Signer/PresignStream", "Impact/Contain", "Rotation/Drain"] {
+            assert!(all.contains(&format!("presignd.v1.{wanted}")), "{all:?}");
         }
-        assert!(all.iter().all(|name| !name.contains("Impact")));
+        assert!(all.contains(&"grpc.health.v1.Health/Watch".to_owned()), "{all:?}");
     }
 }

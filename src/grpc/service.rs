@@ -4,6 +4,7 @@
 //! and the identities of its grants, on the admin socket everything.
 
 mod identities;
+mod impact;
 mod registry;
 mod resign;
 mod rotation;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::assess::Assessor;
 use crate::config::Limits;
 use crate::identity::Identity;
 use crate::issuer::Issuer;
@@ -28,6 +30,7 @@ use super::call::Call;
 #[derive(Clone)]
 pub(super) struct Services {
     pub(super) issuer: Arc<Issuer>,
+    pub(super) assessor: Assessor,
     pub(super) rotation: Rotation,
     pub(super) metrics: Arc<Metrics>,
     /// In force from the next call on, and in a stream from the next group on.

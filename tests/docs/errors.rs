@@ -8,8 +8,8 @@ use presignd::access::{Denied, Dimension};
 use presignd::error::{Error, Unchanged};
 use presignd::identity::RenewError;
 use presignd::s3::Refused;
-use presignd::session::IdentityName;
 use presignd::session::lifetime::{LimitedBy, TooShort};
+use presignd::session::{IdentityName, RecordId};
 use presignd::time::{Timestamp, Ttl};
 use presignd::{region, registry};
 use tonic::Code;
@@ -64,6 +64,7 @@ fn one_of_each() -> Vec<Error> {
         outstanding: 12,
         last_url_ends_at: Timestamp::EPOCH,
     };
+    let id = RecordId::parse("k3yd2a7q-1").unwrap();
     let web = || IdentityName::parse("web").unwrap();
     vec![
         Error::Malformed(prost::Message::decode(&b"\0"[..]).map(|(): ()| ()).unwrap_err()),
@@ -97,6 +98,8 @@ fn one_of_each() -> Vec<Error> {
         Error::RequestIdReused,
         Error::Superseded,
         Error::UrlNotFound,
+        Error::TextNotFound,
+        Error::UnknownSession { id, registry: id.instance },
         Error::Deadline("a session"),
         Error::Unserved("Watch"),
     ]

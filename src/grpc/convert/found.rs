@@ -2,21 +2,27 @@
 
 use prost_types::Duration;
 
-use super::{url_record, wire_instant};
+use super::{url_record_with, wire_instant};
 use crate::explain::{Explanation, Finding, Located, Severity};
 use crate::grpc::proto;
+use crate::impact::ending::Ending;
 use crate::issued::Record;
 
-/// Those of `rows` that agree with what was located. `rows` share its credential and second, and its signature where it
-/// has one.
-pub(in crate::grpc) fn found(located: &Located, rows: Vec<Record>, sees_all: bool) -> proto::FindUrlResponse {
+/// What was located, each record with how it ends early. The rows share its credential and second, and its signature
+/// where it has one; else they agree with the rest of it.
+pub(in crate::grpc) fn found(
+    located: &Located,
+    rows: Vec<(Record, Vec<Ending>)>,
+    sees_all: bool,
+) -> proto::FindUrlResponse {
     let by = match located.fingerprint {
         Some(_) => proto::found_url::Match::Signature,
         None => proto::found_url::Match::Request,
     };
-    let agreeing = rows.into_iter().filter(|record| located.fingerprint.is_some() || located.agrees_with(&record.url));
-    let found: Vec<_> =
-        agreeing.map(|record| proto::FoundUrl { url: Some(url_record(record)), r#match: by.into() }).collect();
+    let found = rows
+        .into_iter()
+        .map(|(record, endings)| proto::FoundUrl { url: Some(url_record_with(record, &endings)), r#match: by.into() });
+    let found: Vec<_> = found.collect();
     let explanation = explanation_of(located, found.len(), sees_all);
     proto::FindUrlResponse { found, explanation }
 }

@@ -150,8 +150,8 @@ async fn a_call_that_its_caller_gave_up_is_counted_as_canceled() {
 async fn a_path_that_is_not_served_gets_no_label_of_its_own() {
     let (mut guarded, metrics) = guarded(Handler(Some(Code::Unimplemented)));
     let mut request = request(Door::Sign, 7, None);
-    *request.uri_mut() = http::Uri::from_static("/presignd.v1.Impact/Assess");
+    *request.uri_mut() = http::Uri::from_static("/presignd.v1.Nothing/Ask");
     drop(guarded.call(request).await.unwrap());
     assert_eq!(metrics.grpc_handled.with_label_values(&["unknown", "unknown", "Unimplemented"]).get(), 1);
-    assert!(!metrics.encode().contains("Impact"));
+    assert!(!metrics.encode().contains("Nothing"));
 }

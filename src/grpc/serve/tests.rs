@@ -136,6 +136,7 @@ async fn reflection_names_only_what_is_served() {
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "presignd.v1.Identities",
+        "presignd.v1.Impact",
         "presignd.v1.Registry",
         "presignd.v1.Rotation",
         "presignd.v1.Signer",

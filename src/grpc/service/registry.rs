@@ -4,13 +4,13 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use crate::error::Error;
-use crate::explain::{explain, locate};
+use crate::explain::{Located, explain, locate};
 use crate::grpc::call::Call;
 use crate::grpc::convert;
 use crate::grpc::proto::registry_server::Registry;
 use crate::grpc::proto::{
     ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, FindUrlResponse, GetUrlRequest, GetUrlResponse,
-    ListUrlsRequest, ListUrlsResponse,
+    ListUrlsRequest, ListUrlsResponse, UrlRecord,
 };
 use crate::issued::{Filter, Record};
 use crate::s3::Refused;
@@ -19,8 +19,8 @@ use crate::s3::Refused;
 impl Registry for Services {
     async fn get_url(&self, request: Request<GetUrlRequest>) -> Result<Response<GetUrlResponse>, Status> {
         let call = Call::of(&request)?;
-        let record = self.record(&call, &request.get_ref().id).await.map_err(|error| call.failed(error))?;
-        Ok(Response::new(GetUrlResponse { url: Some(convert::url_record(record)) }))
+        let url = self.got(&call, &request.get_ref().id).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(GetUrlResponse { url: Some(url) }))
     }
 
     async fn list_urls(&self, request: Request<ListUrlsRequest>) -> Result<Response<ListUrlsResponse>, Status> {
@@ -43,8 +43,19 @@ impl Registry for Services {
 }
 
 impl Services {
+    async fn got(&self, call: &Call, id: &str) -> Result<UrlRecord, Error> {
+        let record = self.record(call, id).await?;
+        self.with_endings(call, record).await
+    }
+
+    /// The record with what was reported or seen to end it before its hard end.
+    pub(super) async fn with_endings(&self, call: &Call, record: Record) -> Result<UrlRecord, Error> {
+        let mut endings = self.assessor.endings(call.caller.uid, std::slice::from_ref(&record)).await?;
+        Ok(convert::url_record_with(record, &endings.pop().unwrap_or_default()))
+    }
+
     /// A record that the caller may see. Another's answers as one that does not exist.
-    async fn record(&self, call: &Call, id: &str) -> Result<Record, Error> {
+    pub(super) async fn record(&self, call: &Call, id: &str) -> Result<Record, Error> {
         let id = convert::record_id("id", id)?;
         let record = self.issuer.registry().url(call.caller.uid, id).await.map_err(Error::registry)?;
         record.filter(|record| call.sees(record.url.caller.uid)).ok_or(Error::UrlNotFound)
@@ -61,6 +72,13 @@ impl Services {
     }
 
     async fn found(&self, call: &Call, text: String) -> Result<FindUrlResponse, Error> {
+        let (located, rows) = self.located(call, text).await?;
+        let endings = self.assessor.endings(call.caller.uid, &rows).await?;
+        Ok(convert::found(&located, rows.into_iter().zip(endings).collect(), call.sees_all()))
+    }
+
+    /// The records behind a text that the caller may see: of one signature, or those that agree with a line of a log.
+    pub(super) async fn located(&self, call: &Call, text: String) -> Result<(Located, Vec<Record>), Error> {
         let text = convert::pasted("text", text)?;
         let located = locate(&text).map_err(|refused| Refused::new("text", refused.problem))?;
         let (registry, uid) = (self.issuer.registry(), call.caller.uid);
@@ -70,8 +88,9 @@ impl Services {
             None => registry.find(uid, key, at).await,
         };
         let mut rows = rows.map_err(Error::registry)?;
-        rows.retain(|record| call.sees(record.url.caller.uid));
-        Ok(convert::found(&located, rows, call.sees_all()))
+        let agrees = |record: &Record| located.fingerprint.is_some() || located.agrees_with(&record.url);
+        rows.retain(|record| call.sees(record.url.caller.uid) && agrees(record));
+        Ok((located, rows))
     }
 
     async fn explained(&self, call: &Call, url: String) -> Result<ExplainUrlResponse, Error> {

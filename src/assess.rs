@@ -1,0 +1,104 @@
+//! What an event does to what is outstanding: totals, groups, the curve, a list; and for one URL, every event that would
+//! end it.
+//!
+//! Never decides what an event does (`impact` does), never writes, and never holds more than a page of URLs.
+
+mod cells;
+mod contain;
+mod count;
+mod gap;
+mod holders;
+mod list;
+mod parents;
+mod passes;
+mod standing;
+
+pub use contain::{Contained, Costed};
+pub use count::MOST_OPEN;
+pub use gap::{Gap, GapReason};
+pub use list::{Affected, LIST_PAGE};
+pub use standing::event_of;
+
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::impact::event::{Event, What};
+use crate::impact::report::{Report, Totals};
+use crate::issued::Filter;
+use crate::registry::Registry;
+use crate::session::RecordId;
+
+/// The desk where it is asked. Cheap to clone.
+#[derive(Clone)]
+pub struct Assessor {
+    registry: Registry,
+    clock: Clock,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// On whose behalf the registry is read.
+    pub uid: u32,
+    /// What happens or happened.
+    pub event: Event,
+    /// Of which outstanding URLs.
+    pub filter: Filter,
+    /// Also groups by on_behalf_of, which reads every URL that may be touched.
+    pub by_on_behalf_of: bool,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub struct Assessment {
+    /// What happens to how many.
+    pub report: Report,
+    /// What the answer cannot see.
+    pub gaps: Vec<Gap>,
+}
+
+impl Assessor {
+    /// Opens the desk.
+    pub fn new(registry: Registry, clock: Clock) -> Self {
+        Self { registry, clock }
+    }
+
+    /// Counts everything outstanding that the filter wants, by what the event does to it. Given up, it ends.
+    ///
+    /// # Errors
+    /// When the registry cannot be read, or the event names a session that it does not know.
+    pub async fn assess(&self, question: &Question) -> Result<Assessment, Error> {
+        self.session_is_known(question).await?;
+        let now = self.clock.now();
+        let mut report = Report::new(&question.event, now);
+        if question.by_on_behalf_of {
+            report = report.by_on_behalf_of();
+        }
+        let mut count = count::Count::new(self, question, now);
+        count.all(&question.filter, &mut report).await?;
+        let gaps = gap::gaps(&self.registry, question, &report, count.seen(), now);
+        Ok(Assessment { report, gaps })
+    }
+
+    /// The totals alone.
+    ///
+    /// # Errors
+    /// As [`assess`](Self::assess).
+    pub async fn totals(&self, uid: u32, event: &Event, filter: &Filter) -> Result<Totals, Error> {
+        let question = Question { uid, event: event.clone(), filter: filter.clone(), by_on_behalf_of: false };
+        self.assess(&question).await.map(|answer| answer.report.totals())
+    }
+
+    /// A session is named by an id of presignd's own making, so one that is not there is a mistake. What is AWS's, such
+    /// as an access key, may well exist without this registry having seen it: that is a gap, and no error.
+    async fn session_is_known(&self, question: &Question) -> Result<(), Error> {
+        let What::SessionExpired(id) = question.event.what else { return Ok(()) };
+        match self.session(question.uid, id).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::UnknownSession { id, registry: self.registry.instance() }),
+        }
+    }
+
+    async fn session(&self, uid: u32, id: RecordId) -> Result<Option<std::sync::Arc<crate::session::Session>>, Error> {
+        self.registry.session(uid, id).await.map_err(Error::registry)
+    }
+}

@@ -1,0 +1,81 @@
+//! The question backwards: for one URL, what would end it, and what each of these takes along.
+
+use super::gap::{self, Gap, GapReason};
+use super::parents::Parents;
+use super::{Assessor, Question, count};
+use crate::error::Error;
+use crate::impact::concern::Concern;
+use crate::impact::contain::{Containment, containments};
+use crate::impact::ending::Verdict;
+use crate::impact::report::Report;
+use crate::issued::{Filter, Record};
+use crate::time::Timestamp;
+
+/// A containment and its price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Costed {
+    /// What would have to happen, and how to do it.
+    pub containment: Containment,
+    /// Other outstanding URLs that surely end with it,
+    pub takes_along: u64,
+    /// and those that may.
+    pub may_take_along: u64,
+}
+
+/// Every way to end one URL.
+#[derive(Debug)]
+pub struct Contained {
+    /// Cheapest first: what surely ends it before what may, then by how many other URLs end with it.
+    pub containments: Vec<Costed>,
+    /// What the prices cannot see.
+    pub gaps: Vec<Gap>,
+}
+
+impl Assessor {
+    /// What would end the URL if it happened now. `others` are records that fit what was asked for as well as this one.
+    /// Given up, it ends.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn contain(&self, uid: u32, record: &Record, others: usize) -> Result<Contained, Error> {
+        let now = self.clock.now();
+        let mut gaps = gap::of_registry(&self.registry, now);
+        if others > 0 {
+            let message = format!("{others} more records fit that line of a log; ask for each of them by its id.");
+            gaps.push(Gap::new(GapReason::SeveralRecords, message));
+        }
+        if record.url.usable_until() <= now {
+            let message =
+                format!("The URL reached its own end on {}; nothing is left to contain.", record.url.usable_until());
+            gaps.push(Gap::new(GapReason::AlreadyEnded, message));
+            return Ok(Contained { containments: Vec::new(), gaps });
+        }
+        let line = Parents::new(&self.registry, uid).line(&record.session).await?;
+        let mut costed = Vec::new();
+        for containment in containments(&record.url, line.lineage(), now) {
+            costed.push(self.priced(uid, containment, now).await?);
+        }
+        costed.sort_by_key(|one| {
+            (one.containment.ending.verdict, one.takes_along, one.may_take_along, one.containment.rank)
+        });
+        Ok(Contained { containments: costed, gaps })
+    }
+
+    /// Counts as [`assess`](Self::assess) does, of those that may be touched at all, less the URL itself.
+    async fn priced(&self, uid: u32, containment: Containment, now: Timestamp) -> Result<Costed, Error> {
+        let Some(filter) = Concern::of(&containment.event).narrow(&Filter::default()) else {
+            return Ok(Costed { containment, takes_along: 0, may_take_along: 0 });
+        };
+        let question = Question { uid, event: containment.event.clone(), filter, by_on_behalf_of: false };
+        let mut report = Report::new(&question.event, now);
+        count::Count::new(self, &question, now).all(&question.filter, &mut report).await?;
+        let totals = report.totals();
+        let (own_end, own_may) = match containment.ending.verdict {
+            Verdict::Ends => (1, 0),
+            Verdict::MayEnd => (0, 1),
+            Verdict::Lives => (0, 0),
+        };
+        let takes_along = totals.ends.saturating_sub(own_end);
+        Ok(Costed { containment, takes_along, may_take_along: totals.may_end.saturating_sub(own_may) })
+    }
+}

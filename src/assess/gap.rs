@@ -1,0 +1,183 @@
+//! What an answer cannot see. Says only what is true of this registry at this moment.
+
+use std::collections::BTreeSet;
+
+use super::Question;
+use crate::impact::ending::Ending;
+use crate::impact::event::{Event, What};
+use crate::impact::reason::{Condition, Reason};
+use crate::impact::report::{MOST_NAMES, Report};
+use crate::registry::Registry;
+use crate::session::{IdentityName, Session};
+use crate::time::{Timestamp, Ttl};
+
+macro_rules! gap_reasons {
+    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+        /// Kinds of gaps. Their names are part of the API: added, never renamed; docs/impact.md lists them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum GapReason { $($(#[$doc])* $name,)* }
+
+        impl GapReason {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Stable, in upper case.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+gap_reasons! {
+    /// URLs of other signers.
+    SignedElsewhere "SIGNED_ELSEWHERE";
+    /// The registry is younger than the oldest URL can be.
+    RegistryStarted "REGISTRY_STARTED";
+    /// The event lies ahead.
+    NotYetSigned "NOT_YET_SIGNED";
+    /// The event lies behind.
+    EndedSince "ENDED_SINCE";
+    /// Nothing that was looked at has to do with the event: perhaps its name is mistyped.
+    NotSeen "NOT_SEEN";
+    /// Nobody told whose a session is.
+    PrincipalUnknown "PRINCIPAL_UNKNOWN";
+    /// More names than are held.
+    GroupsBounded "GROUPS_BOUNDED";
+    /// A line of a log fits several records.
+    SeveralRecords "SEVERAL_RECORDS";
+    /// The URL is over.
+    AlreadyEnded "ALREADY_ENDED";
+}
+
+/// Something that the answer cannot see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// What kind.
+    pub reason: GapReason,
+    /// A sentence.
+    pub message: String,
+}
+
+impl Gap {
+    pub(super) fn new(reason: GapReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+/// What a count met on its way.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Whether anything has to do with the event.
+    concerned: bool,
+    /// Identities with sessions of which nobody told whose they are, where that matters.
+    unnamed: BTreeSet<IdentityName>,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, session: &Session, ending: &Ending) {
+        self.concerned |= !matches!(ending.reason, Reason::NotConcerned | Reason::NotMatched);
+        if !self.unnamed.contains(&session.identity)
+            && ending.conditions.iter().any(|condition| condition == Condition::IsThatPrincipal)
+        {
+            self.unnamed.insert(session.identity.clone());
+        }
+    }
+}
+
+/// The gaps of a count.
+pub(super) fn gaps(registry: &Registry, question: &Question, report: &Report, seen: &Seen, now: Timestamp) -> Vec<Gap> {
+    let event = &question.event;
+    let mut gaps = of_registry(registry, now);
+    if event.at > now {
+        let message = format!("What is signed between now and {} is not counted.", event.at);
+        gaps.push(Gap::new(GapReason::NotYetSigned, message));
+    }
+    if event.at < now {
+        let message = format!("The event lies in the past: what has ended since {} is not counted.", event.at);
+        gaps.push(Gap::new(GapReason::EndedSince, message));
+    }
+    if !seen.concerned {
+        gaps.push(Gap::new(GapReason::NotSeen, not_seen(event)));
+    }
+    if !seen.unnamed.is_empty() {
+        let named: Vec<&str> = seen.unnamed.iter().take(MOST_NAMED).map(IdentityName::as_str).collect();
+        let more = if seen.unnamed.len() > MOST_NAMED { ", …" } else { "" };
+        let message = format!(
+            "Whose the sessions of {}{more} are, STS did not tell; what depends on it is counted as \"may end\".",
+            named.join(", ")
+        );
+        gaps.push(Gap::new(GapReason::PrincipalUnknown, message));
+    }
+    if !report.groups_are_exact() {
+        let message = format!(
+            "There are more than {MOST_NAMES} names of a kind, so some small groups are counted among the others."
+        );
+        gaps.push(Gap::new(GapReason::GroupsBounded, message));
+    }
+    gaps
+}
+
+/// What no answer of this registry can see.
+pub(super) fn of_registry(registry: &Registry, now: Timestamp) -> Vec<Gap> {
+    let message = format!(
+        "Only URLs of this registry ({}) are counted: not those of other registries, and none that SDKs or scripts signed.",
+        registry.instance()
+    );
+    let mut gaps = vec![Gap::new(GapReason::SignedElsewhere, message)];
+    let began = registry.created_at();
+    if began + Ttl::MAX > now {
+        let message = format!(
+            "The registry began on {began}; URLs signed before are not in it and may live until {}.",
+            began + Ttl::MAX
+        );
+        gaps.push(Gap::new(GapReason::RegistryStarted, message));
+    }
+    gaps
+}
+
+/// Beginning with what was looked for, so that a slip of the pen is seen.
+fn not_seen(event: &Event) -> String {
+    let what = match &event.what {
+        What::KeyDeactivated { access_key_id }
+        | What::KeyDeleted { access_key_id }
+        | What::KeyRotated { access_key_id } => {
+            return format!(
+                "No outstanding URL that was looked at was signed with {access_key_id} or with a session minted from it: \
+                 is that the right key?"
+            );
+        }
+        What::UserDeleted(whose)
+        | What::SessionsRevoked { principal: whose, .. }
+        | What::RoleDeleted(whose)
+        | What::RoleRecreated(whose)
+        | What::TrustPolicyChanged(whose) => {
+            if whose.arn.is_empty() {
+                whose.unique_id.clone()
+            } else {
+                whose.arn.clone()
+            }
+        }
+        What::IdentityProviderRemoved { arn } => arn.clone(),
+        What::ComputeTerminated(name)
+        | What::AssociationChanged(name)
+        | What::SsoUserDisabled(name)
+        | What::IdentityRenewed(name) => name.to_string(),
+        What::SessionExpired(id) => id.to_string(),
+        What::AllowRemoved(_) | What::Denied { .. } => "that statement".to_owned(),
+        What::BucketDeleted { bucket } | What::RequesterPays { bucket } | What::PublicAccessBlocked { bucket, .. } => {
+            bucket.clone()
+        }
+        What::AccessPointDeleted { access_point } => access_point.clone(),
+        What::ObjectDeleted(object) | What::ObjectOverwritten(object) | What::ObjectArchived(object) => {
+            format!("s3://{}/{}", object.bucket, object.key)
+        }
+        What::KmsKeyDisabled { key_arn, .. } => key_arn.clone(),
+        What::UploadEnded { upload_id, .. } => format!("upload {upload_id}"),
+        What::AccountClosed { account } => format!("account {account}"),
+    };
+    format!("No outstanding URL that was looked at has to do with {what}: is that the right name?")
+}
+
+/// Identities that one gap names.
+const MOST_NAMED: usize = 20;

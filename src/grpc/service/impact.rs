@@ -1,0 +1,120 @@
+//! `Impact`: what an event does to what is outstanding. On the admin socket only.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt};
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use super::registry::refused_within;
+use crate::assess::{Affected, Question};
+use crate::error::Error;
+use crate::grpc::call::Call;
+use crate::grpc::convert;
+use crate::grpc::proto::contain_request::Url;
+use crate::grpc::proto::impact_server::Impact;
+use crate::grpc::proto::{
+    AssessRequest, AssessResponse, ContainRequest, ContainResponse, Event as WireEvent, ListAffectedRequest,
+    ListAffectedResponse, UrlFilter,
+};
+use crate::impact::event::What;
+use crate::s3::Refused;
+
+/// What the caller of `ListAffected` reads.
+type Listed = Pin<Box<dyn Stream<Item = Result<ListAffectedResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Impact for Services {
+    type ListAffectedStream = Listed;
+
+    async fn assess(&self, request: Request<AssessRequest>) -> Result<Response<AssessResponse>, Status> {
+        let call = Call::of(&request)?;
+        let answer = self.assessed(&call, request.into_inner()).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_affected(&self, request: Request<ListAffectedRequest>) -> Result<Response<Listed>, Status> {
+        let call = Call::of(&request)?;
+        let list = self.listed(&call, request.into_inner()).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(list))
+    }
+
+    async fn contain(&self, request: Request<ContainRequest>) -> Result<Response<ContainResponse>, Status> {
+        let call = Call::of(&request)?;
+        let answer = self.contained(&call, request.into_inner()).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(answer))
+    }
+}
+
+impl Services {
+    async fn assessed(&self, call: &Call, asked: AssessRequest) -> Result<AssessResponse, Error> {
+        let question = self.question(call, asked.event, asked.filter, asked.by_on_behalf_of)?;
+        let answer = self.assessor.assess(&question).await?;
+        let identities = &self.issuer.rules().identities;
+        let outages = self.assessor.outages(question.uid, &question.event, identities).await?;
+        Ok(convert::assessed(question.event, answer, outages))
+    }
+
+    /// Reads on only as the caller takes, until it has taken all, goes away, has no time left, or the daemon stops.
+    async fn listed(&self, call: &Call, asked: ListAffectedRequest) -> Result<Listed, Error> {
+        let question = self.question(call, asked.event, asked.filter, false)?;
+        let list = Box::pin(self.assessor.list(question, asked.with_living).await?);
+        let (call, stop) = (call.clone(), self.stop.clone());
+        let state = Some((list, call, stop));
+        Ok(Box::pin(futures_util::stream::unfold(state, async |state| {
+            let (mut list, call, stop) = state?;
+            let late = async {
+                match call.until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let next: Option<Result<Affected, Status>> = tokio::select! {
+                biased;
+                () = stop.cancelled() => Some(Err(Status::unavailable("presignd is stopping"))),
+                () = late => Some(Err(call.failed(Error::Deadline("the rest of the list")))),
+                next = list.next() => next.map(|one| one.map_err(|error| call.failed(error))),
+            };
+            match next? {
+                Ok(one) => Some((Ok(convert::affected(one)), Some((list, call, stop)))),
+                Err(status) => Some((Err(status), None)),
+            }
+        })))
+    }
+
+    async fn contained(&self, call: &Call, asked: ContainRequest) -> Result<ContainResponse, Error> {
+        call.must_be_admin(ADMIN_ONLY)?;
+        let records = match asked.url {
+            None => return Err(Refused::new("url", "is missing: give id or text").into()),
+            Some(Url::Id(id)) => vec![self.record(call, &id).await?],
+            Some(Url::Text(text)) => self.located(call, text).await?.1,
+        };
+        let others = records.len().saturating_sub(1);
+        let record = records.into_iter().next().ok_or(Error::TextNotFound)?;
+        let answer = self.assessor.contain(call.caller.uid, &record, others).await?;
+        Ok(convert::contained(self.with_endings(call, record).await?, answer))
+    }
+
+    fn question(
+        &self,
+        call: &Call,
+        event: Option<WireEvent>,
+        filter: Option<UrlFilter>,
+        by_on_behalf_of: bool,
+    ) -> Result<Question, Error> {
+        call.must_be_admin(ADMIN_ONLY)?;
+        let event = convert::event(event, self.issuer.clock().now())?;
+        // An identity is of the configuration: one that is not there is a mistake.
+        if let What::ComputeTerminated(name)
+        | What::AssociationChanged(name)
+        | What::SsoUserDisabled(name)
+        | What::IdentityRenewed(name) = &event.what
+        {
+            self.identity(call, name).ok_or_else(|| Error::UnknownIdentity(name.to_string()))?;
+        }
+        let filter = convert::filter(filter).map_err(|refused| refused_within("filter", refused))?;
+        Ok(Question { uid: call.caller.uid, event, filter, by_on_behalf_of })
+    }
+}
+
+const ADMIN_ONLY: &str = "what an event does to everybody's URLs is told on the admin socket only";

@@ -1,0 +1,58 @@
+//! Events that were reported, on the records that they end.
+
+use presignd::assess::event_of;
+use presignd::impact::ending::Verdict;
+use presignd::impact::event::{Event, SETTLES_WITHIN, What};
+use presignd::issued::Filter;
+use presignd::registry::{EventKind, NewEvent};
+use serde_json::json;
+
+use crate::made::{BUCKET, USER_KEY};
+use crate::place::{ASKER, Place, Random};
+
+fn happened(event: &Event) -> NewEvent {
+    NewEvent::new(EventKind::EventHappened, json!({"event": event}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_says_what_ends_it_until_the_event_is_lifted() {
+    let place = Place::empty(700).await;
+    place.add(&mut Random::of(50), 5000).await;
+    let records = place.outstanding(&Filter::default()).await;
+    let now = |what| Event { at: place.clock.now(), settles_within: SETTLES_WITHIN, what };
+    let (key, bucket) = (
+        now(What::KeyDeactivated { access_key_id: USER_KEY.into() }),
+        now(What::AccountClosed { account: "111122223333".into() }),
+    );
+    let (spared, endings) = (now(What::BucketDeleted { bucket: "elsewhere".into() }), async || {
+        place.desk.endings(ASKER, &records).await.unwrap().remove(0)
+    });
+    assert!(endings().await.is_empty());
+    place.registry.note(happened(&bucket)).await.unwrap();
+    let reported = place.registry.note(happened(&key)).await.unwrap();
+    place.registry.note(happened(&spared)).await.unwrap();
+    let told = endings().await;
+    let expected = [&key, &bucket].map(|event| place.ending(event, &records[0]));
+    assert_eq!(told, expected, "what surely ends it comes before what may");
+    assert_eq!([told[0].verdict, told[1].verdict], [Verdict::Ends, Verdict::MayEnd]);
+    let lifted = NewEvent::new(EventKind::EventLifted, json!({}));
+    place.registry.lift(reported.number, place.clock.now(), lifted).await.unwrap();
+    assert_eq!(endings().await, [expected[1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_a_later_version_is_left_out_and_breaks_nothing() {
+    let place = Place::empty(700).await;
+    place.add(&mut Random::of(51), 5000).await;
+    let later = json!({"event": {"at": "1970-01-01T00:00:00Z", "settles_within_seconds": 5, "moon_fell": {}}});
+    assert_eq!(event_of(&later), None);
+    place.registry.note(NewEvent::new(EventKind::EventHappened, later)).await.unwrap();
+    let event = Event {
+        at: place.clock.now(),
+        settles_within: SETTLES_WITHIN,
+        what: What::BucketDeleted { bucket: BUCKET.into() },
+    };
+    place.registry.note(happened(&event)).await.unwrap();
+    let records = place.outstanding(&Filter::default()).await;
+    assert_eq!(place.desk.endings(ASKER, &records).await.unwrap()[0].len(), 1);
+}
