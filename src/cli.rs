@@ -4,12 +4,15 @@
 pub mod batch;
 pub mod check;
 pub mod connect;
+pub mod contain;
+pub mod event;
 pub mod exit;
 pub mod find;
 pub mod flags;
 pub mod health;
 pub mod identities;
 mod idle;
+pub mod impact;
 pub mod json;
 pub mod length;
 pub mod line;
@@ -64,6 +67,8 @@ pub enum Verb {
     Urls(urls::Urls),
     Find(find::Find),
     Explain(find::Explain),
+    Impact(impact::Impact),
+    Contain(contain::Contain),
     Resign(resign::Resign),
     Registry(registry::Registry),
 }
@@ -124,6 +129,8 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Urls(verb) => verb.run(&cli.globals, around).await,
             Verb::Find(verb) => verb.run(&cli.globals, around).await,
             Verb::Explain(verb) => verb.run(&cli.globals, around).await,
+            Verb::Impact(verb) => verb.run(&cli.globals, around).await,
+            Verb::Contain(verb) => verb.run(&cli.globals, around).await,
             Verb::Resign(verb) => verb.run(&cli.globals, around).await,
             Verb::Registry(verb) => verb.run(&cli.globals, around).await,
         }

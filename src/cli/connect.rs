@@ -11,6 +11,7 @@ use super::length::Length;
 use super::out::Format;
 use crate::config::Surroundings;
 use crate::grpc::proto::identities_client::IdentitiesClient;
+use crate::grpc::proto::impact_client::ImpactClient;
 use crate::grpc::proto::registry_client::RegistryClient;
 use crate::grpc::proto::signer_client::SignerClient;
 
@@ -102,6 +103,11 @@ impl Daemon {
     /// Tells of identities.
     pub fn identities(&self) -> IdentitiesClient<Channel> {
         IdentitiesClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// Tells what an event does. Served on the admin socket.
+    pub fn impact(&self) -> ImpactClient<Channel> {
+        ImpactClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// Tells of issued URLs.

@@ -126,7 +126,7 @@ fn print(answer: &ExplainUrlResponse, format: Format) -> std::io::Result<()> {
 }
 
 /// The argument, or for "-" all of stdin, without the blanks around it.
-async fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
+pub(super) async fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
     if argument != "-" {
         return Ok(argument.trim().to_owned());
     }

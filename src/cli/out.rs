@@ -51,7 +51,8 @@ impl Sheet {
         self.rows.push(cells);
     }
 
-    fn table(&self) -> String {
+    /// For reading, without a newline at its end.
+    pub fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if !self.headings.is_empty() {

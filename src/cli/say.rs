@@ -61,6 +61,16 @@ pub fn caution(value: i32) -> String {
     name(proto::Caution::try_from(value).unwrap_or_default().as_str_name(), "CAUTION")
 }
 
+/// `ends`, `may-end` or `lives`.
+pub fn verdict(value: i32) -> String {
+    name(proto::ending::Verdict::try_from(value).unwrap_or_default().as_str_name(), "VERDICT")
+}
+
+/// `documented`, `field`, `inferred` or `unconfirmed`.
+pub fn grade(value: i32) -> String {
+    name(proto::ending::Grade::try_from(value).unwrap_or_default().as_str_name(), "GRADE")
+}
+
 /// What a caution means, for stderr.
 pub fn caution_text(value: i32) -> &'static str {
     match proto::Caution::try_from(value).unwrap_or_default() {

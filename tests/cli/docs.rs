@@ -15,6 +15,14 @@ fn verbs(verb: &[&str]) -> Vec<String> {
     lines.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
 }
 
+/// What all kinds of events take is shown once, apart from what each takes for itself.
+fn shown_apart(verb: &[&str], help: &str) -> Vec<String> {
+    match (verb, help.split_once("\nWhich URLs:\n")) {
+        (["impact", _], Some((own, all))) => vec![own.to_owned(), format!("Which URLs:\n{all}")],
+        _ => vec![help.to_owned()],
+    }
+}
+
 #[test]
 fn the_document_shows_every_verb_with_its_flags() {
     let document = std::fs::read_to_string("docs/cli.md").unwrap();
@@ -29,7 +37,7 @@ fn the_document_shows_every_verb_with_its_flags() {
     assert!(all.len() > 8, "{all:?}");
     let wanting = all.iter().filter(|verb| {
         let verb: Vec<&str> = verb.iter().map(String::as_str).collect();
-        !document.contains(&format!("```text\n{}```\n", help(&verb)))
+        shown_apart(&verb, &help(&verb)).iter().any(|help| !document.contains(&format!("```text\n{help}```\n")))
     });
     let wanting: Vec<_> = wanting.map(|verb| format!("presignd {} --help", verb.join(" "))).collect();
     assert!(wanting.is_empty(), "docs/cli.md does not show, word for word, the output of\n{}", wanting.join("\n"));

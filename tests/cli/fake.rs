@@ -22,6 +22,9 @@ pub(crate) struct Seen {
     pub(crate) posts: Vec<PresignPostRequest>,
     pub(crate) lists: Vec<ListUrlsRequest>,
     pub(crate) texts: Vec<String>,
+    pub(crate) assessed: Vec<AssessRequest>,
+    pub(crate) listed: Vec<ListAffectedRequest>,
+    pub(crate) contained: Vec<ContainRequest>,
 }
 
 /// A running fake; ends with the test.
@@ -55,7 +58,8 @@ impl Fake {
                 .add_service(health)
                 .add_service(signer_server::SignerServer::new(rote.clone()))
                 .add_service(identities_server::IdentitiesServer::new(rote.clone()))
-                .add_service(registry_server::RegistryServer::new(rote))
+                .add_service(registry_server::RegistryServer::new(rote.clone()))
+                .add_service(impact_server::ImpactServer::new(rote))
                 .serve_with_incoming(incoming)
                 .await
                 .unwrap();
@@ -269,6 +273,70 @@ impl registry_server::Registry for Rote {
             }],
             ..Default::default()
         }))
+    }
+}
+
+fn ends() -> Ending {
+    Ending {
+        verdict: ending::Verdict::Ends.into(),
+        not_before: at(0),
+        not_after: at(300),
+        reason: "KEY_INACTIVE".into(),
+        message: "The access key that signed is inactive.".into(),
+        reversible: true,
+        bearer_errors: vec![BearerError { code: "InvalidAccessKeyId".into(), http_status: 403 }],
+        grade: ending::Grade::Field.into(),
+        bearer_errors_grade: ending::Grade::Unconfirmed.into(),
+        ..Default::default()
+    }
+}
+
+fn key_gone() -> Event {
+    let what = event::What::KeyDeactivated(KeyEvent { access_key_id: "AKIAEXAMPLE".into() });
+    Event { at: at(0), settles_within: length(300), what: Some(what) }
+}
+
+fn gap() -> Gap {
+    Gap { reason: "SIGNED_ELSEWHERE".into(), message: "Only URLs of this registry are counted.".into() }
+}
+
+#[tonic::async_trait]
+impl impact_server::Impact for Rote {
+    async fn assess(&self, request: Request<AssessRequest>) -> Answer<AssessResponse> {
+        self.0.lock().unwrap().assessed.push(request.into_inner());
+        let totals = Some(Totals { ends: 42, may_end: 0, lives: 1161 });
+        let point = |seconds, alive, alive_after| CurvePoint { at: at(seconds), alive, alive_after, maybe_after: 0 };
+        Ok(Response::new(AssessResponse {
+            event: Some(key_gone()),
+            totals,
+            effects: vec![Effect { ending: Some(ends()), urls: 42 }],
+            groups: vec![Group { by: group::By::Bucket.into(), name: "films".into(), totals }],
+            curve: vec![point(0, 1203, 1161), point(1800, 0, 0)],
+            breaks_nothing_from: at(1800),
+            gaps: vec![gap()],
+            outages: vec![Outage { identity: "web".into(), at: at(600), message: "its key is dead".into() }],
+        }))
+    }
+
+    type ListAffectedStream = Stream<ListAffectedResponse>;
+
+    async fn list_affected(&self, request: Request<ListAffectedRequest>) -> Answer<Stream<ListAffectedResponse>> {
+        self.0.lock().unwrap().listed.push(request.into_inner());
+        let one = |number| Ok(ListAffectedResponse { url: Some(record(number)), ending: Some(ends()) });
+        Ok(Response::new(tokio_stream::iter((0..RECORDS).map(one).collect::<Vec<_>>())))
+    }
+
+    async fn contain(&self, request: Request<ContainRequest>) -> Answer<ContainResponse> {
+        self.0.lock().unwrap().contained.push(request.into_inner());
+        let step = Step { title: "Make the key inactive.".into(), text: "aws iam update-access-key".into() };
+        let way = Containment {
+            event: Some(key_gone()),
+            ending: Some(ends()),
+            takes_along: 41,
+            may_take_along: 0,
+            steps: vec![step],
+        };
+        Ok(Response::new(ContainResponse { url: Some(record(1)), containments: vec![way], gaps: vec![gap()] }))
     }
 }
 

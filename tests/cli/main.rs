@@ -5,6 +5,7 @@
 
 mod docs;
 mod fake;
+mod impact;
 mod registry;
 mod terminal;
 

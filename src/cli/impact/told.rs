@@ -1,0 +1,254 @@
+//! An assessment in words: the verdict in the first sentence, for somebody who was just woken; then why, where, and what
+//! the answer cannot see. Eighty columns, no colours.
+
+use super::curve;
+use crate::cli::out::{Sheet, plain};
+use crate::cli::say;
+use crate::grpc::proto::ending::{Grade, Verdict};
+use crate::grpc::proto::group::By;
+use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Totals};
+
+/// All of it, for reading.
+pub(super) fn page(answer: &AssessResponse) -> String {
+    let mut page = wrapped(&verdict(answer), 0);
+    let outages = answer.outages.iter().map(|outage| {
+        let when = outage.at.as_ref().map_or("already".to_owned(), |at| format!("at {}", say::time(Some(at))));
+        format!("{} stops signing {when}: {}", outage.identity, outage.message)
+    });
+    for outage in outages {
+        page += &wrapped(&outage, 0);
+    }
+    page += "\n";
+    let mut effects: Vec<&Effect> = answer.effects.iter().collect();
+    effects.sort_by_key(|effect| effect.ending.as_ref().map_or(0, |ending| ending.verdict));
+    effects.into_iter().for_each(|effect| page += &told(effect));
+    page += &groups(&answer.groups);
+    let curve = curve::drawn(&answer.curve);
+    if !curve.is_empty() && touched(&totals(answer)) > 0 {
+        page += &format!("\n{}\n", curve.join("\n"));
+    }
+    if !answer.gaps.is_empty() {
+        page += "\nNot in this answer:\n";
+        for gap in &answer.gaps {
+            page += &bullet(&gap.message);
+        }
+    }
+    page
+}
+
+/// The same as fields, for scripts.
+pub(super) fn lines(answer: &AssessResponse) -> Sheet {
+    let mut sheet = Sheet::new(&[]);
+    let mut row = |cells: &[&str]| sheet.row(cells.iter().map(|cell| (*cell).to_owned()).collect());
+    let Totals { ends, may_end, lives } = totals(answer);
+    row(&["total", "ends", &ends.to_string()]);
+    row(&["total", "may-end", &may_end.to_string()]);
+    row(&["total", "lives", &lives.to_string()]);
+    let from = answer.breaks_nothing_from.as_ref();
+    row(&["breaks-nothing-from", if from.is_some() { "at" } else { "now" }, &say::time(from)]);
+    for effect in &answer.effects {
+        let ending = effect.ending.clone().unwrap_or_default();
+        row(&["effect", &say::verdict(ending.verdict), &effect.urls.to_string(), &ending.reason]);
+    }
+    for group in &answer.groups {
+        let Totals { ends, may_end, lives } = group.totals.unwrap_or_default();
+        let counts = [ends, may_end, lives].map(|urls| urls.to_string());
+        row(&["group", &by(group.by), named(group), &counts[0], &counts[1], &counts[2]]);
+    }
+    for outage in &answer.outages {
+        row(&["outage", &outage.identity, &say::time(outage.at.as_ref()), &outage.message]);
+    }
+    for gap in &answer.gaps {
+        row(&["gap", &gap.reason, &gap.message]);
+    }
+    sheet
+}
+
+/// One sentence, or two.
+fn verdict(answer: &AssessResponse) -> String {
+    let sums = totals(answer);
+    let Totals { ends, may_end, lives } = sums;
+    let all = ends + may_end + lives;
+    let at = answer.event.as_ref().and_then(|event| event.at.as_ref());
+    if all == 0 {
+        return "No outstanding URL matches: the event breaks nothing.".to_owned();
+    }
+    if touched(&sums) == 0 {
+        return format!("No link dies: {} live{}.", outstanding(lives, lives), if lives == 1 { "s" } else { "" });
+    }
+    let what = match (ends, may_end) {
+        (0, may) => format!("{} may end", outstanding(may, all)),
+        (ends, 0) => format!("{} end{}", outstanding(ends, all), if ends == 1 { "s" } else { "" }),
+        (ends, may) => {
+            format!("{} end{}, and {} more may,", outstanding(ends, all), if ends == 1 { "s" } else { "" }, count(may))
+        }
+    };
+    let last = answer.breaks_nothing_from.as_ref();
+    let left = last.zip(at).and_then(|(last, at)| u64::try_from(last.seconds - at.seconds).ok());
+    let left = left.map(|left| format!(" ({} later)", say::seconds(left))).unwrap_or_default();
+    let last = say::time(last);
+    format!(
+        "{what} {}; the last of them would have lived until {last}{left}. Wait until then and no link dies.",
+        when(answer)
+    )
+}
+
+/// From when to when they end.
+fn when(answer: &AssessResponse) -> String {
+    let ending = answer.effects.iter().filter_map(|effect| effect.ending.as_ref());
+    let ending: Vec<&Ending> = ending.filter(|ending| ending.verdict() != Verdict::Lives).collect();
+    let first = ending.iter().filter_map(|ending| ending.not_before.as_ref()).min_by_key(|at| at.seconds);
+    let last = ending.iter().filter_map(|ending| ending.not_after.as_ref()).max_by_key(|at| at.seconds);
+    let event = answer.event.clone().unwrap_or_default();
+    let Some((first, last)) = first.zip(last) else { return String::new() };
+    let settled = event.at.as_ref().zip(event.settles_within.as_ref()).map(|(at, length)| at.seconds + length.seconds);
+    match last.seconds - first.seconds {
+        0 => format!("at {}", say::time(Some(first))),
+        _ if event.at.as_ref() == Some(first) && settled.is_some_and(|settled| last.seconds <= settled) => {
+            format!("within {} of {}", say::length(event.settles_within.as_ref()), say::time(Some(first)))
+        }
+        _ => format!("between {} and {}", say::time(Some(first)), say::time(Some(last))),
+    }
+}
+
+/// What happens to how many, and what the bearer sees.
+fn told(effect: &Effect) -> String {
+    let ending = effect.ending.clone().unwrap_or_default();
+    let happens = match ending.verdict() {
+        Verdict::Ends => "end",
+        Verdict::MayEnd => "may end",
+        _ => "live",
+    };
+    let mut text = format!("{happens}: {}", ending.message);
+    if !ending.condition.is_empty() {
+        text += &format!(" They end if {}.", ending.condition);
+    }
+    if ending.verdict() != Verdict::Lives {
+        let seen = bearer_sees(&ending);
+        text += &format!(" The bearer sees {seen}.");
+        text += if ending.reversible { " Undone, they work again." } else { " For good." };
+    }
+    text += &format!(" [{}, {}]", ending.reason, grade(ending.grade));
+    let urls = count(effect.urls);
+    format!("{urls:>COUNTS$} {}", wrapped(&text, COUNTS + 1).trim_start())
+}
+
+/// `403 AccessDenied or 404 NoSuchKey`.
+pub(in crate::cli) fn bearer_sees(ending: &Ending) -> String {
+    let errors: Vec<_> = ending.bearer_errors.iter().map(|one| format!("{} {}", one.http_status, one.code)).collect();
+    if errors.is_empty() { "an error that is not known".to_owned() } else { errors.join(" or ") }
+}
+
+/// How well a fact is known, in a word for people.
+pub(in crate::cli) fn grade(grade: i32) -> &'static str {
+    match Grade::try_from(grade).unwrap_or_default() {
+        Grade::Documented => "documented",
+        Grade::Field => "seen in the field",
+        Grade::Inferred => "inferred",
+        Grade::Unconfirmed | Grade::Unspecified => "unconfirmed",
+    }
+}
+
+/// Of each kind those that lose the most.
+fn groups(groups: &[Group]) -> String {
+    let mut page = String::new();
+    for kind in [By::Bucket, By::Identity, By::Session, By::Caller, By::OnBehalfOf, By::Operation] {
+        let of_kind = groups.iter().filter(|group| group.by() == kind);
+        let mut hit: Vec<&Group> = of_kind.filter(|group| touched(&group.totals.unwrap_or_default()) > 0).collect();
+        hit.sort_by_key(|group| std::cmp::Reverse(touched(&group.totals.unwrap_or_default())));
+        if hit.is_empty() {
+            continue;
+        }
+        let heading: &'static str = match kind {
+            By::Bucket => "BUCKET",
+            By::Identity => "IDENTITY",
+            By::Session => "SESSION",
+            By::Caller => "CALLER",
+            By::OnBehalfOf => "ON BEHALF OF",
+            By::Operation | By::Unspecified => "OPERATION",
+        };
+        let mut sheet = Sheet::new(&["ENDS", "MAY END", "LIVES", heading]);
+        for group in hit.iter().take(SHOWN) {
+            let Totals { ends, may_end, lives } = group.totals.unwrap_or_default();
+            sheet.row(vec![count(ends), count(may_end), count(lives), named(group).to_owned()]);
+        }
+        page += &format!("\n{}\n", sheet.table());
+        if hit.len() > SHOWN {
+            page += &format!("and {} more; --output json has the largest\n", hit.len() - SHOWN);
+        }
+    }
+    page
+}
+
+fn named(group: &Group) -> &str {
+    match (group.name.as_str(), group.by()) {
+        ("", By::OnBehalfOf) => "(nobody, or all others)",
+        ("", _) => "(all others)",
+        (name, _) => name,
+    }
+}
+
+fn by(value: i32) -> String {
+    say::name(By::try_from(value).unwrap_or_default().as_str_name(), "BY")
+}
+
+fn totals(answer: &AssessResponse) -> Totals {
+    answer.totals.unwrap_or_default()
+}
+
+fn touched(totals: &Totals) -> u64 {
+    totals.ends + totals.may_end
+}
+
+/// `42 of 1,203 outstanding URLs`.
+fn outstanding(some: u64, all: u64) -> String {
+    match (some, all) {
+        (1, 1) => "the one outstanding URL".to_owned(),
+        (some, all) if some == all => format!("all {} outstanding URLs", count(all)),
+        (some, all) => format!("{} of {} outstanding URLs", count(some), count(all)),
+    }
+}
+
+/// `1,203`.
+pub(in crate::cli) fn count(urls: u64) -> String {
+    let digits = urls.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Lines of at most eighty columns, each indented; a word that is longer has its own line.
+pub(in crate::cli) fn wrapped(text: &str, indent: usize) -> String {
+    let (mut lines, mut line) = (String::new(), String::new());
+    for word in plain(text).split_whitespace() {
+        let room = COLUMNS.saturating_sub(indent + line.chars().count() + 1);
+        if !line.is_empty() && word.chars().count() > room {
+            lines += &format!("{:indent$}{line}\n", "");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &format!("{:indent$}{line}\n", "")
+}
+
+/// The same behind a dash.
+pub(in crate::cli) fn bullet(text: &str) -> String {
+    format!("- {}", wrapped(text, 2).trim_start())
+}
+
+const COLUMNS: usize = 80;
+/// Room for the number of URLs of an effect.
+const COUNTS: usize = 9;
+/// Groups of a kind that a page shows.
+const SHOWN: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Whole pages, as somebody reads them.
+
+use super::*;
+use crate::grpc::proto::ending::Grade;
+use crate::grpc::proto::{BearerError, CurvePoint, Event, Gap, Outage};
+
+/// 2026-11-22T14:02:00Z.
+const AT: i64 = 1_795_356_120;
+
+fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp { seconds: AT + seconds, nanos: 0 })
+}
+
+fn ends() -> Ending {
+    Ending {
+        verdict: Verdict::Ends.into(),
+        not_before: at(0),
+        not_after: at(300),
+        reason: "KEY_INACTIVE".into(),
+        message: "The access key that signed is inactive; made active again, its URLs work again.".into(),
+        reversible: true,
+        bearer_errors: vec![BearerError { code: "InvalidAccessKeyId".into(), http_status: 403 }],
+        grade: Grade::Field.into(),
+        ..Default::default()
+    }
+}
+
+fn lives() -> Ending {
+    Ending {
+        verdict: Verdict::Lives.into(),
+        reason: "NOT_CONCERNED".into(),
+        message: "The event does not concern this URL.".into(),
+        grade: Grade::Documented.into(),
+        ..Default::default()
+    }
+}
+
+fn answer(ends_: u64, may_end: u64, live: u64) -> AssessResponse {
+    let group = |by: By, name: &str, ends, lives| Group {
+        by: by.into(),
+        name: name.into(),
+        totals: Some(Totals { ends, may_end: 0, lives }),
+    };
+    let point = |seconds, alive, alive_after| CurvePoint { at: at(seconds), alive, alive_after, maybe_after: 0 };
+    let effect = |ending, urls| Effect { ending: Some(ending), urls };
+    AssessResponse {
+        event: Some(Event {
+            at: at(0),
+            settles_within: Some(prost_types::Duration { seconds: 300, nanos: 0 }),
+            what: None,
+        }),
+        totals: Some(Totals { ends: ends_, may_end, lives: live }),
+        effects: vec![effect(lives(), live), effect(ends(), ends_)],
+        groups: vec![group(By::Bucket, "photos", ends_, 1), group(By::Bucket, "films", 0, live - 1), group(By::Caller, "33", ends_, live)],
+        curve: vec![point(0, 1203, 1161), point(900, 600, 580), point(1830, 0, 0)],
+        breaks_nothing_from: (ends_ + may_end > 0).then(|| at(1830)).flatten(),
+        gaps: vec![Gap { reason: "SIGNED_ELSEWHERE".into(), message: "Only URLs of this registry (k3vq7mza) are counted: not those of other registries, and none that SDKs or scripts signed.".into() }],
+        outages: vec![Outage { identity: "web".into(), at: at(600), message: "its base cannot mint any more.".into() }],
+    }
+}
+
+#[test]
+fn the_first_sentence_says_how_many_when_and_what_to_wait_for() {
+    assert_eq!(
+        verdict(&answer(42, 0, 1161)),
+        "42 of 1,203 outstanding URLs end within 5m of 2026-11-22T14:02:00Z; the last of them would have lived until \
+         2026-11-22T14:32:30Z (30m 30s later). Wait until then and no link dies."
+    );
+    assert!(
+        verdict(&answer(42, 3, 1158)).starts_with("42 of 1,203 outstanding URLs end, and 3 more may, within 5m of")
+    );
+    assert_eq!(verdict(&answer(0, 0, 7)), "No link dies: all 7 outstanding URLs live.");
+    assert_eq!(verdict(&AssessResponse::default()), "No outstanding URL matches: the event breaks nothing.");
+}
+
+#[test]
+fn an_end_at_one_instant_and_an_interval_of_its_own_are_told_as_they_are() {
+    let told = |from, to| {
+        let ending = Ending { not_before: at(from), not_after: at(to), ..ends() };
+        when(&AssessResponse { effects: vec![Effect { ending: Some(ending), urls: 1 }], ..answer(1, 0, 1) })
+    };
+    assert_eq!(told(60, 60), "at 2026-11-22T14:03:00Z");
+    assert_eq!(told(0, 60), "within 5m of 2026-11-22T14:02:00Z");
+    assert_eq!(told(60, 3600), "between 2026-11-22T14:03:00Z and 2026-11-22T15:02:00Z");
+}
+
+#[test]
+fn a_page_fits_into_eighty_columns_and_tells_what_it_leaves_out() {
+    let page = page(&answer(42, 0, 1161));
+    for line in page.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    for part in [
+        "web stops signing at 2026-11-22T14:12:00Z: its base cannot mint any more.",
+        "       42 end: The access key that signed is inactive;",
+        "URLs work again. The bearer sees 403 InvalidAccessKeyId. Undone, they",
+        "work again. [KEY_INACTIVE, seen in the field]\n    1,161 live:",
+        "    1,161 live: The event does not concern this URL. [NOT_CONCERNED, documented]",
+        "ENDS  MAY END  LIVES  BUCKET\n42    0        1      photos\n",
+        "Not in this answer:\n- Only URLs of this registry",
+        "░ lost",
+    ] {
+        assert!(page.contains(part), "{part}\n---\n{page}");
+    }
+    assert!(!page.contains("films"), "a bucket that loses nothing is no news");
+}
+
+#[test]
+fn nothing_lost_is_no_curve() {
+    assert!(!page(&answer(0, 0, 7)).contains('█'));
+}
+
+#[test]
+fn a_name_cannot_drive_the_terminal() {
+    let mut hostile = answer(1, 0, 2);
+    hostile.groups[0].name = "a\x1b[2Jb".into();
+    hostile.gaps[0].message = "x\x1b[2J".into();
+    assert!(!page(&hostile).contains('\x1b'));
+}
+
+#[test]
+fn counts_have_separators() {
+    assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+}
