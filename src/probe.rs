@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::probe::Probe;
 use crate::identity::{Identities, Identity, Live, State};
 use crate::region::Regions;
-use crate::registry::{DAEMON, Error, EventRow, NewEvent, Registry, SessionRow};
+use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NewEvent, Registry, SessionRow};
 use crate::session::RecordId;
 use crate::telemetry::Metrics;
 
@@ -51,7 +51,7 @@ impl Seen {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Alive => "alive",
-            Self::KeyDead => "key-dead",
+            Self::KeyDead => KEY_DEAD,
             Self::Denied => "denied",
             Self::Unobservable => "unobservable",
         }

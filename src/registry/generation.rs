@@ -62,6 +62,13 @@ pub struct Observed {
     pub otherwise_at: Option<Timestamp>,
 }
 
+impl Observed {
+    /// Whether its key was seen dead, so that it signs nothing until it is seen alive.
+    pub fn is_key_dead(&self) -> bool {
+        self.state == KEY_DEAD
+    }
+}
+
 impl Registry {
     /// One session; `None` when there is none, or no longer, or when the id is another registry's.
     ///
@@ -160,3 +167,5 @@ impl Registry {
 
 /// Sessions in one answer, read page by page.
 pub const MAX_SESSIONS: usize = 10 * MAX_PAGE;
+/// The word of whoever looks for a key that AWS does not know any more.
+pub const KEY_DEAD: &str = "key-dead";

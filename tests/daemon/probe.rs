@@ -93,10 +93,9 @@ async fn a_key_that_dies_signs_no_more_until_it_is_seen_alive_again() {
     assert_eq!(row.body["cause"], "GetCallerIdentity: InvalidClientTokenId");
 
     let daemon = world.daemon(&tables).await;
-    eventually("what was seen outlasts a restart", async || {
-        (daemon.web().await.state() == IdentityState::SessionDead).then_some(())
-    })
-    .await;
+    let refused = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect_err("it is dead since before");
+    assert!(refused.message().contains("was seen dead"), "{refused}");
+    assert_eq!(daemon.web().await.state(), IdentityState::SessionDead);
     world.keys.activate(&world.user.access_key_id);
     is_seen(&daemon, 1, Observation::Alive).await;
     eventually("it signs again", async || presign(&mut daemon.signer().await, long("cat.jpg")).await.ok()).await;

@@ -11,7 +11,7 @@ use super::Keeper;
 use crate::identity::Live;
 use crate::identity::error::{ENDED, REGISTRY, RenewError};
 use crate::identity::mint::Minted;
-use crate::registry::DAEMON;
+use crate::registry::{DAEMON, Observed};
 use crate::session::generation::has_no_end;
 use crate::session::{Facts, Session};
 use crate::signer::Signer;
@@ -86,6 +86,10 @@ impl Keeper {
         let Session { generation, facts, .. } = &*live.session;
         if row.retired_at.is_some() {
             return Err(RenewError::retired(&facts.access_key_id, *generation));
+        }
+        // Before it signs anything; the room that looks lets it sign again.
+        if row.observed.as_ref().is_some_and(Observed::is_key_dead) {
+            live.gate.bury();
         }
         // What was drained because another key took its place signs again when its source comes back to it.
         if row.drained_since.is_none() || row.replaced {
