@@ -54,13 +54,13 @@ impl House {
 
     async fn with(prepare: impl FnOnce(&PathBuf)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        prepare(&dir.path().to_owned());
+        prepare(dir.path());
         let clock = Clock::tokio(Timestamp::from_unix(1_795_348_800));
         let metrics = Arc::new(Metrics::new().unwrap());
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
         tokio::time::pause();
-        let (desk, stop) = open(&dir.path().to_owned(), &clock, &registry, &metrics);
+        let (desk, stop) = open(dir.path(), &clock, &registry, &metrics);
         let house = Self { dir, clock, registry, metrics, desk, stop };
         house.until("it signs", async || house.signs().is_some()).await;
         house
@@ -70,7 +70,7 @@ impl House {
     async fn restart(&mut self) {
         self.stop.cancel();
         let paused = self.registry.paused(DAEMON).await.unwrap();
-        (self.desk, self.stop) = open(&self.dir.path().to_owned(), &self.clock, &self.registry, &self.metrics);
+        (self.desk, self.stop) = open(self.dir.path(), &self.clock, &self.registry, &self.metrics);
         // What a registry that is opened anew would say.
         for (name, _) in paused {
             self.desk.identity(&name).unwrap().pause();
@@ -78,7 +78,7 @@ impl House {
     }
 
     fn put(&self, number: usize) {
-        put(&self.dir.path().to_owned(), number, None);
+        put(self.dir.path(), number, None);
     }
 
     fn signs(&self) -> Option<u64> {
