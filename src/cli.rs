@@ -6,6 +6,7 @@ pub mod check;
 pub mod connect;
 pub mod contain;
 pub mod event;
+pub mod drain;
 pub mod exit;
 pub mod find;
 pub mod flags;
@@ -24,6 +25,7 @@ mod progress;
 pub mod refusal;
 pub mod registry;
 pub mod resign;
+pub mod rotation;
 pub mod say;
 pub mod stoppable;
 pub mod urls;
@@ -70,6 +72,11 @@ pub enum Verb {
     Impact(impact::Impact),
     Contain(contain::Contain),
     Resign(resign::Resign),
+    Rotation(rotation::Rotation),
+    Drain(drain::Drain),
+    Retire(rotation::Retire),
+    Pause(rotation::Pause),
+    Resume(rotation::Resume),
     Registry(registry::Registry),
 }
 
@@ -132,6 +139,11 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Impact(verb) => verb.run(&cli.globals, around).await,
             Verb::Contain(verb) => verb.run(&cli.globals, around).await,
             Verb::Resign(verb) => verb.run(&cli.globals, around).await,
+            Verb::Rotation(verb) => verb.run(&cli.globals, around).await,
+            Verb::Drain(verb) => verb.run(&cli.globals, around).await,
+            Verb::Retire(verb) => verb.run(&cli.globals, around).await,
+            Verb::Pause(verb) => verb.run(&cli.globals, around).await,
+            Verb::Resume(verb) => verb.run(&cli.globals, around).await,
             Verb::Registry(verb) => verb.run(&cli.globals, around).await,
         }
     };

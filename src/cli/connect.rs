@@ -13,6 +13,7 @@ use crate::config::Surroundings;
 use crate::grpc::proto::identities_client::IdentitiesClient;
 use crate::grpc::proto::impact_client::ImpactClient;
 use crate::grpc::proto::registry_client::RegistryClient;
+use crate::grpc::proto::rotation_client::RotationClient;
 use crate::grpc::proto::signer_client::SignerClient;
 
 /// What verbs take that have a use for it.
@@ -108,6 +109,11 @@ impl Daemon {
     /// Tells what an event does. Served on the admin socket.
     pub fn impact(&self) -> ImpactClient<Channel> {
         ImpactClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// Decides about generations and identities. Served on the admin socket.
+    pub fn rotation(&self) -> RotationClient<Channel> {
+        RotationClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// Tells of issued URLs.

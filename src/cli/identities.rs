@@ -8,7 +8,7 @@ use super::out::{self, Format, Sheet};
 use super::{json, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::{
-    GetIdentityRequest, Identity, IdentityState, ListIdentitiesRequest, RenewIdentityRequest, Session,
+    GenerationState, GetIdentityRequest, Identity, IdentityState, ListIdentitiesRequest, RenewIdentityRequest, Session,
 };
 
 /// List identities, or tell of one, or renew one.
@@ -125,7 +125,7 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
         "KIND",
         "ACCESS KEY",
         "EXPIRES",
-        "SIGNING",
+        "STATE",
         "SEEN",
         "OUTSTANDING",
         "LAST URL ENDS",
@@ -138,7 +138,7 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
             dash(say::kind(session.kind)),
             dash(reference.access_key_id),
             reference.expires_at.map_or("never".to_owned(), |at| say::time(Some(&at))),
-            if session.signing { "yes" } else { "no" }.to_owned(),
+            dash(say::generation_state(session.state)),
             dash(say::observation(session.observation)),
             session.outstanding_urls.to_string(),
             dash(say::time(session.last_url_ends_at.as_ref())),
@@ -156,9 +156,9 @@ fn failure(one: &Identity) -> String {
     }
 }
 
-/// The session that would sign: the newest whose secret the daemon holds.
+/// The session that signs, or would if the identity were not paused.
 fn current(one: &Identity) -> Option<&Session> {
-    one.sessions.iter().find(|session| session.signing)
+    one.sessions.iter().find(|session| session.state() == GenerationState::Active)
 }
 
 /// A field of a line must not vanish: scripts count them.

@@ -37,5 +37,12 @@ const IDLE: &[(&str, &[&str], &str)] = &[
         "a daemon listens where [sockets] of its configuration says, and writes its log as [log] says",
     ),
     ("check", &["socket", "admin_socket", "admin"], "it asks no daemon"),
+    ("rotation", &["socket", "admin"], ADMIN),
+    ("drain", &["socket", "admin"], ADMIN),
+    ("retire", &["socket", "admin"], ADMIN),
+    ("pause", &["socket", "admin"], ADMIN),
+    ("resume", &["socket", "admin"], ADMIN),
     ("registry", &["socket", "admin_socket", "admin", "timeout"], "it asks no daemon, it works on the file"),
 ];
+
+const ADMIN: &str = "it asks on the admin socket, which --admin-socket names";

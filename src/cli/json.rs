@@ -99,9 +99,26 @@ fn session(one: &proto::Session) -> Value {
         "issued_not_after": time(&one.issued_not_after),
         "parent_access_key_id": optional(&one.parent_access_key_id),
         "signing": one.signing,
+        "state": optional(&say::generation_state(one.state)),
+        "partition": optional(&one.partition),
         "outstanding_urls": one.outstanding_urls,
         "last_url_ends_at": time(&one.last_url_ends_at),
         "observation": say::observation(one.observation),
+    })
+}
+
+/// How a generation is.
+pub fn generation(one: &proto::GenerationStatus) -> Value {
+    json!({
+        "session": one.session.as_ref().map(reference),
+        "kind": say::kind(one.kind),
+        "state": say::generation_state(one.state),
+        "since": time(&one.since),
+        "outstanding_urls": one.outstanding_urls,
+        "last_url_ends_at": time(&one.last_url_ends_at),
+        "advice": one.advice,
+        "safe_from": time(&one.safe_from),
+        "partition": optional(&one.partition),
     })
 }
 

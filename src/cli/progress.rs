@@ -15,9 +15,21 @@ impl Progress {
         Self { is_shown: false, wants: io::stderr().is_terminal() && !io::stdout().is_terminal() }
     }
 
+    /// For work whose answer comes at its end.
+    pub(super) fn of_one_answer() -> Self {
+        Self { is_shown: false, wants: io::stderr().is_terminal() }
+    }
+
     /// Says how far it is, at every so many steps.
     pub(super) fn step(&mut self, steps: u64, text: impl FnOnce() -> String) {
-        if self.wants && steps.is_multiple_of(STEPS) {
+        if steps.is_multiple_of(STEPS) {
+            self.show(text);
+        }
+    }
+
+    /// Says how far it is.
+    pub(super) fn show(&mut self, text: impl FnOnce() -> String) {
+        if self.wants {
             // A closed stderr is no reason to stop.
             let _ = write!(io::stderr(), "\r\x1b[K{}", super::out::plain(&text()));
             self.is_shown = true;

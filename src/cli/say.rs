@@ -56,6 +56,11 @@ pub fn kind(value: i32) -> String {
     name(proto::CredentialKind::try_from(value).unwrap_or_default().as_str_name(), "CREDENTIAL_KIND")
 }
 
+/// `active`, `draining`, …
+pub fn generation_state(value: i32) -> String {
+    name(proto::GenerationState::try_from(value).unwrap_or_default().as_str_name(), "GENERATION_STATE")
+}
+
 /// `key-unusable-in-browsers`, …
 pub fn caution(value: i32) -> String {
     name(proto::Caution::try_from(value).unwrap_or_default().as_str_name(), "CAUTION")
@@ -138,6 +143,14 @@ mod tests {
         use crate::session::CredentialKind;
         for one in CredentialKind::ALL {
             assert!((1..=12).any(|value| kind(value) == one.as_str()), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn states_of_generations_have_the_names_that_metrics_use() {
+        use crate::session::generation::State;
+        for state in State::ALL {
+            assert!((1..=5).any(|value| generation_state(value) == state.as_str()), "{state:?}");
         }
     }
 

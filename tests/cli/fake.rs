@@ -25,6 +25,9 @@ pub(crate) struct Seen {
     pub(crate) assessed: Vec<AssessRequest>,
     pub(crate) listed: Vec<ListAffectedRequest>,
     pub(crate) contained: Vec<ContainRequest>,
+    pub(crate) drains: Vec<DrainRequest>,
+    pub(crate) cancels: Vec<CancelDrainRequest>,
+    pub(crate) statuses: Vec<RotationStatusRequest>,
 }
 
 /// A running fake; ends with the test.
@@ -59,7 +62,8 @@ impl Fake {
                 .add_service(signer_server::SignerServer::new(rote.clone()))
                 .add_service(identities_server::IdentitiesServer::new(rote.clone()))
                 .add_service(registry_server::RegistryServer::new(rote.clone()))
-                .add_service(impact_server::ImpactServer::new(rote))
+                .add_service(impact_server::ImpactServer::new(rote.clone()))
+                .add_service(rotation_server::RotationServer::new(rote))
                 .serve_with_incoming(incoming)
                 .await
                 .unwrap();
@@ -149,6 +153,7 @@ fn identity(name: &str) -> Identity {
             reference: Some(session()),
             kind: CredentialKind::AssumeRole.into(),
             signing: true,
+            state: GenerationState::Active.into(),
             outstanding_urls: 3,
             ..Default::default()
         }],
@@ -157,6 +162,29 @@ fn identity(name: &str) -> Identity {
         longest_fresh: length(3595),
         longest_fresh_limited_by: LimitedBy::Chaining.into(),
         ..Default::default()
+    }
+}
+
+fn generation(number: u64, state: GenerationState, outstanding_urls: u64) -> GenerationStatus {
+    let session = SessionReference {
+        generation: number,
+        access_key_id: "AKIAEXAMPLE".into(),
+        expires_at: None,
+        id: format!("aaaaaaaa-{number}"),
+        ..session()
+    };
+    let end = if outstanding_urls > 0 { at(7800) } else { None };
+    let advice = if outstanding_urls > 0 { "wait until 2026-11-22T14:10:00Z" } else { "deactivate AKIAEXAMPLE now" };
+    GenerationStatus {
+        session: Some(session),
+        kind: CredentialKind::LongTermKey.into(),
+        state: state.into(),
+        since: at(-60),
+        outstanding_urls,
+        last_url_ends_at: end,
+        advice: advice.into(),
+        safe_from: end,
+        partition: String::new(),
     }
 }
 
@@ -337,6 +365,72 @@ impl impact_server::Impact for Rote {
             steps: vec![step],
         };
         Ok(Response::new(ContainResponse { url: Some(record(1)), containments: vec![way], gaps: vec![gap()] }))
+    }
+}
+
+/// Generation 3 drains: three times it is asked for, then it is drained.
+#[tonic::async_trait]
+impl rotation_server::Rotation for Rote {
+    async fn drain(&self, request: Request<DrainRequest>) -> Answer<DrainResponse> {
+        self.0.lock().unwrap().drains.push(request.into_inner());
+        Ok(Response::new(DrainResponse { status: Some(generation(3, GenerationState::Draining, 1203)) }))
+    }
+
+    async fn cancel_drain(&self, request: Request<CancelDrainRequest>) -> Answer<CancelDrainResponse> {
+        self.0.lock().unwrap().cancels.push(request.into_inner());
+        Ok(Response::new(CancelDrainResponse { status: Some(generation(3, GenerationState::Active, 1203)) }))
+    }
+
+    async fn retire(&self, request: Request<RetireRequest>) -> Answer<RetireResponse> {
+        if !request.into_inner().force {
+            let details = ErrorDetails::with_error_info("URLS_OUTSTANDING", "presignd", HashMap::new());
+            let message = "1203 URLs of generation 3 are outstanding";
+            return Err(Status::with_error_details(Code::FailedPrecondition, message, details));
+        }
+        let status = Some(generation(3, GenerationState::Retired, 1203));
+        Ok(Response::new(RetireResponse { status, breaks_urls: 1203 }))
+    }
+
+    async fn pause_identity(&self, request: Request<PauseIdentityRequest>) -> Answer<PauseIdentityResponse> {
+        let one = Identity { state: IdentityState::Paused.into(), ..identity(&request.into_inner().identity) };
+        Ok(Response::new(PauseIdentityResponse { identity: Some(one) }))
+    }
+
+    async fn resume_identity(&self, request: Request<ResumeIdentityRequest>) -> Answer<ResumeIdentityResponse> {
+        Ok(Response::new(ResumeIdentityResponse { identity: Some(identity(&request.into_inner().identity)) }))
+    }
+
+    async fn rotation_status(&self, request: Request<RotationStatusRequest>) -> Answer<RotationStatusResponse> {
+        let asked = {
+            let mut seen = self.0.lock().unwrap();
+            seen.statuses.push(request.into_inner());
+            seen.statuses.len()
+        };
+        let third = match asked {
+            1..3 => generation(3, GenerationState::Draining, 600),
+            _ => generation(3, GenerationState::Drained, 0),
+        };
+        let mut renewed = generation(4, GenerationState::Active, 12);
+        renewed.advice = "nothing to do: it is renewed by itself".into();
+        Ok(Response::new(RotationStatusResponse { generations: vec![renewed, third] }))
+    }
+
+    async fn report_event(&self, _: Request<ReportEventRequest>) -> Answer<ReportEventResponse> {
+        Err(Status::unimplemented("by rote"))
+    }
+
+    async fn lift_event(&self, _: Request<LiftEventRequest>) -> Answer<LiftEventResponse> {
+        Err(Status::unimplemented("by rote"))
+    }
+
+    async fn list_events(&self, _: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        Err(Status::unimplemented("by rote"))
+    }
+
+    type WatchStream = Stream<WatchResponse>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Answer<Stream<WatchResponse>> {
+        Err(Status::unimplemented("by rote"))
     }
 }
 

@@ -7,6 +7,7 @@ mod docs;
 mod fake;
 mod impact;
 mod registry;
+mod rotation;
 mod terminal;
 
 use std::io::{BufRead, Write};
