@@ -61,12 +61,14 @@ pub enum Error {
     #[error("{0}")]
     TooShort(TooShort),
     /// The identity has no live session that would do, and could not get one.
-    #[error("identity {identity} has no session that can sign this: {}", told(.cause.as_deref()))]
+    #[error("identity {identity} has no session that can sign this: {}{}", told(.cause.as_deref()), lives(.short.as_ref()))]
     NoSession {
         /// Which identity.
         identity: IdentityName,
         /// What the attempt to get one met; `None` when it has none yet.
         cause: Option<Arc<RenewError>>,
+        /// The lives that there are, where one lives that is too short.
+        short: Option<TooShort>,
     },
     /// The only session of the identity was seen dead, and there is no other yet.
     #[error(
@@ -249,6 +251,11 @@ fn unknown_session(id: &RecordId, registry: &InstanceId) -> String {
     } else {
         format!("session {id} is of registry {}; this one is {registry}", id.instance)
     }
+}
+
+fn lives(short: Option<&TooShort>) -> String {
+    let told = |short: &TooShort| format!("; {}, limited by the {}", short.lives(), short.limited_by.as_str());
+    short.map(told).unwrap_or_default()
 }
 
 fn told(cause: Option<&RenewError>) -> String {

@@ -216,6 +216,27 @@ async fn who_waits_in_vain_hears_what_the_last_attempt_met() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_needs_more_than_the_session_has_left_while_sts_is_away_hears_how_long_it_has() {
+    let world = World::new().await;
+    world.sts.sessions_last(Some(Duration::from_secs(3575)));
+    let daemon = world.daemon(&world.web("duration = \"1h\"\nmin_pause = \"1s\"")).await;
+    world.sts.stay(Turn::Cut);
+    let wants = PresignRequest { expires_in: Some(length(3590)), at_least: Some(length(3590)), ..get("cat.jpg") };
+    let told = presign(&mut daemon.signer().await, wants).await.expect_err("nothing lives that long");
+    let details = tonic_types::StatusExt::get_details_error_info(&told).expect("every error has its reason");
+    assert_eq!(details.reason, "NO_SESSION", "{told}");
+    let seconds = |name: &str| details.metadata.get(name).and_then(|text| text.parse::<u64>().ok());
+    assert!(seconds("longest_now_seconds").is_some_and(|left| (3400..=3575).contains(&left)), "{details:?}");
+    assert_eq!(seconds("longest_fresh_seconds"), Some(3595), "{details:?}");
+    assert_eq!(details.metadata.get("limited_by").map(String::as_str), Some("session"));
+    assert!(told.message().contains("the longest life now is"), "{told}");
+    let mut admin = daemon.admin().await;
+    let nameless = admin.renew_identity(RenewIdentityRequest::default()).await.expect_err("it names none");
+    let details = tonic_types::StatusExt::get_details_bad_request(&nameless).expect("it names the field");
+    assert_eq!(details.field_violations[0].field, "name", "{nameless}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_wrong_is_corrected_by_the_dates_of_sts() {
     let world = World::new().await;
     world.sts.ahead(3600);

@@ -82,9 +82,20 @@ pub async fn run(
     for (name, trouble) in &failed {
         warn(&format!("{name}: {}: {}", trouble.reason, trouble.message));
     }
-    match failed.len() {
-        0 => Ok(()),
-        count => Err(Failure::new(Exit::Refused, format!("{count} of {} identities cannot sign", answers.len()))),
+    let unconfirmed = failed.iter().filter(|(_, trouble)| trouble.reason == UNCONFIRMED).count();
+    match verdict(failed.len() - unconfirmed, unconfirmed, answers.len()) {
+        None => Ok(()),
+        Some(verdict) => Err(Failure::new(Exit::Refused, verdict)),
+    }
+}
+
+/// `None` when all is well. A key that nobody confirmed signs all the same, so that is told apart.
+fn verdict(failed: usize, unconfirmed: usize, all: usize) -> Option<String> {
+    match (failed, unconfirmed) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("{failed} of {all} identities cannot sign")),
+        (0, _) => Some(format!("{unconfirmed} of {all} identities could not be confirmed")),
+        _ => Some(format!("{failed} of {all} identities cannot sign, and {unconfirmed} could not be confirmed")),
     }
 }
 
@@ -151,7 +162,7 @@ impl Session {
         if facts.principal_arn.is_empty() && identity.can_be_named() {
             // Nobody needs a permission for GetCallerIdentity: whose key it is, AWS tells or the key is no good.
             return Err(Trouble {
-                reason: "UNCONFIRMED",
+                reason: UNCONFIRMED,
                 message: format!(
                     "AWS did not say whose access key {} is; check that it is active, and the way to STS",
                     facts.access_key_id
@@ -218,5 +229,22 @@ fn told(offset: Option<i64>) -> String {
         Some(0) => "none".to_owned(),
         Some(ahead @ 1..) => format!("AWS is {} ahead of this machine", say::seconds(ahead.unsigned_abs())),
         Some(behind) => format!("AWS is {} behind this machine", say::seconds(behind.unsigned_abs())),
+    }
+}
+
+/// AWS did not say whose the key is.
+const UNCONFIRMED: &str = "UNCONFIRMED";
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+
+    #[test]
+    fn a_key_that_nobody_confirmed_is_not_said_to_be_unable_to_sign() {
+        let told = |failed, unconfirmed| verdict(failed, unconfirmed, 3).unwrap_or_default();
+        assert_eq!(told(0, 0), "");
+        assert_eq!(told(0, 2), "2 of 3 identities could not be confirmed");
+        assert_eq!(told(1, 0), "1 of 3 identities cannot sign");
+        assert_eq!(told(1, 2), "1 of 3 identities cannot sign, and 2 could not be confirmed");
     }
 }

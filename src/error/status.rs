@@ -7,6 +7,8 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::{Error, Unchanged};
+use crate::identity::RenewError;
+use crate::session::IdentityName;
 use crate::session::lifetime::TooShort;
 
 impl From<Error> for Status {
@@ -45,27 +47,13 @@ fn passes(code: tonic::Code) -> bool {
 
 fn metadata(error: &Error) -> HashMap<String, String> {
     match error {
-        Error::TooShort(TooShort { at_least, longest_now, longest_fresh, limited_by }) => {
-            let mut map = HashMap::from([
-                ("at_least_seconds".to_owned(), at_least.seconds().to_string()),
-                ("limited_by".to_owned(), limited_by.as_str().to_owned()),
-            ]);
-            // Left out: there is no such life at all.
-            let lives = [("longest_now_seconds", longest_now), ("longest_fresh_seconds", longest_fresh)];
-            for (name, life) in lives {
-                if let Some(life) = life {
-                    map.insert(name.to_owned(), life.seconds().to_string());
-                }
-            }
+        Error::TooShort(short) => lives(short),
+        Error::NoSession { identity, cause, short } => {
+            let mut map = short.as_ref().map(lives).unwrap_or_default();
+            map.extend(why(identity, cause.as_deref()));
             map
         }
-        Error::NoSession { identity, cause } | Error::SessionDead { identity, cause } => {
-            let mut map = HashMap::from([("identity".to_owned(), identity.to_string())]);
-            if let Some(cause) = cause {
-                map.insert("cause".to_owned(), cause.reason().to_owned());
-            }
-            map
-        }
+        Error::SessionDead { identity, cause } => why(identity, cause.as_deref()),
         Error::IdentityPaused(identity) => HashMap::from([("identity".to_owned(), identity.to_string())]),
         Error::Unchanged(Unchanged::Outstanding { outstanding, last_url_ends_at, .. }) => HashMap::from([
             ("outstanding_urls".to_owned(), outstanding.to_string()),
@@ -77,6 +65,27 @@ fn metadata(error: &Error) -> HashMap<String, String> {
         Error::Denied(denied) => HashMap::from([("dimension".to_owned(), denied.dimension.as_str().to_owned())]),
         _ => HashMap::new(),
     }
+}
+
+fn why(identity: &IdentityName, cause: Option<&RenewError>) -> HashMap<String, String> {
+    let cause = cause.map(|cause| ("cause".to_owned(), cause.reason().to_owned()));
+    [("identity".to_owned(), identity.to_string())].into_iter().chain(cause).collect()
+}
+
+fn lives(short: &TooShort) -> HashMap<String, String> {
+    let TooShort { at_least, longest_now, longest_fresh, limited_by } = short;
+    let mut map = HashMap::from([
+        ("at_least_seconds".to_owned(), at_least.seconds().to_string()),
+        ("limited_by".to_owned(), limited_by.as_str().to_owned()),
+    ]);
+    // Left out: there is no such life at all.
+    let lives = [("longest_now_seconds", longest_now), ("longest_fresh_seconds", longest_fresh)];
+    for (name, life) in lives {
+        if let Some(life) = life {
+            map.insert(name.to_owned(), life.seconds().to_string());
+        }
+    }
+    map
 }
 
 const DOMAIN: &str = "presignd";

@@ -56,7 +56,7 @@ impl Issuer {
             for at in stopped {
                 prepared[at] = match &prepared[at] {
                     Ok(Prepared::Ready(ready)) if round > MAX_ROUNDS => {
-                        Err(Error::NoSession { identity: ready.identity.name().clone(), cause: None })
+                        Err(Error::NoSession { identity: ready.identity.name().clone(), cause: None, short: None })
                     }
                     _ => self.prepare_again(caller, &asks[at], deadline).await,
                 };

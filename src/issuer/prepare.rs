@@ -130,7 +130,7 @@ impl Issuer {
             (Prepared::Repeated(issued), _) => return Ok(Outcome::Repeated(issued)),
             (Prepared::Ready(ready), Some(picked)) => (ready, picked),
             (Prepared::Ready(ready), None) => {
-                return Err(Error::NoSession { identity: ready.identity.name().clone(), cause: None });
+                return Err(Error::NoSession { identity: ready.identity.name().clone(), cause: None, short: None });
             }
         };
         let Ready { identity, region, supersedes, .. } = ready;
@@ -219,11 +219,11 @@ impl Issuer {
                 (Plan::RenewFirst, _) => true,
                 // No session of any life would do.
                 (Plan::Refuse(short), None) if short.limited_by == lifetime::LimitedBy::Grant => {
-                    return Err(refusal(identity, short, failed));
+                    return Err(refusal(identity, want, short, failed));
                 }
                 // Nothing to sign with: even a source that is only read may have something by now.
                 (_, None) => failed.is_none(),
-                (Plan::Refuse(short), Some(_)) => return Err(refusal(identity, short, failed)),
+                (Plan::Refuse(short), Some(_)) => return Err(refusal(identity, want, short, failed)),
             };
             if !renew {
                 break;
@@ -234,22 +234,27 @@ impl Issuer {
             let patience = deadline.saturating_duration_since(began) / if will_do { 2 } else { 1 };
             failed = match timeout_at(began + patience, identity.renew()).await {
                 Ok(Err(error)) if error.is_of_former_configuration() => {
-                    return Err(Error::NoSession { identity: identity.name().clone(), cause: Some(error) });
+                    return Err(Error::NoSession {
+                        identity: identity.name().clone(),
+                        cause: Some(error),
+                        short: None,
+                    });
                 }
                 Ok(renewed) => renewed.err(),
                 Err(_) if will_do => None,
                 // Why there is none yet is worth more than that the time ran out.
                 Err(_) => {
-                    return Err(match identity.last_failure() {
-                        Some(cause) => Error::NoSession { identity: identity.name().clone(), cause: Some(cause) },
-                        None => Error::Deadline("a new session"),
+                    let Some(cause) = identity.last_failure() else { return Err(Error::Deadline("a new session")) };
+                    return Err(match lifetime::plan(now, want, held.as_deref(), None) {
+                        Plan::Refuse(short) if held.is_some() => refusal(identity, want, short, Some(cause)),
+                        _ => Error::NoSession { identity: identity.name().clone(), cause: Some(cause), short: None },
                     });
                 }
             };
             // Tried: what is there now has to do.
             fresh = None;
         }
-        Err(Error::NoSession { identity: identity.name().clone(), cause: failed })
+        Err(Error::NoSession { identity: identity.name().clone(), cause: failed, short: None })
     }
 }
 
@@ -257,30 +262,32 @@ impl Issuer {
 fn of_the_dead(identity: &Identity, error: Error) -> Error {
     match error {
         error if !identity.is_dead() => error,
-        Error::NoSession { cause: Some(cause), identity } if cause.is_of_former_configuration() => {
-            Error::NoSession { cause: Some(cause), identity }
+        Error::NoSession { cause: Some(cause), identity, short } if cause.is_of_former_configuration() => {
+            Error::NoSession { cause: Some(cause), identity, short }
         }
-        Error::NoSession { identity, cause } => Error::SessionDead { identity, cause },
+        Error::NoSession { identity, cause, .. } => Error::SessionDead { identity, cause },
         Error::Deadline(_) => Error::SessionDead { identity: identity.name().clone(), cause: identity.last_failure() },
         error => error,
     }
 }
 
-/// A refusal names what a fresh session would give, even when it has just been tried; a renewal that failed is told
-/// instead, because it is what stands in the way.
-fn refusal(identity: &Identity, short: TooShort, failed: Option<Arc<RenewError>>) -> Error {
+/// A refusal names what a fresh session would give, even when it has just been tried. A renewal that failed is told with
+/// it, because it is what stands in the way; the life of the session that lives is the limit then.
+fn refusal(identity: &Identity, want: Want, short: TooShort, failed: Option<Arc<RenewError>>) -> Error {
     let fresh = identity.fresh();
-    let reach = fresh.and_then(lifetime::reach_of_fresh);
+    let reach = fresh.and_then(lifetime::reach_of_fresh).map(|reach| reach.min(want.granted));
+    let longest_fresh = short.longest_fresh.or(reach);
     match failed {
         Some(cause) if reach.is_some_and(|reach| reach >= short.at_least) => {
-            Error::NoSession { identity: identity.name().clone(), cause: Some(cause) }
+            let short = Some(TooShort { longest_fresh, ..short });
+            Error::NoSession { identity: identity.name().clone(), cause: Some(cause), short }
         }
         _ => {
             let limited_by = fresh.map_or(short.limited_by, |fresh| match short.limited_by {
                 lifetime::LimitedBy::Session => fresh.limited_by,
                 other => other,
             });
-            Error::TooShort(TooShort { longest_fresh: short.longest_fresh.or(reach), limited_by, ..short })
+            Error::TooShort(TooShort { longest_fresh, limited_by, ..short })
         }
     }
 }

@@ -100,7 +100,8 @@ pub struct TooShort {
 }
 
 impl TooShort {
-    fn lives(&self) -> String {
+    /// Both lives, for people.
+    pub fn lives(&self) -> String {
         let say = |life: Option<Ttl>, none: &str| life.map_or(none.to_owned(), |life| life.to_string());
         format!(
             "the longest life now is {}, with a fresh session {}",

@@ -14,6 +14,7 @@ use crate::grpc::proto::{
     RenewIdentityRequest, RenewIdentityResponse,
 };
 use crate::identity::Identity;
+use crate::s3::Refused;
 use crate::session::IdentityName;
 
 #[tonic::async_trait]
@@ -54,7 +55,10 @@ impl Identities for Services {
             call.must_be_admin("sessions are renewed by hand on the admin socket only")?;
             let identity = self.named(&call, &request.get_ref().name)?;
             let renewed = identity.renew().await;
-            renewed.map_err(|cause| Error::NoSession { identity: identity.name().clone(), cause: Some(cause) })?;
+            renewed.map_err(|cause| {
+                let identity = identity.name().clone();
+                Error::NoSession { identity, cause: Some(cause), short: None }
+            })?;
             self.described(&call, &identity).await
         };
         let identity = answer.await.map_err(|error| call.failed(error))?;
@@ -64,7 +68,8 @@ impl Identities for Services {
 
 impl Services {
     fn named(&self, call: &Call, text: &str) -> Result<Arc<Identity>, Error> {
-        let name = convert::identity("name", text)?.ok_or(Error::NoDefaultIdentity)?;
+        let name =
+            convert::identity("name", text)?.ok_or_else(|| Refused::new("name", "is empty: name an identity"))?;
         self.identity(call, &name).ok_or(Error::UnknownIdentity(text.to_owned()))
     }
 

@@ -79,6 +79,12 @@ pub(super) fn of(profiles: &ProfileSet) -> Result<Option<Line>, String> {
         if let Some(keys) = keys(profile)?.filter(|_| seen.len() > 1) {
             break Some(First::Keys(keys));
         }
+        if profile.get("mfa_serial").is_some() {
+            return Err(format!(
+                "profile {:?} has an mfa_serial, which needs a person and presignd cannot use; name a profile without it",
+                profile.name()
+            ));
+        }
         let Some(hop) = hop(profile)? else { break first(profiles, profile)? };
         hops.push(hop);
         match next(profile)? {

@@ -118,6 +118,7 @@ async fn a_line_is_read_by_the_rules_of_the_sdks() {
         (format!("{hop}{}", other("region = x")), "\"other\", from which a role is assumed, has no credentials"),
         ("[profile top]\nweb_identity_token_file = /t\n".to_owned(), "no role_arn"),
         ("[profile top]\nlogin_session = arn\n".to_owned(), "login_session"),
+        (format!("{hop}mfa_serial = arn\n{}", other(keys)), "mfa_serial"),
         ("[profile top]\nsso_session = s\nsso_account_id = 1\nsso_role_name = N\n".to_owned(), "[sso-session s]"),
         ("[profile top]\nsso_account_id = 1\nsso_region = r\nsso_start_url = u\n".to_owned(), "needs both"),
         (format!("{hop}duration_seconds = soon\n{}", other(keys)), "duration_seconds"),
