@@ -2,7 +2,7 @@
 //! The keys are those of another store, so AWS is not asked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -52,7 +52,7 @@ impl House {
         Self::with(|dir| put(dir, 1, None)).await
     }
 
-    async fn with(prepare: impl FnOnce(&PathBuf)) -> Self {
+    async fn with(prepare: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
         let clock = Clock::tokio(Timestamp::from_unix(1_795_348_800));
@@ -159,7 +159,7 @@ impl Drop for House {
 }
 
 /// Puts a key into the file; with an end it is a temporary one.
-fn put(dir: &std::path::Path, number: usize, ends_at: Option<Timestamp>) {
+fn put(dir: &Path, number: usize, ends_at: Option<Timestamp>) {
     let mut parts = BTreeMap::from([("AccessKeyId", key(number)), ("SecretAccessKey", "s".repeat(40))]);
     if let Some(ends_at) = ends_at {
         parts.insert("AccessKeyId", format!("ASIA{number:016}"));
@@ -171,12 +171,7 @@ fn put(dir: &std::path::Path, number: usize, ends_at: Option<Timestamp>) {
     std::fs::rename(new, file).unwrap();
 }
 
-fn open(
-    dir: &std::path::Path,
-    clock: &Clock,
-    registry: &Registry,
-    metrics: &Arc<Metrics>,
-) -> (Rotation, CancellationToken) {
+fn open(dir: &Path, clock: &Clock, registry: &Registry, metrics: &Arc<Metrics>) -> (Rotation, CancellationToken) {
     let text = format!(
         "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n\
          [identity.web.s3]\nendpoint_url = \"https://store.example\"\nregion = \"us-east-1\"\n",
