@@ -83,7 +83,7 @@ mod tests {
         let [(algorithm, key), (copied, copied_key)] = KEYS;
         let secrets = Secrets::new([(key.to_owned(), "c2VjcmV0".to_owned())]).unwrap();
         assert_eq!(names(&secrets.fill(recorded(&[])).unwrap()), Vec::<&str>::new());
-        assert_eq!(names(&secrets.fill(recorded(&[algorithm])).unwrap()), [key, algorithm]);
+        assert_eq!(names(&secrets.fill(recorded(&[algorithm])).unwrap()), [algorithm, key]);
         let refused = secrets.fill(recorded(&[algorithm, copied])).unwrap_err();
         assert_eq!(refused.field, format!("secret_headers.{copied_key}"));
     }
