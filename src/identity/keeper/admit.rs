@@ -35,6 +35,8 @@ impl Keeper {
             return not_dead(live);
         }
         let unconfirmed = self.confirm(&mut minted).await;
+        // From here on: who decides meanwhile must not find it in the registry and take its secret for gone.
+        let _deciding = self.control.deciding.lock().await;
         let session = self.registry.enrol(&self.name, minted.facts).await.map_err(|error| {
             let message = format!("the registry did not take the session, so it cannot sign: {error}");
             RenewError::new(REGISTRY, message)
@@ -43,7 +45,6 @@ impl Keeper {
         let gate = known.filter(|known| known.session.id == session.id).map(|known| Arc::clone(&known.gate));
         let live = Live { session, signer: Signer::new(minted.credentials), gate: gate.unwrap_or_default() };
         let live = alive(Arc::new(live), self.clock.now())?;
-        let _deciding = self.control.deciding.lock().await;
         self.must_not_be_stopped(&live).await?;
         if let Some(error) = unconfirmed {
             return Err(self.prepare(live, &error));
