@@ -4,6 +4,8 @@
 //! learnt from `Date` headers (SEMANTICS.md 3.7). Never talks to anybody: `aws` brings the evidence.
 
 mod offset;
+#[cfg(test)]
+pub mod still;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

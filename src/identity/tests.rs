@@ -15,7 +15,8 @@ use super::keeper::{Keeper, Pace};
 use super::mint::{Mint, Minted, Minting, Naming, News, bare, credentials};
 use super::*;
 use crate::clock::Clock;
-use crate::registry::{Options, Registry};
+use crate::clock::still::Still;
+use crate::registry::{DAEMON, Options, Registry};
 use crate::session::CredentialKind;
 
 /// What the source does next; the last stays.
@@ -85,6 +86,17 @@ impl Mint for Script {
     }
 }
 
+/// Pauses time, which from now on passes as the registry can follow.
+fn paced(registry: &Registry) {
+    tokio::time::pause();
+    let registry = registry.clone();
+    let answers = move || {
+        let registry = registry.clone();
+        async move { _ = registry.paused(DAEMON).await.unwrap() }
+    };
+    tokio::spawn(Still::hold().tick(Duration::from_millis(500), answers));
+}
+
 struct Kit {
     identity: Arc<Identity>,
     clock: Clock,
@@ -103,7 +115,7 @@ impl Kit {
         let clock = Clock::tokio(Timestamp::from_unix(1_800_000_000));
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
-        tokio::time::pause();
+        paced(&registry);
         let (asked, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
         let turns = Mutex::new(turns.iter().copied().collect());
         let (last, news) = (Mutex::new(None), Arc::new(AtomicBool::new(false)));

@@ -5,10 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tokio::time::advance;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
@@ -17,6 +15,7 @@ use super::*;
 use crate::access::Caller;
 use crate::aws::{Aws, Environment};
 use crate::clock::Clock;
+use crate::clock::still::{self, Still};
 use crate::config::{Config, Surroundings};
 use crate::identity::Identities;
 use crate::issuer::{Ask, Issued, Output, Rules};
@@ -38,17 +37,6 @@ struct House {
     desk: Rotation,
     stop: CancellationToken,
     _still: Still,
-}
-
-/// Keeps time from passing by itself: as long as a blocking task runs, tokio does not move to the next timer.
-struct Still(#[expect(dead_code, reason = "dropped, it ends the task")] mpsc::Sender<()>);
-
-impl Still {
-    fn new() -> Self {
-        let (end, ended) = mpsc::channel::<()>();
-        tokio::task::spawn_blocking(move || ended.recv());
-        Self(end)
-    }
 }
 
 const UID: u32 = 0;
@@ -75,7 +63,7 @@ impl House {
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
         tokio::time::pause();
-        let still = Still::new();
+        let still = Still::hold();
         let (desk, stop) = open(dir.path(), &clock, &registry, &metrics);
         let house = Self { dir, clock, registry, metrics, desk, stop, _still: still };
         house.until("it signs", async || house.signs().is_some()).await;
@@ -167,13 +155,8 @@ impl House {
         }
     }
 
-    /// Long enough, in real time, for files to be read and for the registry to answer.
     async fn step(&self) {
-        advance(STEP).await;
-        for _ in 0..3 {
-            tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
-            self.registry.paused(DAEMON).await.unwrap();
-        }
+        still::step(STEP, || async { _ = self.registry.paused(DAEMON).await.unwrap() }).await;
     }
 
     async fn until_told(&self, told: &[(EventKind, u64)]) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::registry::{DAEMON, EventKind, Mark, NewEvent};
+use crate::registry::{EventKind, Mark, NewEvent};
 use crate::session::generation::Secret;
 
 /// What a file of keys and AWS say, to be changed while a keeper runs.
@@ -98,7 +98,7 @@ impl House {
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let metrics = Arc::new(Metrics::new().unwrap());
         let registry = Registry::open(options, clock.clone(), metrics).await.unwrap();
-        tokio::time::pause();
+        paced(&registry);
         let world = World { key: 1, known: [World::id(1)].into(), ..World::default() };
         let world = Arc::new(Mutex::new(world));
         let (identity, stop) = keep(&world, &clock, &registry);
@@ -144,24 +144,14 @@ impl House {
         }
     }
 
-    /// Polls in virtual time: the registry's file works in real time.
     async fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         for _ in 0..2000 {
             if holds(self) {
                 return;
             }
             sleep(Duration::from_secs(1)).await;
-            self.registry.generations(DAEMON, &self.identity.name, None).await.unwrap();
         }
         panic!("not within half an hour: {what}");
-    }
-
-    /// Lets time pass in steps in which the registry's file, which works in real time, can keep up.
-    async fn pass(&self, seconds: u64) {
-        for _ in 0..seconds / 5 {
-            sleep(Duration::from_secs(5)).await;
-            self.registry.generations(DAEMON, &self.identity.name, None).await.unwrap();
-        }
     }
 
     fn failure(&self) -> &'static str {
@@ -219,7 +209,7 @@ async fn a_key_that_is_never_confirmed_is_asked_for_within_bounds() {
     house.put(2);
     house.until("it is refused", |house| house.failure() == "UNKNOWN_KEY").await;
     let before = house.world.lock().unwrap().asked;
-    house.pass(3600).await;
+    sleep(Duration::from_secs(3600)).await;
     let asked = house.world.lock().unwrap().asked - before;
     assert!((10..=100).contains(&asked), "asked {asked} times in an hour");
     assert_eq!(house.signs(), Some(1));
@@ -273,7 +263,7 @@ async fn a_drained_key_gives_way_to_a_new_one_at_the_next_look() {
     let house = House::new().await;
     house.mark(1, DRAIN).await;
     // Long enough for the backoff to have grown.
-    house.pass(2000).await;
+    sleep(Duration::from_secs(2000)).await;
     house.change(|world| (world.key, _) = (2, world.known.insert(World::id(2))));
     let began = house.clock.now();
     house.until("the new key signs", |house| house.signs() == Some(2)).await;
