@@ -124,6 +124,12 @@ pub enum Error {
     /// Announced in the proto, not built yet.
     #[error("{0} is not served by this version")]
     Unserved(&'static str),
+    /// A path that is no method of a service here.
+    #[error("{0:?} is no method that this version serves; reflection lists those that are")]
+    NoMethod(String),
+    /// A message that is not written plainly.
+    #[error("messages compressed with {0:?} are not served; send them without compression")]
+    Compressed(String),
 }
 
 impl Error {
@@ -159,7 +165,7 @@ impl Error {
             Self::UrlNotFound | Self::TextNotFound => (Code::NotFound, "URL_NOT_FOUND"),
             Self::UnknownSession { .. } => (Code::NotFound, "SESSION_NOT_FOUND"),
             Self::Deadline(_) => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
-            Self::Unserved(_) => (Code::Unimplemented, "NOT_SERVED"),
+            Self::Unserved(_) | Self::NoMethod(_) | Self::Compressed(_) => (Code::Unimplemented, "NOT_SERVED"),
         }
     }
 

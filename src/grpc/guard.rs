@@ -1,5 +1,5 @@
-//! What happens to every call before and after its handler: admission to the admin socket, the deadline, the bound on
-//! messages, and the usual metrics of a gRPC server.
+//! What happens to every call before and after its handler: admission to the admin socket, the refusal of what no
+//! service has, the deadline, the bound on messages, and the usual metrics of a gRPC server.
 //!
 //! Never reads a message: it sees the path, the peer and the status.
 
@@ -146,9 +146,27 @@ impl Inside {
         if call.door == Door::Admin && !self.admins.borrow().admit(&call.caller) {
             return Err(call.failed(Error::NotAdmitted("the admin socket does not admit your user")));
         }
-        Ok(call)
+        // tonic refuses both too, without a word on why.
+        let path = request.uri().path();
+        if !self.methods.contains_key(path) {
+            return Err(call.failed(Error::NoMethod(beginning(path.trim_start_matches('/')))));
+        }
+        match request.headers().get("grpc-encoding") {
+            Some(encoding) if encoding != "identity" => {
+                Err(call.failed(Error::Compressed(beginning(&String::from_utf8_lossy(encoding.as_bytes())))))
+            }
+            _ => Ok(call),
+        }
     }
 }
+
+/// What an error repeats of a caller's own words.
+fn beginning(text: &str) -> String {
+    text.chars().take(MAX_REPEATED).collect()
+}
+
+/// Longer than the name of any method.
+const MAX_REPEATED: usize = 128;
 
 /// A call under way. Counted when it is dropped, so that one that its caller gave up is counted too.
 struct Running {

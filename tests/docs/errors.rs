@@ -106,6 +106,8 @@ fn one_of_each() -> Vec<Error> {
         Error::UnknownSession { id, registry: id.instance },
         Error::Deadline("a session"),
         Error::Unserved("Watch"),
+        Error::NoMethod("presignd.v1.Signer/Ask".into()),
+        Error::Compressed("gzip".into()),
     ]
 }
 

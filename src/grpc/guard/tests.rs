@@ -151,7 +151,40 @@ async fn a_path_that_is_not_served_gets_no_label_of_its_own() {
     let (mut guarded, metrics) = guarded(Handler(Some(Code::Unimplemented)));
     let mut request = request(Door::Sign, 7, None);
     *request.uri_mut() = http::Uri::from_static("/presignd.v1.Nothing/Ask");
-    drop(guarded.call(request).await.unwrap());
+    let response = guarded.call(request).await.unwrap();
+    assert_eq!(
+        not_served(&response),
+        "\"presignd.v1.Nothing/Ask\" is no method that this version serves; reflection lists those that are"
+    );
+    drop(response);
     assert_eq!(metrics.grpc_handled.with_label_values(&["unknown", "unknown", "Unimplemented"]).get(), 1);
     assert!(!metrics.encode().contains("Nothing"));
+}
+
+/// The words of an answer whose reason says that the call is not served.
+fn not_served(response: &http::Response<Body>) -> String {
+    let status = Status::from_header_map(response.headers()).unwrap();
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert_eq!(status.get_error_details().error_info().unwrap().reason, "NOT_SERVED");
+    status.message().to_owned()
+}
+
+#[tokio::test]
+async fn an_error_repeats_no_more_of_a_path_than_the_longest_method_has() {
+    let (mut guarded, _) = guarded(Handler(None));
+    let mut request = request(Door::Sign, 7, None);
+    *request.uri_mut() = format!("/{}", "a".repeat(5000)).parse().unwrap();
+    assert!(not_served(&guarded.call(request).await.unwrap()).len() < 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn compressed_messages_are_refused_by_name_and_plain_ones_reach_the_handler() {
+    let (mut guarded, _) = guarded(Handler(None));
+    let mut ask = async |encoding: &'static str| {
+        let mut request = request(Door::Sign, 7, None);
+        request.headers_mut().insert("grpc-encoding", encoding.parse().unwrap());
+        guarded.call(request).await.unwrap()
+    };
+    assert!(not_served(&ask("gzip").await).starts_with("messages compressed with \"gzip\" are not served"));
+    assert_eq!(code(&ask("identity").await), Code::DeadlineExceeded, "the handler never answers");
 }
