@@ -99,6 +99,10 @@ impl Mint for Chain {
         self.link().map_or_else(|| -> News<'_> { Box::pin(async { true }) }, Mint::has_news)
     }
 
+    fn tells_changes(&self) -> bool {
+        self.link().is_some_and(Mint::tells_changes)
+    }
+
     fn can_be_named(&self) -> bool {
         self.link().is_none_or(Mint::can_be_named)
     }

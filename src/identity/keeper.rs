@@ -1,9 +1,10 @@
 //! Keeps one identity in sessions: the only place that asks its source, one attempt at a time.
 //!
-//! Renews ahead of the end; a failure takes nothing away and is tried again with backoff. Callers who want a session
-//! now wait for the next attempt to end: it is theirs together.
+//! Renews ahead of the end; a failure takes nothing away and is tried again with backoff. Never signs.
 
 mod admit;
+mod look;
+mod waiting;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use tracing::{debug, warn};
 
 use super::control::Control;
 use super::due::{self, Due, Now};
-use super::error::{RELOADED, RenewError, STOPPED, TIMEOUT};
+use super::error::{RenewError, TIMEOUT};
 use super::mint::{Mint, Minted};
 use super::shelf::Shelf;
 use super::{Live, State, Status};
@@ -27,6 +28,7 @@ use crate::session::lifetime::{self, Fresh};
 use crate::session::{IdentityName, RecordId, Session};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
+use waiting::Ended;
 
 /// See the room.
 pub(super) struct Keeper {
@@ -70,12 +72,6 @@ struct Kept {
     headroom: Option<Duration>,
     /// It has been said that the configured headroom does not fit.
     warned: bool,
-}
-
-#[derive(Clone, Default)]
-pub(super) struct Ended {
-    pub number: u64,
-    outcome: Option<Result<Arc<Live>, Arc<RenewError>>>,
 }
 
 impl Kept {
@@ -219,55 +215,6 @@ impl Keeper {
         self.kept().last_failure.clone()
     }
 
-    pub(super) async fn outcome(&self) -> Result<Arc<Live>, Arc<RenewError>> {
-        let mut ended = self.ended.subscribe();
-        loop {
-            if let Some(outcome) = ended.borrow_and_update().outcome.clone() {
-                return outcome;
-            }
-            tokio::select! {
-                _ = ended.changed() => {}
-                () = self.stop.cancelled() => return Err(self.stopped()),
-            }
-        }
-    }
-
-    pub(super) async fn renew(&self) -> Result<Arc<Live>, Arc<RenewError>> {
-        let mut ended = self.ended.subscribe();
-        let seen = ended.borrow_and_update().number;
-        self.want();
-        loop {
-            let changed = tokio::select! {
-                changed = ended.changed() => changed.is_ok(),
-                () = self.stop.cancelled() => false,
-            };
-            let Ended { number, outcome } = ended.borrow_and_update().clone();
-            match outcome {
-                Some(outcome) if number > seen => return outcome,
-                _ if !changed => return Err(self.stopped()),
-                _ => {}
-            }
-        }
-    }
-
-    /// Makes another attempt, for which nobody waits.
-    pub(super) fn want(&self) {
-        self.wanted.fetch_max(self.ended.borrow().number + 1, Ordering::Relaxed);
-        self.nudge.notify_one();
-    }
-
-    /// Looks at itself, because something that it measures has changed.
-    pub(super) fn look(&self) {
-        self.nudge.notify_one();
-    }
-
-    fn stopped(&self) -> Arc<RenewError> {
-        Arc::new(match self.kept().retired {
-            true => RenewError::new(RELOADED, "the configuration was reloaded meanwhile; ask again"),
-            false => RenewError::new(STOPPED, "the daemon is stopping"),
-        })
-    }
-
     /// Until told to stop. A source that is being asked then is given up; what it has given is recorded first.
     pub(super) async fn run(&self) {
         let mut due = self.first();
@@ -295,11 +242,10 @@ impl Keeper {
                     look_at = self.look_at();
                     continue;
                 }
+                not_before = not_before.filter(|_| !self.source.tells_changes());
             }
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = sleep_until(Some(not_before.unwrap_or(now.steady))) => {}
-            }
+            let rest = self.rest(not_before.unwrap_or(now.steady));
+            let Some(()) = self.stop.run_until_cancelled(rest).await else { return };
             let Some(outcome) = self.stop.run_until_cancelled(self.ask()).await else { return };
             let outcome = match outcome {
                 Ok(minted) => self.admit(minted).await,
@@ -308,9 +254,7 @@ impl Keeper {
             let outcome = outcome.map_err(Arc::new);
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
-            // After a failure the next attempt is due anyway; but who put a key there that may not sign, puts another.
-            let looks = outcome.as_ref().map_or_else(|error| error.is_of_a_key() || error.is_of_the_dead(), |_| true);
-            look_at = if looks || self.kept().prepared.is_some() { self.look_at() } else { None };
+            look_at = if self.looks_after(&outcome) { self.look_at() } else { None };
             self.measure();
             self.control.news.notify_one();
             self.ended.send_replace(Ended { number: done + 1, outcome: Some(outcome) });
@@ -372,11 +316,6 @@ impl Keeper {
         };
         debug!(identity = %self.name, next_at = ?kept.due.shown(now), "next attempt");
         kept.due
-    }
-
-    /// When to look whether somebody has replaced what the source reads.
-    fn look_at(&self) -> Option<Instant> {
-        self.source.poll().map(|poll| self.clock.monotonic() + poll.max(self.pace.min_pause))
     }
 
     fn now(&self) -> Now {

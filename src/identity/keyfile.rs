@@ -20,18 +20,19 @@ use crate::time::Timestamp;
 pub(super) struct FromFile {
     pub table: KeyFile,
     pub sts: Sts,
-    /// Of the key that was read last.
-    pub print: Mutex<Option<[u8; 32]>>,
+    /// Of the key that was read last; the inner `None` when none could be.
+    pub print: Mutex<Option<Option<[u8; 32]>>>,
 }
 
 impl FromFile {
     async fn get(&self) -> Result<Minted, RenewError> {
-        let key = read(&self.table).await.map_err(|problem| {
+        let key = read(&self.table).await;
+        *self.print.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.as_ref().ok().map(Key::print));
+        let key = key.map_err(|problem| {
             let path = self.table.path.display();
             let remedy = "put a key there, and let the daemon's user read it";
             RenewError::new(KEY_FILE, format!("the key file {path} {problem}; {remedy}"))
         })?;
-        *self.print.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.print());
         let token = key.token.as_ref().map(|token| token.as_str());
         let mut minted = of_static(&key.id, &key.secret, token, self.sts.clock().now());
         minted.facts.expires_at = key.ends_at;
@@ -48,12 +49,16 @@ impl Mint for FromFile {
         Some(self.table.poll)
     }
 
-    /// A file that cannot be read is news too.
+    /// A file that cannot be read any more is news too, once.
     fn has_news(&self) -> News<'_> {
         Box::pin(async {
             let print = read(&self.table).await.ok().map(|key| key.print());
-            print.is_none() || print != *self.print.lock().unwrap_or_else(PoisonError::into_inner)
+            Some(print) != *self.print.lock().unwrap_or_else(PoisonError::into_inner)
         })
+    }
+
+    fn tells_changes(&self) -> bool {
+        true
     }
 
     fn can_be_named(&self) -> bool {
@@ -242,6 +247,33 @@ mod tests {
         );
         let key = from_json(&json).unwrap();
         assert_eq!((key.token.is_some(), key.ends_at), (true, Some(Timestamp::from_unix(3600))));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_news_when_another_key_is_there_and_once_when_none_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let table = KeyFile {
+            path: path.clone(),
+            format: KeyFormat::Auto,
+            section: "default".to_owned(),
+            poll: Duration::from_secs(10),
+        };
+        let clock = crate::clock::Clock::system();
+        let aws = crate::aws::Aws::new(clock.clone(), crate::aws::Environment::default()).unwrap();
+        let budget = std::sync::Arc::new(crate::identity::pace::Budget::new(clock, 60));
+        let metrics = std::sync::Arc::new(crate::telemetry::Metrics::new().unwrap());
+        let sts = Sts::new(aws, Default::default(), &Default::default(), None, budget, metrics);
+        let source = FromFile { table, sts, print: Mutex::default() };
+        assert!(source.has_news().await, "nothing has been looked for yet");
+        assert_eq!(source.mint().await.map(drop).unwrap_err().reason(), "KEY_FILE");
+        assert!(!source.has_news().await, "it is still missing, which is known");
+        std::fs::write(&path, format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}"}}"#)).unwrap();
+        assert!(source.has_news().await);
+        source.mint().await.map(drop).unwrap();
+        assert!(!source.has_news().await);
+        std::fs::remove_file(&path).unwrap();
+        assert!(source.has_news().await);
     }
 
     #[test]

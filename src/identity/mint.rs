@@ -42,6 +42,12 @@ pub(super) trait Mint: Send + Sync {
         Box::pin(async { true })
     }
 
+    /// Whether news is what somebody has changed since the last attempt, failed or not. Such a look is taken while attempts
+    /// fail too, and what it finds waits for no backoff and no pause.
+    fn tells_changes(&self) -> bool {
+        false
+    }
+
     /// Whether anybody can be asked whose the credentials are.
     fn can_be_named(&self) -> bool {
         true

@@ -78,8 +78,9 @@ impl FromProfile {
 
     /// `None` when nobody named a profile and there is none.
     pub(super) async fn look(&self) -> Result<Option<Minted>, RenewError> {
-        let contents = self.files.read().await.map_err(|problem| self.wrong(&problem))?;
-        self.last().print = Some(contents.print);
+        let contents = self.files.read().await;
+        self.last().print = contents.as_ref().ok().map(|contents| contents.print);
+        let contents = contents.map_err(|problem| self.wrong(&problem))?;
         let profiles = contents.parse(&self.name).await.map_err(|problem| self.wrong(&problem))?;
         let line = match line::of(&profiles).map_err(|problem| self.wrong(&problem))? {
             Some(line) => line,
@@ -223,6 +224,10 @@ impl Mint for FromProfile {
             let print = self.files.read().await.ok().map(|contents| contents.print);
             print != self.last().print
         })
+    }
+
+    fn tells_changes(&self) -> bool {
+        true
     }
 
     fn can_be_named(&self) -> bool {

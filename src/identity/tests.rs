@@ -2,6 +2,7 @@
 
 mod clock;
 mod ends;
+mod news;
 mod stopped;
 
 use std::collections::VecDeque;
@@ -34,11 +35,12 @@ enum Turn {
 
 struct Script {
     clock: Clock,
-    turns: Mutex<VecDeque<Turn>>,
+    turns: Arc<Mutex<VecDeque<Turn>>>,
     last: Mutex<Option<(usize, Timestamp, &'static str)>>,
     asked: Arc<AtomicUsize>,
     /// Looked for every ten seconds.
     news: Arc<AtomicBool>,
+    tells_changes: bool,
 }
 
 impl Script {
@@ -81,6 +83,10 @@ impl Mint for Script {
         Box::pin(async { self.news.swap(false, Ordering::Relaxed) })
     }
 
+    fn tells_changes(&self) -> bool {
+        self.tells_changes
+    }
+
     fn name<'a>(&'a self, _: &'a mut Minted) -> Naming<'a> {
         Box::pin(async { Ok(()) })
     }
@@ -102,14 +108,20 @@ struct Kit {
     clock: Clock,
     registry: Registry,
     asked: Arc<AtomicUsize>,
+    turns: Arc<Mutex<VecDeque<Turn>>>,
     news: Arc<AtomicBool>,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
 
 impl Kit {
-    /// The registry's file is real, and time is paused only once it is open.
     async fn new(turns: &[Turn], headroom: Option<u64>) -> Self {
+        let pace = Pace { headroom: headroom.map(Duration::from_secs), min_pause: Duration::from_secs(5) };
+        Self::of(turns, pace, false).await
+    }
+
+    /// The registry's file is real, and time is paused only once it is open.
+    async fn of(turns: &[Turn], pace: Pace, tells_changes: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
         let clock = Clock::tokio(Timestamp::from_unix(1_800_000_000));
@@ -117,19 +129,19 @@ impl Kit {
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
         paced(&registry);
         let (asked, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
-        let turns = Mutex::new(turns.iter().copied().collect());
+        let turns = Arc::new(Mutex::new(turns.iter().copied().collect()));
         let (last, news) = (Mutex::new(None), Arc::new(AtomicBool::new(false)));
         let (told, asks) = (Arc::clone(&news), Arc::clone(&asked));
-        let source = Script { clock: clock.clone(), turns, last, asked: asks, news: told };
+        let script = Arc::clone(&turns);
+        let source = Script { clock: clock.clone(), turns: script, last, asked: asks, news: told, tells_changes };
         let name = IdentityName::parse("web").unwrap();
-        let pace = Pace { headroom: headroom.map(Duration::from_secs), min_pause: Duration::from_secs(5) };
         let source = Box::new(source);
         let (kept, at, until) = (registry.clone(), clock.clone(), stop.clone());
         let keeper = Keeper::new(name.clone(), source, pace, kept, at, Arc::clone(&metrics), until);
         let identity = Arc::new(Identity::new(name, tables::Identity::of_default_chain(), keeper, metrics));
         let running = Arc::clone(&identity);
         tokio::spawn(async move { running.keeper.run().await });
-        Self { identity, clock, registry, asked, news, stop, _dir: dir }
+        Self { identity, clock, registry, asked, turns, news, stop, _dir: dir }
     }
 
     fn generation(&self) -> Option<u64> {

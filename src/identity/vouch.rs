@@ -47,6 +47,10 @@ impl Mint for Vouched {
         self.source.has_news()
     }
 
+    fn tells_changes(&self) -> bool {
+        self.source.tells_changes()
+    }
+
     fn can_be_named(&self) -> bool {
         self.source.can_be_named()
     }
