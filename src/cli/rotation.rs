@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::connect::Globals;
-use super::exit::Failure;
+use super::exit::{Failure, warn};
 use super::identities::dash;
 use super::out::{self, Format, Sheet};
 use super::{json, say};
@@ -69,7 +69,15 @@ impl Retire {
         let (status, breaks) = (retired.status.unwrap_or_default(), retired.breaks_urls);
         match globals.output.unwrap_or(Format::Table) {
             Format::Json => out::json(json!({"generation": json::generation(&status), "breaks_urls": breaks}))?,
-            format => print_one(&status, format)?,
+            format => {
+                if breaks > 0 {
+                    let (key, end) =
+                        (&status.session.clone().unwrap_or_default().access_key_id, &status.last_url_ends_at);
+                    let end = say::time(end.as_ref());
+                    warn(&format!("{breaks} outstanding URLs break if {key} ends before {end}"));
+                }
+                print_one(&status, format)?;
+            }
         }
         Ok(())
     }

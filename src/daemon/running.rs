@@ -223,7 +223,7 @@ fn readiness(issuer: &Issuer) -> Readiness {
     let identities = &rules.identities;
     let live = identities.names().filter_map(|name| identities.identity(name)).any(|one| one.current().is_some());
     if !live {
-        reasons.push("no identity has a live session".to_owned());
+        reasons.push("no identity can sign: each is paused or has no live session".to_owned());
     }
     Readiness { reasons }
 }

@@ -78,7 +78,8 @@ impl Base {
                     let message = format!("the base identity {name} is gone; the configuration was reloaded");
                     return Err(RenewError::new(BASE, message));
                 };
-                if let Some(live) = base.current().filter(|_| current_will_do) {
+                // A pause keeps it from signing URLs only.
+                if let Some(live) = base.signing_generation().filter(|_| current_will_do) {
                     return Ok(Lent::Live(live));
                 }
                 // Boxed: a chain of identities is a chain of futures.

@@ -52,6 +52,25 @@ fn drain_waits_until_nothing_is_outstanding() {
 }
 
 #[test]
+fn a_terminal_shows_how_far_a_drain_has_come() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let fake = Fake::start();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let stderr = std::fs::File::options().read(true).write(true).open(&name).unwrap();
+    let mut command = presignd(&fake.socket, &["drain", "web", "--wait", "--output", "json"]);
+    let output = command.stderr(stderr).stdout(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let mut shown = [0; 4096];
+    let length = rustix::io::read(&terminal, &mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown[..length]).into_owned();
+    assert!(shown.contains("[###############---------------] 600 URLs outstanding"), "{shown}");
+    assert!(shown.ends_with("\r\u{1b}[K"), "and takes it away: {shown:?}");
+}
+
+#[test]
 fn ctrl_c_ends_the_wait_and_not_the_drain() {
     let fake = Fake::start();
     let mut child = presignd(&fake.socket, &["drain", "web", "--wait"]).stderr(Stdio::piped()).spawn().unwrap();
