@@ -5,6 +5,7 @@
 pub mod form;
 pub mod operation;
 pub mod request;
+pub mod traps;
 
 use std::fmt;
 

@@ -5,7 +5,7 @@ use super::{Pairs, given, within};
 use crate::grpc::proto;
 use crate::s3::form::{Form, Target};
 use crate::s3::request::{Headers, Request};
-use crate::s3::{Addressing, Bucket, KeyPrefix, ObjectKey, Refused, Region, Style};
+use crate::s3::{Addressing, Bucket, KeyPrefix, ObjectKey, Refused, Region, Style, traps};
 
 /// The request, and the region when the caller names one. Fields are named as they stand in `S3Request`.
 pub(super) fn request(wire: proto::S3Request) -> Result<(Request, Option<Region>), Refused> {
@@ -39,6 +39,7 @@ pub(super) fn request(wire: proto::S3Request) -> Result<(Request, Option<Region>
             request
         }
     };
+    traps::check(&request)?;
     Ok((request, region))
 }
 
