@@ -160,8 +160,10 @@ pub struct Located {
     pub access_key_id: String,
     /// `X-Amz-Date`.
     pub signed_at: Timestamp,
-    /// Of the signature; `None` where the text has none, as in a log that masks it.
+    /// Of the signature; `None` where the text has none that is whole.
     pub fingerprint: Option<Fingerprint>,
+    /// Whether it has one all the same: cut, changed on its way, or masked as in a log.
+    pub is_damaged: bool,
     method: Option<String>,
     path: String,
     expires_in: Option<u64>,
@@ -192,15 +194,21 @@ pub fn locate(text: &str) -> Result<Located, Refused> {
     let date = parts.value("X-Amz-Date").and_then(|text| Timestamp::parse_amz_date(text).ok());
     let signed_at = date.ok_or_else(|| refuse("has no X-Amz-Date of the form 20261122T235959Z"))?;
     let signature = parts.value("X-Amz-Signature");
-    let whole = |text: &&str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let whole = signature.filter(|text| is_whole(text));
     Ok(Located {
         access_key_id: id.to_owned(),
         signed_at,
-        fingerprint: signature.filter(whole).map(Fingerprint::of),
+        fingerprint: whole.map(Fingerprint::of),
+        is_damaged: signature.is_some() && whole.is_none(),
         method: parts.method.map(str::to_owned),
         expires_in: parts.value("X-Amz-Expires").and_then(|text| text.parse().ok()),
         path: parts.path,
     })
+}
+
+/// A signature of SigV4, as it is written in a URL.
+fn is_whole(signature: &str) -> bool {
+    signature.len() == 64 && signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Longest text that is looked at.

@@ -12,7 +12,7 @@ use super::{json, say, urls};
 use crate::clock::Clock;
 use crate::config::Surroundings;
 use crate::error::Error;
-use crate::explain::explain;
+use crate::explain::{explain, locate};
 use crate::grpc;
 use crate::grpc::proto::{ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, found_url};
 use crate::s3::Refused;
@@ -38,7 +38,7 @@ impl Find {
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let text = argument_or_stdin(&self.text).await?;
         let daemon = globals.connect(around).await?;
-        let answer = daemon.registry().find_url(daemon.ask(FindUrlRequest { text })).await?.into_inner();
+        let answer = daemon.registry().find_url(daemon.ask(FindUrlRequest { text: text.clone() })).await?.into_inner();
         match globals.output.unwrap_or(Format::Table) {
             Format::Json => out::json(json::found(&answer))?,
             Format::Text => {
@@ -46,11 +46,13 @@ impl Find {
                 urls::rows(&found).print(Format::Text)?;
             }
             Format::Table => {
+                let is_damaged = locate(&text).is_ok_and(|located| located.is_damaged);
+                let lack = if is_damaged { "its signature is damaged or masked" } else { "it carries no signature" };
                 for one in &answer.found {
                     let kind = found_url::Match::try_from(one.r#match).unwrap_or_default();
-                    out::line(match kind {
-                        found_url::Match::Signature => "found by its signature:",
-                        _ => "found by credential, date and request; the text carries no signature to compare:",
+                    out::line(&match kind {
+                        found_url::Match::Signature => "found by its signature:".to_owned(),
+                        _ => format!("found by credential, date and request, not by the text's signature: {lack}:"),
                     })?;
                     urls::card(&one.url.clone().unwrap_or_default()).print(Format::Table)?;
                     out::line("")?;

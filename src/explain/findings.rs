@@ -2,7 +2,7 @@
 
 use super::place::{is_aws, region_in_host};
 use super::text::Parts;
-use super::{Explanation, State};
+use super::{Explanation, State, is_whole};
 
 /// Something that was noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,12 @@ pub(super) fn of(url: &Explanation, parts: &Parts<'_>) -> Vec<Finding> {
             "copied from the source of a web page: as it stands, S3 reads parameters that begin with \"amp;\"",
         ),
         (signature.is_none() && (v2 || v4), Error, "SIGNATURE_MISSING", "the signature is missing"),
+        (
+            url.algorithm == "AWS4-HMAC-SHA256" && signature.is_some_and(|text| !is_whole(text)),
+            Error,
+            "SIGNATURE_DAMAGED",
+            "the signature is not 64 characters of 0-9 and a-f: it was cut, masked or changed on its way",
+        ),
         (
             v4 && ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"].iter().any(|n| missing(n)),
             Error,

@@ -57,6 +57,8 @@ fn what_s3_refuses_is_an_error() {
         ("X-Amz-Expires=3600", "X-Amz-Expires=3600&X-Amz-Expires=60", "PARAMETER_REPEATED"),
         ("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256", "SIGV4A"),
         ("&X-Amz-Signature=", "&Signature=", "SIGNATURE_MISSING"),
+        ("aeeed9bb", "", "SIGNATURE_DAMAGED"),
+        ("aeeed9bb", "AEEED9BB", "SIGNATURE_DAMAGED"),
     ];
     for (from, to, reason) in table {
         let changed = url().replace(from, to);
@@ -125,7 +127,11 @@ fn a_log_line_leads_to_the_same_place_as_the_url() {
     let (from_line, from_url) = (locate(&line).unwrap(), locate(&url()).unwrap());
     assert_eq!(from_line.fingerprint, from_url.fingerprint);
     assert_eq!((from_line.access_key_id, from_line.signed_at), (from_url.access_key_id, from_url.signed_at));
-    assert!(locate(&line.replace(SIGNATURE, "XXXX")).unwrap().fingerprint.is_none());
+    assert!(!from_line.is_damaged);
+    let told = |text: &str| locate(text).map(|found| (found.fingerprint.is_some(), found.is_damaged)).unwrap();
+    assert_eq!(told(&line.replace(SIGNATURE, "XXXX")), (false, true));
+    assert_eq!(told(&url().replace(SIGNATURE, &SIGNATURE[..63])), (false, true));
+    assert_eq!(told(&url().replace("&X-Amz-Signature=", "&other=")), (false, false));
 }
 
 proptest! {

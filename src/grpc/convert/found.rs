@@ -28,7 +28,11 @@ pub(in crate::grpc) fn found(
 }
 
 fn explanation_of(located: &Located, count: usize, sees_all: bool) -> String {
-    let by = if located.fingerprint.is_some() { "the signature" } else { "the request" };
+    let by = match (located.fingerprint, located.is_damaged) {
+        (Some(_), _) => "the signature",
+        (None, false) => "the request (the text carries no signature)",
+        (None, true) => "the request (the signature in the text is damaged or masked)",
+    };
     let searched = format!("searched by access key {}, date {} and {by}", located.access_key_id, located.signed_at);
     if count > 0 {
         return searched;
