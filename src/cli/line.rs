@@ -55,6 +55,9 @@ pub fn read(text: &str, flags: &PresignRequest) -> Result<PresignRequest, String
     let text = text.trim();
     let line = if text.starts_with("s3://") {
         Line { uri: Some(text.to_owned()), ..Line::default() }
+    } else if text.starts_with('[') {
+        // serde takes an array for the fields in their order, and an empty one for none of them.
+        return Err("is not a request: an array; write an object for each line".to_owned());
     } else {
         serde_json::from_str(text).map_err(|error| format!("is not a request: {}", without_values(&error)))?
     };
@@ -175,6 +178,9 @@ mod tests {
             r#"{"expires_in":"c2VjcmV0"}"#,
             "c2VjcmV0",
             "",
+            "[]",
+            r#" ["s3://b/k"]"#,
+            r#"["s3://b/k","c2VjcmV0"]"#,
         ];
         for line in lines {
             let problem = read(line, &flags()).unwrap_err();
