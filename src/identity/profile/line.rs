@@ -75,15 +75,15 @@ pub(super) fn of(profiles: &ProfileSet) -> Result<Option<Line>, String> {
             return Err(format!("source_profile leads in a circle: {} -> {}", seen.join(" -> "), profile.name()));
         }
         seen.push(profile.name());
-        // Behind another profile, static keys come before everything else.
-        if let Some(keys) = keys(profile)?.filter(|_| seen.len() > 1) {
-            break Some(First::Keys(keys));
-        }
         if profile.get("mfa_serial").is_some() {
             return Err(format!(
                 "profile {:?} has an mfa_serial, which needs a person and presignd cannot use; name a profile without it",
                 profile.name()
             ));
+        }
+        // Behind another profile, static keys come before everything else.
+        if let Some(keys) = keys(profile)?.filter(|_| seen.len() > 1) {
+            break Some(First::Keys(keys));
         }
         let Some(hop) = hop(profile)? else { break first(profiles, profile)? };
         hops.push(hop);
