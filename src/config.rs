@@ -149,8 +149,8 @@ pub const MAX_PER_GRANT: usize = 1000;
 pub const MAX_QUEUE_CALLS: usize = 1_000_000;
 /// A record outlives its URL for at least an hour, so that a leak that is noticed late can still be traced.
 pub const MIN_RETENTION: Duration = Duration::from_secs(3600);
-/// Ten years.
-pub const MAX_RETENTION: Duration = Duration::from_secs(3650 * 86_400);
+/// Ten years, as `"10y"` counts them: of 365.25 days.
+pub const MAX_RETENTION: Duration = Duration::from_secs(3652 * 86_400 + 43_200);
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ mod load;
 mod messages;
 #[path = "daemon/probe.rs"]
 mod probe;
+#[path = "daemon/places.rs"]
+mod places;
 #[path = "support/daemon.rs"]
 mod process;
 #[path = "daemon/reload.rs"]

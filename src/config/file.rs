@@ -103,8 +103,15 @@ impl File {
         super::grants::check_names(&grants, &identities)?;
         let sts = self.sts.check()?;
         identity::check_sts(&identities, &sts.endpoint)?;
+        identity::check_s3(&identities)?;
         let default_identity = default_identity(self.default_identity, &identities)?;
         let limits = self.limits.check()?;
+        let registry = self.registry.check(surroundings)?;
+        for (key, path) in [("sockets.sign", &sockets.sign), ("sockets.admin", &sockets.admin)] {
+            if *path == registry.path {
+                return Err(Error::new(key, "is the registry's own path (registry.path); give it a place of its own"));
+            }
+        }
         // A caller waits the pause out, so it must fit into a call.
         if let Some((name, _)) = identities.iter().find(|(_, identity)| identity.min_pause >= limits.call) {
             let problem = "must be shorter than limits.call, or callers who wait for a session fail; shorten one";
@@ -113,7 +120,7 @@ impl File {
         Ok(Config {
             sockets,
             http: self.http.check()?,
-            registry: self.registry.check(surroundings)?,
+            registry,
             log: Log { format: self.log.format, filter: self.log.filter.unwrap_or_else(|| "info".to_owned()) },
             sts,
             probe: self.probe.check()?,

@@ -84,9 +84,7 @@ impl GrantTable {
             })?,
             prefixes: match &self.prefixes {
                 None => vec![KeyPrefix::default()],
-                Some(prefixes) => all("prefixes", prefixes, |text| {
-                    KeyPrefix::parse(text).map_err(|refused| format!("{text:?} {}", refused.problem))
-                })?,
+                Some(prefixes) => all("prefixes", prefixes, |text| prefix(text))?,
             },
             operations: self.operations()?,
             max_expires_in: match self.max_expires_in {
@@ -159,6 +157,16 @@ impl RateTable {
         }
         Ok(Rate { per_second: self.per_second, burst })
     }
+}
+
+/// Keys may hold a `*`, but who writes one here means a pattern, and would grant nothing.
+fn prefix(text: &str) -> Result<KeyPrefix, String> {
+    if let Some((before, _)) = text.split_once('*') {
+        return Err(format!(
+            "{text:?} has a *, which is a plain character in a prefix; write {before:?} for every key that begins so"
+        ));
+    }
+    KeyPrefix::parse(text).map_err(|refused| format!("{text:?} {}", refused.problem))
 }
 
 fn all<T>(

@@ -14,7 +14,7 @@ use crate::s3::{Addressing, Region};
 use crate::session::IdentityName;
 use crate::signer::endpoint::Endpoint;
 
-pub use check::{check, check_sts};
+pub use check::{check, check_s3, check_sts};
 pub(super) use table::{IdentityTable, StsTable};
 
 /// One source of sessions.
@@ -288,7 +288,7 @@ impl StsEndpoint {
 pub struct S3 {
     /// Instead of AWS's: `http://…` or `https://…`, no query. Never chosen by a caller.
     pub endpoint_url: Option<String>,
-    /// Of every bucket; `None`: looked up for each one.
+    /// With `endpoint_url`: what signs where a request names no region. Without: whose S3 is asked where a bucket is.
     pub region: Option<Region>,
     /// Where a request says nothing else.
     pub addressing: Addressing,

@@ -111,6 +111,10 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
         ("[http]\nlisten = \"0.0.0.0:9464\"".to_owned(), "http.listen: is reachable from other machines"),
         ("[http]\nlisten = \"localhost\"".to_owned(), "line 2: listen: invalid socket address"),
         ("[registry]\nretention = \"59m\"".to_owned(), "registry.retention: is 59m, but must lie between 1h and"),
+        (
+            "[registry]\nretention = \"3653d\"".to_owned(),
+            "registry.retention: is 10years 12h, but must lie between 1h and 10years",
+        ),
         ("[registry]\nretention = \"soon\"".to_owned(), "line 2: retention: is not a length of time"),
         ("[registry]\nretention = \"90.5s\"".to_owned(), "line 2: retention: is not a length of time"),
         ("[registry]\nqueue_calls = 0".to_owned(), "registry.queue_calls: is 0, but must lie between 1 and 1000000"),
@@ -119,6 +123,11 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
         ("[sockets]\nsign_mode = \"0888\"".to_owned(), "line 2: sign_mode: is not a mode"),
         ("[sockets]\nsign_mode = \"4777\"".to_owned(), "line 2: sign_mode: is not a mode"),
         ("[sockets]\nsign = \"/a\"\nadmin = \"/a\"".to_owned(), "sockets.admin: is the signing socket"),
+        ("[sockets]\nsign = \"/a\"\n[registry]\npath = \"/a\"".to_owned(), "sockets.sign: is the registry's own path"),
+        (
+            "[sockets]\nadmin = \"/a\"\n[registry]\npath = \"/a\"".to_owned(),
+            "sockets.admin: is the registry's own path",
+        ),
         ("[sockets]\nadmin_uids = [65534]".to_owned(), "sockets.admin_uids: holds 65534"),
         (long, "sockets.sign: is longer than 103 bytes"),
         ("[log]\nformat = \"xml\"".to_owned(), "line 2: format: unknown variant `xml`, expected `text` or `json`"),
@@ -130,6 +139,15 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
         (format!("{}\ngid = 65534", without("any")), "grant[1].gid: 65534 is what the kernel shows"),
         (with("max_expires_in = \"8d\""), "grant[1].max_expires_in: must lie between 1 and 604800 seconds"),
         (with("prefixes = []"), "grant[1].prefixes: must hold 1 to 1000 entries"),
+        (
+            with("prefixes = [\"public/*\"]"),
+            "grant[1].prefixes: \"public/*\" has a *, which is a plain character in a prefix; write \"public/\" for every key \
+             that begins so",
+        ),
+        (
+            with("prefixes = [\"a\", \"*\"]"),
+            "grant[1].prefixes: \"*\" has a *, which is a plain character in a prefix; write \"\"",
+        ),
         (with("rate = { per_second = 0 }"), "grant[1].rate: has a number outside 1 to 1000000"),
         (with("name = \"1\""), "grant[1].name: must be 1 to 64 characters"),
         (format!("{0}name = \"a\"\n{0}name = \"a\"", grant), "grant[2].name: is the name of an earlier grant"),
@@ -157,6 +175,14 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
         (grant.replace("= [\"*\"]", "= [\"a b\"]"), "grant[1].identities: \"a b\": an identity's name is"),
     ] {
         assert!(problem(&text).starts_with(says), "{}\nrather than\n{says}", problem(&text));
+    }
+}
+
+#[test]
+fn a_record_may_be_kept_for_ten_years_in_any_words_for_them() {
+    for words in ["10y", "10years", "3652d 12h"] {
+        let config = parse(&format!("[registry]\nretention = \"{words}\""));
+        assert_eq!(config.registry.retention, super::MAX_RETENTION, "{words}");
     }
 }
 

@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::identity::{Identity, Live, RenewError, Signing};
 use crate::issued::IssuedUrl;
 use crate::registry::Remembered;
-use crate::s3::Region;
 use crate::s3::form::Signable;
+use crate::s3::{Refused, Region};
 use crate::session::RecordId;
 use crate::session::lifetime::{self, Lifetime, Plan, TooShort, Want};
 use crate::signer::Target;
@@ -309,20 +309,36 @@ fn sign(identity: &Identity, live: &Live, ask: &Ask, region: Region, stamp: Stam
     let Stamp { id, at, ttl } = stamp;
     let s3 = identity.s3();
     let target = Target { region: region.clone(), endpoint: s3.endpoint(), addressing: s3.addressing };
+    target.endpoint.check_region(&region, &live.session.facts.partition).map_err(|problem| {
+        let refused = match &ask.region {
+            Some(_) => Refused::new("region", problem),
+            None => Refused::new("bucket", format!("lies in a region that {problem}")),
+        };
+        as_asked(ask)(refused)
+    })?;
     match &ask.what {
         Signable::Request(request) => {
             let tag = ask.tag.then(|| id.to_string());
-            let presigned = live.signer.presign(request, &target, at, ttl, tag.as_deref())?;
+            let presigned = live.signer.presign(request, &target, at, ttl, tag.as_deref()).map_err(as_asked(ask))?;
             let fingerprint = presigned.fingerprint();
             let method = request.method().as_str();
             let output = Output::Url { url: presigned.url, method, headers: presigned.headers };
             Ok(Signed { output, host: presigned.host, region, fingerprint })
         }
         Signable::Form(form) => {
-            let form = live.signer.presign_form(form, &target, at, ttl)?;
+            let form = live.signer.presign_form(form, &target, at, ttl).map_err(as_asked(ask))?;
             let output = Output::Form { url: form.url, fields: form.fields };
             Ok(Signed { output, host: form.host, region, fingerprint: form.fingerprint })
         }
+    }
+}
+
+/// Names a field as its caller wrote it: in a request of its own, or in the form itself.
+fn as_asked(ask: &Ask) -> impl Fn(Refused) -> Refused {
+    let is_request = matches!(ask.what, Signable::Request(_));
+    move |refused| match is_request {
+        true => Refused::new(format!("request.{}", refused.field), refused.problem),
+        false => refused,
     }
 }
 

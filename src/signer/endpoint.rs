@@ -52,6 +52,37 @@ impl Endpoint {
         let host = authority.split_once(':').map_or(authority.as_str(), |(host, _)| host);
         PARTITIONS.iter().any(|of| host.strip_suffix(of.suffix).is_some_and(|rest| rest.ends_with('.')))
     }
+
+    /// Whether S3 could take, in that region, what credentials of that partition sign; an empty partition is not known.
+    /// A store of its own names its regions as it likes. Which regions there are, only AWS knows.
+    ///
+    /// # Errors
+    /// Says what is wrong with the region.
+    pub fn check_region(&self, region: &Region, partition: &str) -> Result<(), String> {
+        if *self != Self::Aws {
+            return Ok(());
+        }
+        if !has_form_of_aws(region) {
+            return Err(format!("is {region}, which is not the name of a region of AWS, such as eu-central-1"));
+        }
+        let of = partition_of(region);
+        match home_of(partition) {
+            Some(home) if of != partition => Err(format!(
+                "is {region}, in partition {of}, but the credentials that sign are of {partition}, and none work in two \
+                 partitions; use a region of {partition}, such as {home}, or an identity of {of}"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `eu-central-1`, `us-gov-west-1`: a partition's beginning, words, and a number.
+fn has_form_of_aws(region: &Region) -> bool {
+    let parts: Vec<&str> = region.as_str().split('-').collect();
+    let [first, words @ .., number] = &parts[..] else { return false };
+    let letters = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let digits = |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    first.len() >= 2 && letters(first) && !words.is_empty() && words.iter().all(|word| letters(word)) && digits(number)
 }
 
 /// Where a request goes.

@@ -79,6 +79,20 @@ pub fn check_sts(identities: &BTreeMap<IdentityName, Identity>, wider: &StsEndpo
     Ok(())
 }
 
+/// Refuses a region of S3 that there cannot be, and one in another partition than the role.
+///
+/// # Errors
+/// Names the key, and what would be right.
+pub fn check_s3(identities: &BTreeMap<IdentityName, Identity>) -> Result<(), Error> {
+    for (name, identity) in identities {
+        let Some(region) = &identity.s3.region else { continue };
+        let partition = identity.source.partition().unwrap_or_default();
+        let fits = identity.s3.endpoint().check_region(region, partition);
+        fits.map_err(|problem| Error::new(format!("identity.{name}.s3.region"), problem))?;
+    }
+    Ok(())
+}
+
 fn base(name: &IdentityName, identity: &Identity, identities: &BTreeMap<IdentityName, Identity>) -> Result<(), Error> {
     let at = |key: &str| format!("identity.{name}.{key}");
     let Some(base_name) = identity.source.base() else { return Ok(()) };

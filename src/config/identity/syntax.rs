@@ -126,6 +126,11 @@ fn scope(scope: &Scope, at: &impl Fn(&str) -> String) -> Result<(), Error> {
         let problem = format!("must be at most {MAX_TAGS} tags, keys of 1 to 128 and values of up to 256 characters");
         return Err(Error::new(at("tags"), problem));
     }
+    let reserved = |key: &str| key.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("aws:"));
+    if let Some((key, _)) = scope.tags.iter().find(|(key, _)| reserved(key)) {
+        let problem = format!("holds {key:?}; STS keeps keys that begin with aws: for AWS, so name the tag otherwise");
+        return Err(Error::new(at("tags"), problem));
+    }
     Ok(())
 }
 

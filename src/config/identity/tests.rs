@@ -69,6 +69,7 @@ fn every_impossible_identity_is_refused_by_its_key() {
         ("source = \"default\"\n[identity.web.s3]\nendpoint_url = \"ftp://host\"", "identity.web.s3.endpoint_url"),
         ("source = \"default\"\n[identity.web.s3]\nendpoint_url = \"http://u:p@host\"", "identity.web.s3.endpoint_url"),
         ("source = \"default\"\n[identity.web.s3]\nregion = \"EU\"", "identity.web.s3.region"),
+        ("source = \"default\"\n[identity.web.s3]\nregion = \"frankfurt\"", "identity.web.s3.region"),
         ("source = \"default\"\n[identity.web.s3]\nendpoint_url = \"http://h\"\nfips = true", "identity.web.s3.fips"),
         ("source = \"default\"\n[sts]\ncalls_per_minute = 0", "sts.calls_per_minute"),
     ];
@@ -84,6 +85,8 @@ fn every_impossible_identity_is_refused_by_its_key() {
         ("transitive_tag_keys = [\"team\"]", "transitive_tag_keys"),
         ("session_policy = \"allow all\"", "session_policy"),
         ("policy_arns = [\"read\"]", "policy_arns"),
+        ("tags = { \"AWS:team\" = \"web\" }", "tags"),
+        ("s3 = { region = \"cn-north-1\" }", "s3.region"),
         ("external_id = \"a\"", "external_id"),
         ("session_name_prefix = \"a b\"", "session_name_prefix"),
         ("base = \"nobody\"", "base"),
@@ -122,6 +125,14 @@ fn an_sts_in_another_partition_than_the_role_is_refused() {
     assert_eq!(parse(&(role("aws") + wide)).map(drop).unwrap_err().key, "sts.region");
     parse(&(role("aws") + &own("us-east-1") + wide)).unwrap();
     parse(&(role("aws") + wide + "endpoint_url = \"https://sts.example\"\n")).unwrap();
+}
+
+#[test]
+fn a_store_names_its_regions_as_it_likes() {
+    for region in ["frankfurt", "cn-north-1"] {
+        let store = format!("s3 = {{ endpoint_url = \"https://store.example\", region = \"{region}\" }}");
+        one(&format!("source = \"assume-role\"\nrole_arn = \"{ROLE}\"\n{store}")).unwrap();
+    }
 }
 
 #[test]

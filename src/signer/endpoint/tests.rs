@@ -126,6 +126,36 @@ fn an_endpoint_that_is_no_plain_url_is_refused() {
 }
 
 #[test]
+fn a_region_that_credentials_of_the_partition_cannot_sign_for_is_refused() {
+    let check = |endpoint: &Endpoint, region: &str, partition: &str| {
+        endpoint.check_region(&Region::parse(region).unwrap(), partition)
+    };
+    for partition in PARTITIONS {
+        check(&Endpoint::Aws, partition.home, partition.name).unwrap();
+        let other = if partition.name == "aws" { "cn-north-1" } else { "eu-west-1" };
+        let problem = check(&Endpoint::Aws, other, partition.name).unwrap_err();
+        assert!(problem.contains(&format!("such as {}", partition.home)), "{problem}");
+    }
+    // Regions that do not exist yet, credentials that nobody has named, and partitions that are not known here.
+    for (region, partition) in [
+        ("eu-atlantis-12", "aws"),
+        ("cn-north-1", ""),
+        ("eu-west-1", ""),
+        ("eu-west-1", "aws-new"),
+        ("new-east-1", "aws-new"),
+    ] {
+        check(&Endpoint::Aws, region, partition).unwrap();
+    }
+    let store = Endpoint::parse("https://store.example").unwrap();
+    for region in
+        ["local", "aws-global", "s3", "eu", "eu-west", "eu-west-1a", "eu--1", "1-west-1", "eu-west-1-2", "auto"]
+    {
+        assert!(check(&Endpoint::Aws, region, "").is_err(), "{region}");
+        check(&store, region, "aws").unwrap();
+    }
+}
+
+#[test]
 fn hosts_of_aws_are_told_from_others() {
     let is_of_aws = |url: &str| Endpoint::parse(url).unwrap().is_of_aws();
     assert!(Endpoint::Aws.is_of_aws());
