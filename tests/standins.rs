@@ -66,6 +66,29 @@ async fn a_session_of_the_sts_signs_until_its_end_and_only_with_its_token() {
 }
 
 #[tokio::test]
+async fn a_deny_of_one_session_ends_it_in_that_bucket_alone_and_a_deleted_key_is_unknown() {
+    let keys = Keys::default();
+    let s3 = S3::start(keys.clone()).await;
+    let user = keys.user("web");
+    let [one, other] = ["one", "other"].map(|arn| keys.session(arn.into(), "id".into(), support::now() + 3600));
+    let places = [(&one, "photos"), (&one, "films"), (&other, "photos"), (&user, "photos")];
+    let codes = async || {
+        let mut codes = Vec::new();
+        for (key, bucket) in places {
+            s3.store().put(bucket, "cat.jpg", "meow");
+            let url = presign(key, &format!("{}/{bucket}/cat.jpg", s3.endpoint()), "us-east-1");
+            codes.push(s3.fetch("GET", &url, [], "").await.code());
+        }
+        codes
+    };
+    assert_eq!(codes().await, ["", "", "", ""]);
+    s3.deny("photos", "one");
+    keys.delete(&user.access_key_id);
+    assert_eq!(codes().await, ["AccessDenied", "", "", "InvalidAccessKeyId"]);
+    assert!(keys.secrets().contains(&user.secret), "what was given out must still be found nowhere");
+}
+
+#[tokio::test]
 async fn the_sts_keeps_the_rules_on_durations_and_plays_its_script() {
     let keys = Keys::default();
     let user = keys.user("web");

@@ -15,6 +15,8 @@ pub struct Key {
     /// `None` for a long-term key.
     pub ends_at: Option<i64>,
     pub active: bool,
+    /// Kept for [`Keys::secrets`] alone.
+    pub deleted: bool,
     pub arn: String,
     /// As `GetCallerIdentity` gives it in `UserId`.
     pub user_id: String,
@@ -33,6 +35,7 @@ impl Keys {
             token: None,
             ends_at: None,
             active: true,
+            deleted: false,
             arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
             user_id: unique_id("AIDA", name),
         })
@@ -42,12 +45,13 @@ impl Keys {
     pub fn session(&self, arn: String, user_id: String, ends_at: i64) -> Key {
         let token = format!("FwoGZXIvYXdzE/+{}==", secret(300));
         let (access_key_id, secret) = (format!("ASIA{}", letters(16)), secret(40));
-        self.keep(Key { access_key_id, secret, token: Some(token), ends_at: Some(ends_at), active: true, arn, user_id })
+        let (token, ends_at) = (Some(token), Some(ends_at));
+        self.keep(Key { access_key_id, secret, token, ends_at, active: true, deleted: false, arn, user_id })
     }
 
     /// A key by its id.
     pub fn find(&self, access_key_id: &str) -> Option<Key> {
-        self.lock().get(access_key_id).cloned()
+        self.lock().get(access_key_id).filter(|key| !key.deleted).cloned()
     }
 
     /// Makes a key inactive, as a person in the IAM console would.
@@ -58,6 +62,11 @@ impl Keys {
     /// Makes it active again.
     pub fn activate(&self, access_key_id: &str) {
         self.lock().get_mut(access_key_id).expect("a key that was made here").active = true;
+    }
+
+    /// Deletes a key, for good: from now on it never was.
+    pub fn delete(&self, access_key_id: &str) {
+        self.lock().get_mut(access_key_id).expect("a key that was made here").deleted = true;
     }
 
     /// A policy denies a key everything in S3, or no more. STS does not care (SEMANTICS.md 1.7).

@@ -4,7 +4,7 @@
 mod gates;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -30,11 +30,15 @@ pub struct S3 {
 struct State {
     service: S3Service,
     regions: Regions,
+    denials: Denials,
     seen: Mutex<Vec<Seen>>,
 }
 
 /// Where buckets are; those not listed are in [`HOME`].
 type Regions = Arc<Mutex<BTreeMap<String, String>>>;
+
+/// What the buckets' policies deny: a bucket, and the ARN in the statement's Principal element.
+type Denials = Arc<Mutex<BTreeSet<(String, String)>>>;
 
 /// A request that came, and what it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +55,13 @@ pub struct Seen {
 impl S3 {
     /// Starts on a free port; knows the keys that STS issues.
     pub async fn start(keys: Keys) -> Self {
-        let (store, regions) = (Store::default(), Regions::default());
+        let (store, regions, denials) = (Store::default(), Regions::default(), Denials::default());
         let mut builder = S3ServiceBuilder::new(store.clone());
         builder.set_auth(gates::Known(keys.clone()));
-        builder.set_access(gates::Gates { keys, regions: Arc::clone(&regions) });
+        builder.set_access(gates::Gates { keys, regions: Arc::clone(&regions), denials: Arc::clone(&denials) });
         builder.set_host(gates::Hosts);
         builder.set_validation(gates::AnyName);
-        let state = Arc::new(State { service: builder.build(), regions, seen: Mutex::default() });
+        let state = Arc::new(State { service: builder.build(), regions, denials, seen: Mutex::default() });
         Self { server: serve(Handler(Arc::clone(&state))).await, store, state }
     }
 
@@ -84,6 +88,12 @@ impl S3 {
     /// Puts a bucket into a region other than [`HOME`].
     pub fn place(&self, bucket: &str, region: &str) {
         self.state.regions.lock().expect("no holder panics").insert(bucket.to_owned(), region.to_owned());
+    }
+
+    /// Puts a Deny into a bucket's policy: everything in it, for the user or session of that ARN. Nobody waits for it here.
+    pub fn deny(&self, bucket: &str, principal_arn: &str) {
+        let statement = (bucket.to_owned(), principal_arn.to_owned());
+        self.state.denials.lock().expect("no holder panics").insert(statement);
     }
 
     /// Every request so far.

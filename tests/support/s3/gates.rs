@@ -9,7 +9,7 @@ use s3s::validation::NameValidation;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::super::keys::Keys;
-use super::{HOME, Regions};
+use super::{Denials, HOME, Regions};
 
 /// Looks keys up; a session that has ended is told from a key that never was.
 pub(super) struct Known(pub(super) Keys);
@@ -35,6 +35,7 @@ pub(super) struct Token(pub(super) Option<String>);
 pub(super) struct Gates {
     pub(super) keys: Keys,
     pub(super) regions: Regions,
+    pub(super) denials: Denials,
 }
 
 #[async_trait::async_trait]
@@ -75,7 +76,9 @@ impl S3Access for Gates {
             );
             return Err(refusal(S3ErrorCode::Custom("AuthorizationQueryParametersError".into()), 400, &text));
         }
-        if self.keys.is_denied(&key.access_key_id) {
+        let statement = (bucket, key.arn);
+        let denied_here = self.denials.lock().expect("no holder panics").contains(&statement);
+        if denied_here || self.keys.is_denied(&key.access_key_id) {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         Ok(())
