@@ -247,6 +247,21 @@ mod tests {
         let told = explanation(&proto::ExplainUrlResponse { findings, ..Default::default() });
         let one = proto::Session { reference: Some(session), ..Default::default() };
         let web = identity(&proto::Identity { sessions: vec![one], ..Default::default() });
+        let ending =
+            || Some(proto::Ending { bearer_errors: vec![proto::BearerError::default()], ..Default::default() });
+        let totals = Some(proto::Totals::default());
+        let assessed = impact::assessed(&proto::AssessResponse {
+            totals,
+            effects: vec![proto::Effect { ending: ending(), ..Default::default() }],
+            groups: vec![proto::Group { totals, ..Default::default() }],
+            curve: vec![proto::CurvePoint::default()],
+            gaps: vec![proto::Gap::default()],
+            outages: vec![proto::Outage::default()],
+            ..Default::default()
+        });
+        let steps = vec![proto::Step::default()];
+        let containments = vec![proto::Containment { steps, ..Default::default() }];
+        let contained = impact::contained(&proto::ContainResponse { containments, ..Default::default() });
         for (message, value) in [
             ("UrlRecord", &url),
             ("SessionReference", &url["session"]),
@@ -260,6 +275,19 @@ mod tests {
             ("Finding", &told["findings"][0]),
             ("Identity", &web),
             ("Session", &web["sessions"][0]),
+            ("AssessResponse", &assessed),
+            ("Totals", &assessed["totals"]),
+            ("Effect", &assessed["effects"][0]),
+            ("Ending", &assessed["effects"][0]["ending"]),
+            ("BearerError", &assessed["effects"][0]["ending"]["bearer_errors"][0]),
+            ("Group", &assessed["groups"][0]),
+            ("CurvePoint", &assessed["curve"][0]),
+            ("Gap", &assessed["gaps"][0]),
+            ("Outage", &assessed["outages"][0]),
+            ("ListAffectedResponse", &impact::affected(&proto::ListAffectedResponse::default())),
+            ("ContainResponse", &contained),
+            ("Containment", &contained["containments"][0]),
+            ("Step", &contained["containments"][0]["steps"][0]),
             ("PresignResponse", &presigned(&proto::PresignResponse::default())),
             ("PresignPostResponse", &form(&proto::PresignPostResponse::default())),
         ] {

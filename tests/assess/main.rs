@@ -194,5 +194,14 @@ async fn tenants_are_counted_only_by_what_they_lose() {
     assert!(tenants.len() > 1 && tenants.iter().all(|group| group.totals.lives == 0), "{tenants:?}");
 }
 
+#[test]
+fn the_page_lists_every_gap() {
+    let page = include_str!("../../docs/impact.md");
+    let (_, section) = page.split_once("\n## What is not in an answer\n").expect("the page has that section");
+    let listed = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let told: Vec<&str> = GapReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(listed.collect::<Vec<_>>(), told);
+}
+
 const SEEDS: u64 = 6;
 const QUESTIONS: usize = 60;

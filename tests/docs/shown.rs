@@ -1,12 +1,25 @@
 //! Whether a command printed what its page shows. `…` stands for anything within a line, and alone on a line for any lines;
 //! an instant for any instant, an id for any id, an access key for any access key, the gap between two columns for any gap.
-//! All else is as it is shown.
+//! All else is as it is shown; but where a sentence is broken into lines depends on what stands in it.
 
 /// Line by line, but for blanks at their ends.
 pub(crate) fn is_shown(shown: &str, printed: &str) -> bool {
     let lines = |text: &str| text.lines().map(|line| settled(line.trim_end())).collect::<Vec<_>>();
     let (shown, printed) = (lines(shown), lines(printed));
-    lines_match(&shown, &printed)
+    lines_match(&shown, &printed) || lines_match(&unbroken(&shown), &unbroken(&printed))
+}
+
+/// Each paragraph on one line: what is no sentence, such as a table, is the same only if its lines are.
+fn unbroken(lines: &[String]) -> Vec<String> {
+    let mut paragraphs: Vec<String> = Vec::new();
+    for line in lines {
+        let is_apart = |text: &str| text.is_empty() || text == "…";
+        match paragraphs.last_mut() {
+            Some(last) if !is_apart(last) && !is_apart(line) => *last = format!("{last} {}", line.trim_start()),
+            _ => paragraphs.push(line.clone()),
+        }
+    }
+    paragraphs
 }
 
 fn lines_match(shown: &[String], printed: &[String]) -> bool {
@@ -98,6 +111,13 @@ fn what_differs_from_run_to_run_may_differ_and_nothing_else() {
         ("key ASIAQWERTYUIOPASDFGH\n", "key AKIAHGFDSAPOIUYTREWQ\n", false),
         ("UID  NAME\n", "UID     NAME\n", true),
         ("UID  NAME\n", "UID NAME\n", false),
+        (
+            "all end in 5m (…). Wait\nuntil then.\n\n…\n",
+            "all end in 5m (4m 20s left).\nWait until then.\n\nUID\n1\n",
+            true,
+        ),
+        ("all end in 5m (…). Wait\nuntil then.\n", "all end in 5m (4m 20s left).\nUntil then.\n", false),
+        ("all end.\n\nWait.\n", "all end. Wait.\n", false),
     ] {
         assert_eq!(is_shown(shown, printed), same, "{shown:?} {printed:?}");
     }

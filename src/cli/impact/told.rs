@@ -87,10 +87,16 @@ fn verdict(answer: &AssessResponse) -> String {
     let left = last.zip(at).and_then(|(last, at)| u64::try_from(last.seconds - at.seconds).ok());
     let left = left.map(|left| format!(" ({} later)", say::seconds(left))).unwrap_or_default();
     let last = say::time(last);
-    format!(
-        "{what} {}; the last of them would have lived until {last}{left}. Wait until then and no link dies.",
+    capital(&format!(
+        "{what} {}; the last of them would have lived until {last}{left}. Sign nothing new, wait until then, and no link dies.",
         when(answer)
-    )
+    ))
+}
+
+/// As a sentence begins.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// From when to when they end.
@@ -204,6 +210,7 @@ fn touched(totals: &Totals) -> u64 {
 fn outstanding(some: u64, all: u64) -> String {
     match (some, all) {
         (1, 1) => "the one outstanding URL".to_owned(),
+        (2, 2) => "both outstanding URLs".to_owned(),
         (some, all) if some == all => format!("all {} outstanding URLs", count(all)),
         (some, all) => format!("{} of {} outstanding URLs", count(some), count(all)),
     }

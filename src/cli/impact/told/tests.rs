@@ -51,7 +51,7 @@ fn answer(ends_: u64, may_end: u64, live: u64) -> AssessResponse {
         }),
         totals: Some(Totals { ends: ends_, may_end, lives: live }),
         effects: vec![effect(lives(), live), effect(ends(), ends_)],
-        groups: vec![group(By::Bucket, "photos", ends_, 1), group(By::Bucket, "films", 0, live - 1), group(By::Caller, "33", ends_, live)],
+        groups: vec![group(By::Bucket, "photos", ends_, 1), group(By::Bucket, "films", 0, live.saturating_sub(1)), group(By::Caller, "33", ends_, live)],
         curve: vec![point(0, 1203, 1161), point(900, 600, 580), point(1830, 0, 0)],
         breaks_nothing_from: (ends_ + may_end > 0).then(|| at(1830)).flatten(),
         gaps: vec![Gap { reason: "SIGNED_ELSEWHERE".into(), message: "Only URLs of this registry (k3vq7mza) are counted: not those of other registries, and none that SDKs or scripts signed.".into() }],
@@ -64,11 +64,13 @@ fn the_first_sentence_says_how_many_when_and_what_to_wait_for() {
     assert_eq!(
         verdict(&answer(42, 0, 1161)),
         "42 of 1,203 outstanding URLs end within 5m of 2026-11-22T14:02:00Z; the last of them would have lived until \
-         2026-11-22T14:32:30Z (30m 30s later). Wait until then and no link dies."
+         2026-11-22T14:32:30Z (30m 30s later). Sign nothing new, wait until then, and no link dies."
     );
     assert!(
         verdict(&answer(42, 3, 1158)).starts_with("42 of 1,203 outstanding URLs end, and 3 more may, within 5m of")
     );
+    assert!(verdict(&answer(2, 0, 0)).starts_with("Both outstanding URLs end within"));
+    assert!(verdict(&answer(0, 1, 0)).starts_with("The one outstanding URL may end within"));
     assert_eq!(verdict(&answer(0, 0, 7)), "No link dies: all 7 outstanding URLs live.");
     assert_eq!(verdict(&AssessResponse::default()), "No outstanding URL matches: the event breaks nothing.");
 }
