@@ -12,12 +12,14 @@ mod list;
 mod parents;
 mod passes;
 mod standing;
+mod walk;
 
 pub use contain::{Contained, Costed};
 pub use count::MOST_OPEN;
 pub use gap::{Gap, GapReason};
 pub use list::{Affected, LIST_PAGE};
 pub use standing::event_of;
+pub use walk::Walk;
 
 use crate::clock::Clock;
 use crate::error::Error;

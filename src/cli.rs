@@ -24,12 +24,14 @@ pub mod presign;
 mod progress;
 pub mod refusal;
 pub mod registry;
+pub mod report;
 pub mod resign;
 pub mod rotation;
 pub mod say;
 pub mod stoppable;
 pub mod urls;
 pub mod wanted;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -77,6 +79,9 @@ pub enum Verb {
     Retire(rotation::Retire),
     Pause(rotation::Pause),
     Resume(rotation::Resume),
+    Report(report::Report),
+    Events(report::Events),
+    Watch(watch::Watch),
     Registry(registry::Registry),
 }
 
@@ -144,6 +149,9 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Retire(verb) => verb.run(&cli.globals, around).await,
             Verb::Pause(verb) => verb.run(&cli.globals, around).await,
             Verb::Resume(verb) => verb.run(&cli.globals, around).await,
+            Verb::Report(verb) => verb.run(&cli.globals, around).await,
+            Verb::Events(verb) => verb.run(&cli.globals, around).await,
+            Verb::Watch(verb) => verb.run(&cli.globals, around).await,
             Verb::Registry(verb) => verb.run(&cli.globals, around).await,
         }
     };

@@ -3,6 +3,7 @@
 //! `Display` is what the caller reads; the sources below it go to the log, once, where the call is answered. Reasons are
 //! part of the API: added, never renamed. docs/errors.md lists them.
 
+mod no_event;
 mod status;
 mod unchanged;
 
@@ -18,6 +19,7 @@ use crate::session::lifetime::TooShort;
 use crate::session::{IdentityName, InstanceId, RecordId};
 use crate::{region, registry};
 
+pub use no_event::NoEvent;
 pub use unchanged::Unchanged;
 
 /// Why a call failed.
@@ -89,6 +91,9 @@ pub enum Error {
     /// A generation stays as it is.
     #[error(transparent)]
     Unchanged(#[from] Unchanged),
+    /// An event is not lifted.
+    #[error(transparent)]
+    NoEvent(#[from] NoEvent),
     /// The bucket's region is not known.
     #[error(transparent)]
     Region(#[from] region::Error),
@@ -121,15 +126,21 @@ pub enum Error {
     /// The caller's time ran out.
     #[error("the deadline passed while waiting for {0}")]
     Deadline(&'static str),
-    /// Announced in the proto, not built yet.
-    #[error("{0} is not served by this version")]
-    Unserved(&'static str),
     /// A path that is no method of a service here.
     #[error("{0:?} is no method that this version serves; reflection lists those that are")]
     NoMethod(String),
     /// A message that is not written plainly.
     #[error("messages compressed with {0:?} are not served; send them without compression")]
     Compressed(String),
+    /// Something after the cursor is forgotten.
+    #[error("something that happened after this cursor is forgotten, since it is kept for 7 days; watch from_oldest")]
+    CursorTooOld,
+    /// The caller watches too often.
+    #[error("you have {most} watches open, which is the most; end one of them")]
+    TooManyWatchers {
+        /// The bound.
+        most: usize,
+    },
 }
 
 impl Error {
@@ -158,6 +169,7 @@ impl Error {
             Self::SessionDead { .. } => (Code::Unavailable, "SESSION_DEAD"),
             Self::IdentityPaused(_) => (Code::FailedPrecondition, "IDENTITY_PAUSED"),
             Self::Unchanged(unchanged) => unchanged.verdict(),
+            Self::NoEvent(none) => none.verdict(),
             Self::Region(error) => region_verdict(error),
             Self::Registry(error) => registry_verdict(error),
             Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
@@ -165,7 +177,9 @@ impl Error {
             Self::UrlNotFound | Self::TextNotFound => (Code::NotFound, "URL_NOT_FOUND"),
             Self::UnknownSession { .. } => (Code::NotFound, "SESSION_NOT_FOUND"),
             Self::Deadline(_) => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
-            Self::Unserved(_) | Self::NoMethod(_) | Self::Compressed(_) => (Code::Unimplemented, "NOT_SERVED"),
+            Self::NoMethod(_) | Self::Compressed(_) => (Code::Unimplemented, "NOT_SERVED"),
+            Self::CursorTooOld => (Code::OutOfRange, "CURSOR_TOO_OLD"),
+            Self::TooManyWatchers { .. } => (Code::ResourceExhausted, "TOO_MANY_WATCHERS"),
         }
     }
 
@@ -189,6 +203,8 @@ impl Error {
         "URLS_OUTSTANDING",
         "GENERATION_RETIRED",
         "SECRET_GONE",
+        "EVENT_NOT_FOUND",
+        "EVENT_IRREVERSIBLE",
         "BUCKET_NOT_FOUND",
         "REGION_UNKNOWN",
         "REGISTRY_FULL",
@@ -203,7 +219,8 @@ impl Error {
         "URL_NOT_FOUND",
         "SESSION_NOT_FOUND",
         "DEADLINE_EXCEEDED",
-        "NOT_SERVED",
+        "CURSOR_TOO_OLD",
+        "TOO_MANY_WATCHERS",
     ];
 
     /// The reasons of messages that no handler came to see.

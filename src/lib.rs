@@ -31,6 +31,7 @@ pub mod issuer;
 pub mod assess;
 pub mod resign;
 pub mod rotation;
+pub mod watch;
 
 // Front door and roof.
 pub mod grpc;

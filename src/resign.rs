@@ -1,4 +1,4 @@
-//! Recorded requests, signed again with the present session of their identity: by id or by filter.
+//! Recorded requests, signed again with the present session of their identity: by id, by filter, or what an event ends.
 //!
 //! Never signs by itself: it hands each request back to the issuer, so that there is one way for a URL to leave the
 //! house. Never holds more than a group of records.
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::error::Error;
+use crate::impact::event::Event;
 use crate::issued::{Filter, Record};
 use crate::issuer::{Ask, Authority, Issued, Issuer};
 use crate::s3::Refused;
@@ -43,6 +44,8 @@ pub enum Which {
     Ids(Vec<RecordId>),
     /// What is outstanding and matches, in the order of hard ends.
     Outstanding(Box<Filter>),
+    /// Of that, what an event ends or may end.
+    Ending(Box<Filter>, Box<Event>),
 }
 
 /// A record, and what became of it.
@@ -63,11 +66,14 @@ pub struct Resigning {
 
 impl Resigning {
     /// Takes an order. Nothing is read or signed before the first group is asked for.
-    pub fn begin(issuer: Arc<Issuer>, caller: Arc<Caller>, mut order: Order) -> Self {
+    ///
+    /// # Errors
+    /// When the event of the order names a session that is not there.
+    pub async fn begin(issuer: Arc<Issuer>, caller: Arc<Caller>, mut order: Order) -> Result<Self, Error> {
         let own = (order.authority == Authority::Grants).then_some(caller.uid);
         let which = std::mem::replace(&mut order.which, Which::Ids(Vec::new()));
-        let source = Source::open(&issuer, caller.uid, own, which);
-        Self { issuer, caller, order, source }
+        let source = Source::open(&issuer, caller.uid, own, which).await?;
+        Ok(Self { issuer, caller, order, source })
     }
 
     /// Signs the next records, at most `most`, and records their successors as one group; `None` after the last.
@@ -78,9 +84,10 @@ impl Resigning {
     pub async fn next(&mut self, most: usize, deadline: Instant) -> Result<Option<Vec<Resigned>>, Error> {
         let Some(found) = self.source.next(most).await? else { return Ok(None) };
         let (mut asks, mut waiting) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
+        let order = self.order.request_id.as_deref().filter(|_| self.source.is_searched());
         for (id, record) in found {
             match record {
-                Ok(record) if self.source.is_searched() && self.is_of_this_order(&record).await? => {}
+                Ok(record) if is_of_order(order, &self.issuer, self.caller.uid, &record).await? => {}
                 record => match record.and_then(|record| self.ask(record)) {
                     Ok(ask) => {
                         asks.push(ask);
@@ -124,13 +131,13 @@ impl Resigning {
             authority: self.order.authority,
         })
     }
+}
 
-    /// Whether the record was made by this very order, in an attempt before this one: a filter matches it as well.
-    async fn is_of_this_order(&self, record: &Record) -> Result<bool, Error> {
-        let (Some(order), Some(former)) = (&self.order.request_id, record.url.replaces) else { return Ok(false) };
-        let made = self.issuer.registry().remembered(self.caller.uid, &request_id(order, former)).await;
-        Ok(made.map_err(Error::registry)?.is_some_and(|made| made.record.url.id == record.url.id))
-    }
+/// Whether the record was made by this very order, in an attempt before this one: a filter matches it as well.
+async fn is_of_order(order: Option<&str>, issuer: &Issuer, uid: u32, record: &Record) -> Result<bool, Error> {
+    let (Some(order), Some(former)) = (order, record.url.replaces) else { return Ok(false) };
+    let made = issuer.registry().remembered(uid, &request_id(order, former)).await;
+    Ok(made.map_err(Error::registry)?.is_some_and(|made| made.record.url.id == record.url.id))
 }
 
 /// What the issuer remembers of one record of an order. No caller can choose it for a call of another kind, because it

@@ -5,6 +5,7 @@
 
 mod decide;
 mod log;
+pub mod report;
 pub mod told;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ mod secrets;
 mod support;
 #[path = "daemon/visitor.rs"]
 mod visitor;
+#[path = "daemon/watch.rs"]
+mod watch;
 
 use std::time::Duration;
 

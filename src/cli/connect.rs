@@ -111,7 +111,7 @@ impl Daemon {
         ImpactClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
-    /// Decides about generations and identities. Served on the admin socket.
+    /// Decides of generations, and tells what happens. Served on the admin socket, but for the watch.
     pub fn rotation(&self) -> RotationClient<Channel> {
         RotationClient::new(self.channel()).max_decoding_message_size(LARGEST_ANSWER)
     }

@@ -243,6 +243,19 @@ impl Asked {
 }
 
 impl Kind {
+    /// The event alone.
+    ///
+    /// # Errors
+    /// When flags choose among URLs, or say how to print them.
+    pub(super) fn event(&self) -> Result<Event, Failure> {
+        let (asked, place, what) = self.parts()?;
+        let chosen = asked.filter(place)? != UrlFilter::default();
+        if chosen || asked.list || asked.csv || asked.living || asked.by.is_some() {
+            return Err(Failure::usage("an event concerns whom it concerns: leave out what chooses or lists URLs"));
+        }
+        Ok(asked.event(what))
+    }
+
     fn parts(&self) -> Result<(&Asked, Place, What), Failure> {
         match self {
             Self::KeyDeactivated(one) => one.parts(What::KeyDeactivated),

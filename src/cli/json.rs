@@ -2,6 +2,7 @@
 //! their names in lower case; what is absent is null. Stable: `out::VERSION` counts the breaks.
 
 pub mod impact;
+pub mod watch;
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -14,7 +14,7 @@ use super::out::{self, Format};
 use super::progress::Progress;
 use super::refusal::Refusal;
 use super::wanted::Wanted;
-use super::{flags, json, say};
+use super::{flags, json, report, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::presign_result::Result as Either;
 use crate::grpc::proto::{ResignRequest, ResignResponse, UrlFilter};
@@ -31,6 +31,9 @@ pub struct Resign {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would become help text")]
     pub wanted: Wanted,
+    /// Only what this event ends or may end, as `presignd impact` takes it: "key-deleted AKIA…" (admin socket)
+    #[arg(long, value_name = "EVENT", conflicts_with = "ids")]
+    pub ended_by: Option<String>,
     /// How long the new URLs should live [default: as long as each was signed for]
     #[arg(long, value_name = "LENGTH")]
     pub expires_in: Option<Length>,
@@ -57,7 +60,7 @@ impl Resign {
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let filter = self.wanted.filter()?;
         let has_filter = filter != UrlFilter::default();
-        match (self.ids.is_empty(), self.all || has_filter) {
+        match (self.ids.is_empty(), self.all || has_filter || self.ended_by.is_some()) {
             (true, false) => {
                 return Err(Failure::usage(
                     "name records, \"-\" for ids on stdin, a filter such as --identity, or --all",
@@ -71,14 +74,20 @@ impl Resign {
             Format::Json => true,
             Format::Table => return Err(Failure::usage("new URLs are printed as text or json, one line for each")),
         };
+        let words = |text: &String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let event = self.ended_by.as_ref().map(|text| report::event(&words(text))).transpose()?;
         let request = ResignRequest {
+            event,
             expires_in: self.expires_in.map(Length::wire),
             at_least: self.at_least.map(Length::wire),
             request_id: self.request_id.clone(),
             secret_headers: self.secrets()?,
             ..Default::default()
         };
-        let daemon = globals.connect(around).await?;
+        let daemon = match &self.ended_by {
+            Some(_) => globals.connect_admin(around).await?,
+            None => globals.connect(around).await?,
+        };
         let mut tally = Tally { signed: 0, failed: 0, progress: Progress::new() };
         if self.ids == ["-"] {
             let mut coming = batch::lines_of_stdin();

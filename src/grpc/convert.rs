@@ -13,8 +13,10 @@ mod issued;
 mod operation;
 mod record;
 mod request;
+mod report;
 mod resign;
 mod rotation;
+mod watch;
 
 pub(super) use ask::{form_ask, url_ask};
 pub(super) use event::{event, wire_event};
@@ -22,12 +24,14 @@ pub(super) use filter::{filter, page, page_size, read_page_token};
 pub use found::explanation;
 pub(super) use found::found;
 pub(super) use identity::described;
-pub(super) use impact::{affected, assessed, contained, url_record_with};
+pub(super) use impact::{affected, assessed, contained, url_record_with, wire_ending, wire_totals};
 pub(super) use issued::{presigned, presigned_form, result};
 pub(super) use record::session_reference;
 pub use record::url_record;
+pub(super) use report::reported_event;
 pub(super) use resign::{order, resign_ids, resigned};
 pub(super) use rotation::{decided, generation, generation_status, named_generation};
+pub(super) use watch::{heard, watched_from};
 
 use prost_types::{Duration, Timestamp as WireTimestamp};
 

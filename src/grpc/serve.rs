@@ -23,6 +23,7 @@ use crate::config::Limits;
 use crate::issuer::Issuer;
 use crate::rotation::Rotation;
 use crate::telemetry::Metrics;
+use crate::watch::Seats;
 
 /// What the server needs of the rooms below.
 pub struct Parts {
@@ -62,7 +63,15 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.clone());
     let rotation = Rotation::new(Arc::clone(&issuer));
     let assessor = Assessor::new(issuer.registry().clone(), issuer.clock().clone());
-    let services = Services { issuer, assessor, rotation, metrics, limits: limits.clone(), stop: stop.clone() };
+    let services = Services {
+        issuer,
+        assessor,
+        rotation,
+        seats: Seats::default(),
+        metrics,
+        limits: limits.clone(),
+        stop: stop.clone(),
+    };
 
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection).add_service(old_reflection);

@@ -10,6 +10,7 @@ mod resign;
 mod rotation;
 mod signer;
 mod stream;
+mod watcher;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::issuer::Issuer;
 use crate::rotation::Rotation;
 use crate::session::IdentityName;
 use crate::telemetry::Metrics;
+use crate::watch::Seats;
 
 use super::call::Call;
 
@@ -32,6 +34,8 @@ pub(super) struct Services {
     pub(super) issuer: Arc<Issuer>,
     pub(super) assessor: Assessor,
     pub(super) rotation: Rotation,
+    /// Who watches.
+    pub(super) seats: Seats,
     pub(super) metrics: Arc<Metrics>,
     /// In force from the next call on, and in a stream from the next group on.
     pub(super) limits: watch::Receiver<Limits>,

@@ -3,6 +3,7 @@
 
 mod check;
 mod stored;
+mod undo;
 
 use std::time::Duration;
 

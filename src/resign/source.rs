@@ -1,8 +1,12 @@
 //! Where an order's records come from, group by group.
 
 use std::collections::HashSet;
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt};
 
 use super::Which;
+use crate::assess::{Affected, Assessor, Question};
 use crate::error::Error;
 use crate::issued::{Filter, Record};
 use crate::issuer::Issuer;
@@ -25,6 +29,7 @@ pub(super) struct Source {
 enum Rest {
     Ids(std::vec::IntoIter<RecordId>),
     Rows { filter: Box<Filter>, after: Option<ScanPlace> },
+    Listed(Pin<Box<dyn Stream<Item = Result<Affected, Error>> + Send>>),
     Nothing,
 }
 
@@ -32,7 +37,7 @@ enum Rest {
 pub(super) type Found = (RecordId, Result<Record, Error>);
 
 impl Source {
-    pub(super) fn open(issuer: &Issuer, uid: u32, own: Option<u32>, which: Which) -> Self {
+    pub(super) async fn open(issuer: &Issuer, uid: u32, own: Option<u32>, which: Which) -> Result<Self, Error> {
         let registry = issuer.registry().clone();
         let owned = |filter: Filter| Filter { uid: own.or(filter.uid), ..filter };
         let rest = match which {
@@ -41,9 +46,14 @@ impl Source {
                 let usable_after = filter.usable_after.max(Some(issuer.clock().now()));
                 Rest::Rows { filter: Box::new(owned(Filter { usable_after, ..*filter })), after: None }
             }
+            Which::Ending(filter, event) => {
+                let assessor = Assessor::new(registry.clone(), issuer.clock().clone());
+                let question = Question { uid, event: *event, filter: owned(*filter), by_on_behalf_of: false };
+                Rest::Listed(Box::pin(assessor.list(question, false).await?))
+            }
         };
         let before = registry.next_url_id().number;
-        Self { registry, uid, own, before, rest }
+        Ok(Self { registry, uid, own, before, rest })
     }
 
     /// Whether records are found rather than named.
@@ -68,12 +78,25 @@ impl Source {
                 }
                 page.items
             }
+            Rest::Listed(list) => {
+                let mut records = Vec::new();
+                while records.len() < most {
+                    match list.next().await {
+                        Some(affected) => records.push(affected?.record),
+                        None => {
+                            self.rest = Rest::Nothing;
+                            break;
+                        }
+                    }
+                }
+                records
+            }
         };
         let older = records.into_iter().filter(|record| record.url.id.number < self.before);
         Ok(Some(older.map(|record| (record.url.id, Ok(record))).collect()))
     }
 
-    async fn named(&self, ids: Vec<RecordId>) -> Vec<Found> {
+    async fn named(&mut self, ids: Vec<RecordId>) -> Vec<Found> {
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
             let record = self.registry.url(self.uid, id).await.map_err(Error::registry);

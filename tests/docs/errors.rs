@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presignd::access::{Denied, Dimension};
-use presignd::error::{Error, Unchanged};
+use presignd::error::{Error, NoEvent, Unchanged};
 use presignd::identity::RenewError;
 use presignd::s3::Refused;
 use presignd::session::lifetime::{LimitedBy, TooShort};
@@ -105,9 +105,13 @@ fn one_of_each() -> Vec<Error> {
         Error::TextNotFound,
         Error::UnknownSession { id, registry: id.instance },
         Error::Deadline("a session"),
-        Error::Unserved("Watch"),
         Error::NoMethod("presignd.v1.Signer/Ask".into()),
         Error::Compressed("gzip".into()),
+        Error::CursorTooOld,
+        Error::TooManyWatchers { most: 16 },
+        NoEvent::Unknown(id).into(),
+        NoEvent::Foreign { id, registry: id.instance }.into(),
+        NoEvent::Irreversible(id).into(),
     ]
 }
 

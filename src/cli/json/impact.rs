@@ -76,7 +76,7 @@ pub fn ending(one: &proto::Ending) -> Value {
     })
 }
 
-fn totals(one: &proto::Totals) -> Value {
+pub(super) fn totals(one: &proto::Totals) -> Value {
     json!({"ends": one.ends, "may_end": one.may_end, "lives": one.lives})
 }
 
@@ -95,7 +95,8 @@ pub fn event(one: &proto::Event) -> Value {
     Value::Object(members)
 }
 
-fn kind(what: &What) -> (&'static str, Value) {
+/// Its kind, and what is said of it.
+pub fn kind(what: &What) -> (&'static str, Value) {
     let key = |one: &proto::KeyEvent| json!({"access_key_id": one.access_key_id});
     let identity = |one: &proto::IdentityEvent| json!({"identity": one.identity});
     let bucket = |one: &proto::BucketEvent| json!({"bucket": one.bucket});

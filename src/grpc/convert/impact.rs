@@ -16,7 +16,7 @@ pub(in crate::grpc) fn assessed(event: Event, answer: Assessment, outages: Vec<O
     let Assessment { report, gaps } = answer;
     proto::AssessResponse {
         event: Some(wire_event(event)),
-        totals: Some(totals(report.totals())),
+        totals: Some(wire_totals(report.totals())),
         effects: report.effects().into_iter().map(effect).collect(),
         groups: report.groups().into_iter().map(group).collect(),
         curve: report.curve().into_iter().map(point).collect(),
@@ -81,7 +81,7 @@ fn grade(grade: Grade) -> i32 {
     grade.into()
 }
 
-fn totals(totals: Totals) -> proto::Totals {
+pub(in crate::grpc) fn wire_totals(totals: Totals) -> proto::Totals {
     let Totals { ends, may_end, lives } = totals;
     proto::Totals { ends, may_end, lives }
 }
@@ -100,7 +100,7 @@ fn group(group: Group) -> proto::Group {
         By::OnBehalfOf => Wire::OnBehalfOf,
         By::Operation => Wire::Operation,
     };
-    proto::Group { by: by.into(), name: group.name.unwrap_or_default(), totals: Some(totals(group.totals)) }
+    proto::Group { by: by.into(), name: group.name.unwrap_or_default(), totals: Some(wire_totals(group.totals)) }
 }
 
 fn point(point: CurvePoint) -> proto::CurvePoint {

@@ -37,7 +37,7 @@ pub(in crate::grpc) fn generation_status(status: GenerationStatus) -> proto::Gen
     }
 }
 
-fn reference(session: Reference) -> proto::SessionReference {
+pub(super) fn reference(session: Reference) -> proto::SessionReference {
     let Reference { identity, generation, access_key_id, expires_at, id } = session;
     proto::SessionReference {
         identity: identity.as_str().to_owned(),

@@ -95,7 +95,7 @@ impl Services {
         Ok(convert::contained(self.with_endings(call, record).await?, answer))
     }
 
-    fn question(
+    pub(super) fn question(
         &self,
         call: &Call,
         event: Option<WireEvent>,

@@ -15,7 +15,6 @@ use crate::grpc::convert;
 use crate::grpc::proto::{ResignRequest, ResignResponse};
 use crate::issuer::Authority;
 use crate::resign::{Resigned, Resigning, Which};
-use crate::s3::Refused;
 
 /// What the caller of `Resign` reads.
 pub(super) type Successors = Pin<Box<dyn Stream<Item = Result<ResignResponse, Status>> + Send>>;
@@ -33,11 +32,11 @@ struct Answering {
 impl Services {
     /// Reads and signs on only as the caller takes, until all is signed, it goes away or has no time left, or the daemon
     /// stops. What was signed before that is still answered.
-    pub(super) fn resigned(&self, call: Call, asked: ResignRequest) -> Result<Successors, Error> {
+    pub(super) async fn resigned(&self, call: Call, asked: ResignRequest) -> Result<Successors, Error> {
         let authority = if call.sees_all() { Authority::Operator } else { Authority::Grants };
-        let which = Self::which(&call, &asked)?;
+        let which = self.which(&call, &asked)?;
         let order = convert::order(asked, which, authority)?;
-        let order = Resigning::begin(self.issuer.clone(), call.caller.clone(), order);
+        let order = Resigning::begin(self.issuer.clone(), call.caller.clone(), order).await?;
         let answering = Answering { services: self.clone(), call, order, answers: VecDeque::new(), logged: None };
         Ok(Box::pin(unfold(Some(answering), async |answering| {
             let mut answering = answering?;
@@ -48,14 +47,13 @@ impl Services {
         })))
     }
 
-    fn which(call: &Call, asked: &ResignRequest) -> Result<Which, Error> {
+    fn which(&self, call: &Call, asked: &ResignRequest) -> Result<Which, Error> {
         if let Some(ids) = convert::resign_ids(asked)? {
             return Ok(Which::Ids(ids));
         }
         if asked.event.is_some() {
-            return Err(
-                Refused::new("event", "is not read by this version: leave it out, and narrow the filter").into()
-            );
+            let question = self.question(call, asked.event.clone(), asked.filter.clone(), false)?;
+            return Ok(Which::Ending(Box::new(question.filter), Box::new(question.event)));
         }
         let mut filter = convert::filter(asked.filter.clone()).map_err(|refused| refused_within("filter", refused))?;
         own_only(call, &mut filter)?;

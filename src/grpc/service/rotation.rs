@@ -4,21 +4,24 @@ use tokio::time::timeout_at;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use super::watcher::Told;
 use crate::error::Error;
 use crate::grpc::call::Call;
-use crate::grpc::convert::{decided, generation, generation_status, identity, named_generation};
+use crate::grpc::convert::{
+    decided, generation, generation_status, identity, named_generation, record_id, reported_event, wire_totals,
+};
 use crate::grpc::proto::rotation_server::Rotation;
 use crate::grpc::proto::{
-    CancelDrainRequest, CancelDrainResponse, DrainRequest, DrainResponse, Identity, LiftEventRequest,
-    LiftEventResponse, ListEventsRequest, ListEventsResponse, PauseIdentityRequest, PauseIdentityResponse,
-    ReportEventRequest, ReportEventResponse, ResumeIdentityRequest, ResumeIdentityResponse, RetireRequest,
-    RetireResponse, RotationStatusRequest, RotationStatusResponse, WatchRequest, WatchResponse,
+    CancelDrainRequest, CancelDrainResponse, DrainRequest, DrainResponse, Event as WireEvent, Identity,
+    LiftEventRequest, LiftEventResponse, ListEventsRequest, ListEventsResponse, PauseIdentityRequest,
+    PauseIdentityResponse, ReportEventRequest, ReportEventResponse, ResumeIdentityRequest, ResumeIdentityResponse,
+    RetireRequest, RetireResponse, RotationStatusRequest, RotationStatusResponse, WatchRequest,
 };
 use crate::session::IdentityName;
 
 #[tonic::async_trait]
 impl Rotation for Services {
-    type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
+    type WatchStream = Told;
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainResponse>, Status> {
         let call = Call::of(&request)?;
@@ -99,19 +102,30 @@ impl Rotation for Services {
         &self,
         request: Request<ReportEventRequest>,
     ) -> Result<Response<ReportEventResponse>, Status> {
-        Err(Call::of(&request)?.failed(Error::Unserved("ReportEvent")))
+        let call = Call::of(&request)?;
+        let reported = self.decide(&call, self.reported(&call, request.into_inner().event)).await?;
+        Ok(Response::new(reported))
     }
 
     async fn lift_event(&self, request: Request<LiftEventRequest>) -> Result<Response<LiftEventResponse>, Status> {
-        Err(Call::of(&request)?.failed(Error::Unserved("LiftEvent")))
+        let call = Call::of(&request)?;
+        let lifted = self.decide(&call, async {
+            let id = record_id("id", &request.get_ref().id)?;
+            self.rotation.lift(call.caller.uid, id).await
+        });
+        Ok(Response::new(LiftEventResponse { event: Some(reported_event(lifted.await?)) }))
     }
 
     async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
-        Err(Call::of(&request)?.failed(Error::Unserved("ListEvents")))
+        let call = Call::of(&request)?;
+        let happened = self.decide(&call, self.rotation.happened(call.caller.uid, request.get_ref().with_lifted));
+        Ok(Response::new(ListEventsResponse { events: happened.await?.into_iter().map(reported_event).collect() }))
     }
 
-    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Err(Call::of(&request)?.failed(Error::Unserved("Watch")))
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Told>, Status> {
+        let call = Call::of(&request)?;
+        let told = self.watched(call.clone(), request.into_inner()).await.map_err(|error| call.failed(error))?;
+        Ok(Response::new(told))
     }
 }
 
@@ -119,13 +133,21 @@ impl Services {
     /// For admins alone, and within the time of the call. A decision that is not waited for any more is carried out all the
     /// same.
     async fn decide<T>(&self, call: &Call, deciding: impl Future<Output = Result<T, Error>>) -> Result<T, Status> {
-        let admitted = call.must_be_admin("generations and pauses are decided on the admin socket only");
+        let admitted = call.must_be_admin("generations, pauses and events are decided on the admin socket only");
         let decided = match admitted {
             Ok(()) => timeout_at(call.deadline, deciding).await,
             Err(error) => Ok(Err(error)),
         };
         let late = Error::Deadline("signatures under way to be recorded; what was decided is carried out");
         decided.unwrap_or(Err(late)).map_err(|error| call.failed(error))
+    }
+
+    /// What it does is counted before it is written down, so that an event which cannot be read leaves nothing.
+    async fn reported(&self, call: &Call, event: Option<WireEvent>) -> Result<ReportEventResponse, Error> {
+        let question = self.question(call, event, None, false)?;
+        let totals = self.assessor.totals(question.uid, &question.event, &question.filter).await?;
+        let event = self.rotation.report(question.event).await?;
+        Ok(ReportEventResponse { event: Some(reported_event(event)), totals: Some(wire_totals(totals)) })
     }
 
     async fn one(&self, call: &Call, name: &IdentityName) -> Result<Identity, Error> {

@@ -60,7 +60,7 @@ impl Signer for Services {
 
     async fn resign(&self, request: Request<ResignRequest>) -> Result<Response<Successors>, Status> {
         let call = Call::of(&request)?;
-        let answers = self.resigned(call.clone(), request.into_inner()).map_err(|error| call.failed(error))?;
+        let answers = self.resigned(call.clone(), request.into_inner()).await.map_err(|error| call.failed(error))?;
         Ok(Response::new(answers))
     }
 }

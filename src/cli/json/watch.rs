@@ -1,0 +1,95 @@
+//! What happened, as JSON: reported events, and what a watcher hears.
+
+use serde_json::{Map, Value, json};
+
+use super::impact::{ending, event, totals};
+use super::{optional, reference, time};
+use crate::cli::say;
+use crate::grpc::proto;
+use crate::grpc::proto::watch_response::What;
+
+/// An answer to `ReportEvent`.
+pub fn report(answer: &proto::ReportEventResponse) -> Value {
+    json!({"event": answer.event.as_ref().map(reported), "totals": answer.totals.as_ref().map(totals)})
+}
+
+/// An event with what is known of its report.
+pub fn reported(one: &proto::ReportedEvent) -> Value {
+    json!({
+        "id": one.id,
+        "event": one.event.as_ref().map(event),
+        "observed": one.observed,
+        "recorded_at": time(&one.recorded_at),
+        "lifted_at": time(&one.lifted_at),
+        "cause": optional(&one.cause),
+    })
+}
+
+/// One of `Watch`: its place, its instant, and under its name what happened.
+pub fn heard(one: &proto::WatchResponse) -> Value {
+    let place = [("cursor", one.cursor.clone().into()), ("at", time(&one.at))];
+    let what = one.what.as_ref().map(what);
+    Map::from_iter(place.into_iter().chain(what).map(|(name, value)| (name.to_owned(), value))).into()
+}
+
+fn what(what: &What) -> (&'static str, Value) {
+    let paused = |one: &proto::IdentityPaused| json!({"identity": one.identity});
+    let value = match what {
+        What::SessionRenewed(session) => reference(session),
+        What::RenewalFailed(one) => json!({
+            "identity": one.identity,
+            "reason": one.reason,
+            "message": one.message,
+            "session_ends_at": time(&one.session_ends_at),
+            "signs": one.signs,
+        }),
+        What::SessionEnding(one)
+        | What::GenerationDraining(one)
+        | What::GenerationDrained(one)
+        | What::GenerationRetired(one)
+        | What::DrainCancelled(one) => generation(one),
+        What::IdentityPaused(one) | What::IdentityResumed(one) => paused(one),
+        What::EventHappened(one) | What::EventLifted(one) => reported(one),
+        What::UrlEndsEarly(one) => json!({
+            "url_id": one.url_id,
+            "usable_until": time(&one.usable_until),
+            "ending": one.ending.as_ref().map(ending),
+            "event_id": one.event_id,
+            "on_behalf_of": optional(&one.on_behalf_of),
+        }),
+    };
+    (name(what), value)
+}
+
+/// The name of what happened, as in the proto.
+pub fn name(what: &What) -> &'static str {
+    match what {
+        What::SessionRenewed(_) => "session_renewed",
+        What::RenewalFailed(_) => "renewal_failed",
+        What::SessionEnding(_) => "session_ending",
+        What::GenerationDraining(_) => "generation_draining",
+        What::GenerationDrained(_) => "generation_drained",
+        What::GenerationRetired(_) => "generation_retired",
+        What::DrainCancelled(_) => "drain_cancelled",
+        What::IdentityPaused(_) => "identity_paused",
+        What::IdentityResumed(_) => "identity_resumed",
+        What::EventHappened(_) => "event_happened",
+        What::EventLifted(_) => "event_lifted",
+        What::UrlEndsEarly(_) => "url_ends_early",
+    }
+}
+
+fn generation(one: &proto::GenerationStatus) -> Value {
+    let state = proto::GenerationState::try_from(one.state).unwrap_or_default();
+    json!({
+        "session": one.session.as_ref().map(reference),
+        "kind": say::kind(one.kind),
+        "state": say::name(state.as_str_name(), "GENERATION_STATE"),
+        "since": time(&one.since),
+        "outstanding_urls": one.outstanding_urls,
+        "last_url_ends_at": time(&one.last_url_ends_at),
+        "advice": one.advice,
+        "safe_from": time(&one.safe_from),
+        "partition": optional(&one.partition),
+    })
+}

@@ -1,0 +1,130 @@
+//! `presignd report` and `presignd events`: what happened at AWS, written down, listed and taken back. Asks on the admin
+//! socket, and decides nothing.
+
+use clap::{FromArgMatches, Subcommand};
+use serde_json::json;
+
+use super::connect::Globals;
+use super::exit::{Exit, Failure};
+use super::identities::dash;
+use super::impact::Kind;
+use super::out::{self, Format, Sheet};
+use super::{json, say};
+use crate::config::Surroundings;
+use crate::grpc::proto::{Event, LiftEventRequest, ListEventsRequest, ReportEventRequest, ReportedEvent};
+
+/// Write down that an event happened, so that records say what it ends (admin socket)
+#[derive(Debug, Clone, clap::Args)]
+pub struct Report {
+    /// The event, as `presignd impact` takes it: key-deleted AKIA…, --at -2h and all; options of this verb come before it
+    #[arg(value_name = "EVENT", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub event: Vec<String>,
+}
+
+/// List events that were reported or seen and still stand, newest first, or lift one (admin socket)
+#[derive(Debug, Clone, clap::Args)]
+pub struct Events {
+    /// Write down that this one was undone
+    #[arg(long, value_name = "ID", conflicts_with = "with_lifted")]
+    pub lift: Option<String>,
+    /// Also those that were lifted
+    #[arg(long)]
+    pub with_lifted: bool,
+}
+
+impl Report {
+    /// Asks and prints.
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
+        let event = event(&self.event)?;
+        let daemon = globals.connect_admin(around).await?;
+        let ask = daemon.ask(ReportEventRequest { event: Some(event) });
+        let answer = daemon.rotation().report_event(ask).await?.into_inner();
+        let (reported, totals) = (answer.event.clone().unwrap_or_default(), answer.totals.unwrap_or_default());
+        match globals.output.unwrap_or(Format::Text) {
+            Format::Json => out::json(json::watch::report(&answer))?,
+            format => Sheet::card([
+                ("id", reported.id.clone()),
+                ("event", kind(&reported)),
+                ("ends", totals.ends.to_string()),
+                ("may end", totals.may_end.to_string()),
+                ("lives", totals.lives.to_string()),
+            ])
+            .print(format)?,
+        }
+        Ok(())
+    }
+}
+
+impl Events {
+    /// Asks and prints.
+    pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
+        let daemon = globals.connect_admin(around).await?;
+        let format = globals.output.unwrap_or(Format::Table);
+        let events = match &self.lift {
+            Some(id) => {
+                let lifted = daemon.rotation().lift_event(daemon.ask(LiftEventRequest { id: id.clone() })).await?;
+                lifted.into_inner().event.into_iter().collect()
+            }
+            None => {
+                let ask = daemon.ask(ListEventsRequest { with_lifted: self.with_lifted });
+                daemon.rotation().list_events(ask).await?.into_inner().events
+            }
+        };
+        match format {
+            Format::Json => {
+                out::json(json!({"events": events.iter().map(json::watch::reported).collect::<Vec<_>>()}))?;
+            }
+            format => sheet(&events).print(format)?,
+        }
+        Ok(())
+    }
+}
+
+/// An event from the words that `presignd impact` takes.
+///
+/// # Errors
+/// When they are none, or choose among URLs.
+pub(super) fn event(words: &[String]) -> Result<Event, Failure> {
+    let parser = Kind::augment_subcommands(clap::Command::new("presignd impact"));
+    let parsed = parser.subcommand_required(true).no_binary_name(true).try_get_matches_from(words);
+    match parsed.and_then(|matches| Kind::from_arg_matches(&matches)) {
+        Ok(kind) => kind.event(),
+        Err(error) => {
+            let text = error.render().to_string();
+            match error.kind() {
+                clap::error::ErrorKind::DisplayHelp => {
+                    out::line(text.trim_end())?;
+                    Err(Failure::new(Exit::Fine, ""))
+                }
+                _ => {
+                    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+                    let failure = Failure::usage(lines.next().unwrap_or_default().trim_start_matches("error: "));
+                    Err(lines.fold(failure, |failure, line| failure.with(line)))
+                }
+            }
+        }
+    }
+}
+
+fn kind(one: &ReportedEvent) -> String {
+    let what = one.event.as_ref().and_then(|event| event.what.as_ref());
+    what.map(|what| json::impact::kind(what).0.replace('_', "-")).unwrap_or_default()
+}
+
+fn sheet(events: &[ReportedEvent]) -> Sheet {
+    let mut sheet = Sheet::new(&["ID", "EVENT", "AT", "RECORDED AT", "LIFTED AT", "CAUSE", "OF"]);
+    for one in events {
+        let event = one.event.clone().unwrap_or_default();
+        let of = event.what.as_ref().map(|what| json::impact::kind(what).1.to_string()).unwrap_or_default();
+        sheet.row(vec![
+            one.id.clone(),
+            kind(one),
+            say::time(event.at.as_ref()),
+            say::time(one.recorded_at.as_ref()),
+            dash(say::time(one.lifted_at.as_ref())),
+            dash(if one.observed { one.cause.clone() } else { "reported".to_owned() }),
+            of,
+        ]);
+    }
+    sheet
+}

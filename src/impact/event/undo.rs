@@ -1,0 +1,38 @@
+//! Which events can be taken back at all. Whether that revives a certain URL, its rule says.
+
+use super::What;
+
+impl What {
+    /// Whether somebody can undo it, so that it may be lifted. What was deleted for good and made again is something new,
+    /// but where AWS or presignd brings the very same thing back, it is undone.
+    pub fn can_be_undone(&self) -> bool {
+        match self {
+            Self::KeyDeactivated { .. }
+            | Self::SessionsRevoked { .. }
+            | Self::TrustPolicyChanged(_)
+            | Self::IdentityProviderRemoved { .. }
+            | Self::AssociationChanged(_)
+            | Self::SsoUserDisabled(_)
+            | Self::AllowRemoved(_)
+            | Self::Denied { .. }
+            | Self::RequesterPays { .. }
+            | Self::PublicAccessBlocked { .. }
+            | Self::ObjectDeleted(_)
+            | Self::ObjectOverwritten(_)
+            | Self::ObjectArchived(_)
+            | Self::KmsKeyDisabled { .. }
+            | Self::AccountClosed { .. } => true,
+            Self::KeyDeleted { .. }
+            | Self::KeyRotated { .. }
+            | Self::UserDeleted(_)
+            | Self::RoleDeleted(_)
+            | Self::RoleRecreated(_)
+            | Self::ComputeTerminated(_)
+            | Self::SessionExpired(_)
+            | Self::IdentityRenewed(_)
+            | Self::BucketDeleted { .. }
+            | Self::AccessPointDeleted { .. }
+            | Self::UploadEnded { .. } => false,
+        }
+    }
+}

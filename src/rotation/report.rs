@@ -1,0 +1,145 @@
+//! What happened at AWS, as an operator or the daemon itself says: written down, told, taken back.
+//!
+//! Never works out what it does to URLs: that is computed whenever somebody asks, from what stands.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rotation;
+use crate::error::{Error, NoEvent};
+use crate::impact::event::Event;
+use crate::registry::{EventKind, EventRow, NewEvent, Registry};
+use crate::s3::Refused;
+use crate::session::RecordId;
+use crate::time::Timestamp;
+
+/// An event that was written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// Names it.
+    pub id: RecordId,
+    /// What happened.
+    pub event: Event,
+    /// Whether the daemon saw it by itself.
+    pub observed: bool,
+    /// What was seen; empty for a report.
+    pub cause: String,
+    /// When it was written down.
+    pub recorded_at: Timestamp,
+    /// When it was taken back.
+    pub lifted_at: Option<Timestamp>,
+}
+
+/// The body of a row that something happened, or that it was undone. Members are added, never renamed.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    event: Event,
+    observed: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    cause: String,
+    /// Of a row that lifts another: which, and when that was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifts: Option<Lifts>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Lifts {
+    number: u64,
+    recorded_at: Timestamp,
+}
+
+impl Reported {
+    /// What a row says; `None` for rows of other kinds, and for what this version cannot read.
+    pub fn of(row: &EventRow, registry: &Registry) -> Option<Self> {
+        let read = Body::deserialize(&row.body);
+        let read = read.inspect_err(|error| tracing::warn!(number = row.number, %error, "an event cannot be read"));
+        let named = |number| RecordId { instance: registry.instance(), number };
+        match (row.kind, read) {
+            (EventKind::EventHappened, Ok(Body { event, observed, cause, .. })) => Some(Self {
+                id: named(row.number),
+                event,
+                observed,
+                cause,
+                recorded_at: row.at,
+                lifted_at: row.lifted_at,
+            }),
+            (EventKind::EventLifted, Ok(Body { event, observed, cause, lifts: Some(lifts) })) => Some(Self {
+                id: named(lifts.number),
+                event,
+                observed,
+                cause,
+                recorded_at: lifts.recorded_at,
+                lifted_at: Some(row.at),
+            }),
+            _ => None,
+        }
+    }
+
+    fn row(&self, kind: EventKind) -> NewEvent {
+        let lifts = Lifts { number: self.id.number, recorded_at: self.recorded_at };
+        let body = Body {
+            event: self.event.clone(),
+            observed: self.observed,
+            cause: self.cause.clone(),
+            lifts: (kind == EventKind::EventLifted).then_some(lifts),
+        };
+        NewEvent::new(kind, serde_json::to_value(body).expect("texts and numbers can be written as JSON"))
+    }
+}
+
+impl Rotation {
+    /// Writes down, durably, that something happened; from then on records say what it does to them.
+    ///
+    /// # Errors
+    /// When it has not happened yet, too much stands already, or the registry did not take it.
+    pub async fn report(&self, event: Event) -> Result<Reported, Error> {
+        let (registry, now) = (self.issuer.registry(), self.issuer.clock().now());
+        if event.at > now + CLOCKS_DIFFER {
+            let problem = format!(
+                "is {}, and that is still to come: report it when it has happened; until then, Assess tells what it would do",
+                event.at
+            );
+            return Err(Refused::new("event.at", problem).into());
+        }
+        let id = RecordId { instance: registry.instance(), number: 0 };
+        let mut reported =
+            Reported { id, event, observed: false, cause: String::new(), recorded_at: now, lifted_at: None };
+        let row = registry.note(reported.row(EventKind::EventHappened)).await.map_err(Error::registry)?;
+        tracing::info!(number = row.number, event = ?reported.event.what, at = %reported.event.at, "an event was reported");
+        reported.id.number = row.number;
+        Ok(Reported { recorded_at: row.at, ..reported })
+    }
+
+    /// Writes down that it was undone. Lifted again, it stays as it was.
+    ///
+    /// # Errors
+    /// When there is no such event, it cannot be undone, or the registry did not take it.
+    pub async fn lift(&self, uid: u32, id: RecordId) -> Result<Reported, Error> {
+        let (registry, now) = (self.issuer.registry(), self.issuer.clock().now());
+        if id.instance != registry.instance() {
+            return Err(NoEvent::Foreign { id, registry: registry.instance() }.into());
+        }
+        let rows = registry.events(uid, id.number - 1, 1).await.map_err(Error::registry)?;
+        let row = rows.into_iter().find(|row| row.number == id.number && row.kind == EventKind::EventHappened);
+        let known = row.and_then(|row| Reported::of(&row, registry)).ok_or(NoEvent::Unknown(id))?;
+        if !known.event.what.can_be_undone() {
+            return Err(NoEvent::Irreversible(id).into());
+        }
+        let lifted = registry.lift(id.number, now, known.row(EventKind::EventLifted)).await.map_err(Error::registry)?;
+        tracing::info!(number = id.number, "an event was lifted");
+        Ok(Reported { lifted_at: lifted.lifted_at, ..known })
+    }
+
+    /// Events that happened, newest first; those that still stand, or all that are kept.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn happened(&self, uid: u32, with_lifted: bool) -> Result<Vec<Reported>, Error> {
+        let registry = self.issuer.registry();
+        let rows = if with_lifted { registry.happened(uid).await } else { registry.standing(uid).await };
+        let rows = rows.map_err(Error::registry)?;
+        Ok(rows.iter().filter_map(|row| Reported::of(row, registry)).collect())
+    }
+}
+
+/// How far the clock of whoever reports may be ahead.
+const CLOCKS_DIFFER: std::time::Duration = std::time::Duration::from_secs(60);
