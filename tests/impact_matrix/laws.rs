@@ -79,6 +79,8 @@ proptest! {
             _ => false,
         };
         prop_assert!(!(for_good && found.reversible));
+        prop_assert!(!(for_good && event.what.can_be_undone()));
+        prop_assert!(event.what.can_be_undone() || !found.reversible, "what revives a URL can be lifted");
     }
 
     #[test]

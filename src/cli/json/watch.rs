@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::impact::{ending, event, totals};
-use super::{optional, reference, time};
-use crate::cli::say;
+use super::{generation, optional, reference, time};
 use crate::grpc::proto;
 use crate::grpc::proto::watch_response::What;
 
@@ -77,19 +76,4 @@ pub fn name(what: &What) -> &'static str {
         What::EventLifted(_) => "event_lifted",
         What::UrlEndsEarly(_) => "url_ends_early",
     }
-}
-
-fn generation(one: &proto::GenerationStatus) -> Value {
-    let state = proto::GenerationState::try_from(one.state).unwrap_or_default();
-    json!({
-        "session": one.session.as_ref().map(reference),
-        "kind": say::kind(one.kind),
-        "state": say::name(state.as_str_name(), "GENERATION_STATE"),
-        "since": time(&one.since),
-        "outstanding_urls": one.outstanding_urls,
-        "last_url_ends_at": time(&one.last_url_ends_at),
-        "advice": one.advice,
-        "safe_from": time(&one.safe_from),
-        "partition": optional(&one.partition),
-    })
 }

@@ -17,11 +17,12 @@ impl What {
             | Self::Denied { .. }
             | Self::RequesterPays { .. }
             | Self::PublicAccessBlocked { .. }
-            | Self::ObjectDeleted(_)
             | Self::ObjectOverwritten(_)
             | Self::ObjectArchived(_)
             | Self::KmsKeyDisabled { .. }
             | Self::AccountClosed { .. } => true,
+            // A version is never given again.
+            Self::ObjectDeleted(object) => object.version_id.is_empty(),
             Self::KeyDeleted { .. }
             | Self::KeyRotated { .. }
             | Self::UserDeleted(_)
