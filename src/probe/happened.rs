@@ -64,10 +64,10 @@ pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str)
     })
 }
 
-/// The row that takes another back.
+/// The row that takes another back, as one that was reported is taken back.
 pub(super) fn lifted(row: &EventRow) -> NewEvent {
     let mut body = row.body.clone();
-    body["number"] = row.number.into();
+    body["lifts"] = json!({"number": row.number, "recorded_at": row.at});
     NewEvent { identity: row.identity.clone(), session: row.session, ..NewEvent::new(EventKind::EventLifted, body) }
 }
 

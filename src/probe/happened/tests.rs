@@ -130,7 +130,7 @@ fn a_row_says_what_was_seen_and_is_known_again() {
     assert_eq!(stands_until, Some(at(3600)), "its URLs end with the session");
     let row = EventRow { number: 7, at: at(61), kind, identity, session, uid, body, lifted_at: None };
     assert_eq!(about(&row), Some("s3://photos/canary"));
-    assert_eq!(lifted(&row).body["number"], 7);
+    assert_eq!(lifted(&row).body["lifts"], serde_json::json!({"number": 7, "recorded_at": row.at}));
     let reported = EventRow { body: json!({"about": "key"}), ..row };
     assert_eq!(about(&reported), None, "what others reported is theirs to lift");
 }
