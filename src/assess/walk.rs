@@ -54,7 +54,7 @@ impl Walk {
     /// When the registry cannot be read.
     pub async fn next(&mut self) -> Result<Option<Affected>, Error> {
         loop {
-            while let Some(record) = self.page.next() {
+            for record in self.page.by_ref() {
                 let line = self.parents.line(&record.session).await?;
                 let ending = ending(&self.event, line.lineage(), Subject::Url(&record.url));
                 if let Some(ending) = ending.filter(|ending| ending.verdict != Verdict::Lives) {

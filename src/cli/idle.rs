@@ -42,6 +42,8 @@ const IDLE: &[(&str, &[&str], &str)] = &[
     ("retire", &["socket", "admin"], ADMIN),
     ("pause", &["socket", "admin"], ADMIN),
     ("resume", &["socket", "admin"], ADMIN),
+    ("report", &["socket", "admin"], ADMIN),
+    ("events", &["socket", "admin"], ADMIN),
     ("registry", &["socket", "admin_socket", "admin", "timeout"], "it asks no daemon, it works on the file"),
 ];
 

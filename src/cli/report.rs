@@ -1,13 +1,16 @@
 //! `presignd report` and `presignd events`: what happened at AWS, written down, listed and taken back. Asks on the admin
 //! socket, and decides nothing.
 
-use clap::{FromArgMatches, Subcommand};
-use serde_json::json;
+use std::path::PathBuf;
+
+use clap::{Args as _, FromArgMatches, Subcommand};
+use serde_json::{Value, json};
 
 use super::connect::Globals;
 use super::exit::{Exit, Failure};
 use super::identities::dash;
 use super::impact::Kind;
+use super::length::Length;
 use super::out::{self, Format, Sheet};
 use super::{json, say};
 use crate::config::Surroundings;
@@ -16,7 +19,7 @@ use crate::grpc::proto::{Event, LiftEventRequest, ListEventsRequest, ReportEvent
 /// Write down that an event happened, so that records say what it ends (admin socket)
 #[derive(Debug, Clone, clap::Args)]
 pub struct Report {
-    /// The event, as `presignd impact` takes it: key-deleted AKIA…, --at -2h and all; options of this verb come before it
+    /// The event, as `presignd impact` takes it: key-deleted AKIA…, --at -2h and all
     #[arg(value_name = "EVENT", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub event: Vec<String>,
 }
@@ -32,15 +35,33 @@ pub struct Events {
     pub with_lifted: bool,
 }
 
+/// Common options, where they stand among the words of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+struct Common {
+    #[arg(long, global = true, hide = true)]
+    admin_socket: Option<PathBuf>,
+    #[arg(long, global = true, hide = true, value_enum)]
+    output: Option<Format>,
+    #[arg(long, global = true, hide = true)]
+    timeout: Option<Length>,
+}
+
 impl Report {
     /// Asks and prints.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
-        let event = event(&self.event)?;
+        let (happened, common) = parsed(&self.event)?;
+        let event = happened.event()?;
+        let globals = &Globals {
+            admin_socket: common.admin_socket.or_else(|| globals.admin_socket.clone()),
+            output: common.output.or(globals.output),
+            timeout: common.timeout.unwrap_or(globals.timeout),
+            ..globals.clone()
+        };
         let daemon = globals.connect_admin(around).await?;
         let ask = daemon.ask(ReportEventRequest { event: Some(event) });
         let answer = daemon.rotation().report_event(ask).await?.into_inner();
         let (reported, totals) = (answer.event.clone().unwrap_or_default(), answer.totals.unwrap_or_default());
-        match globals.output.unwrap_or(Format::Text) {
+        match globals.output.unwrap_or(Format::Table) {
             Format::Json => out::json(json::watch::report(&answer))?,
             format => Sheet::card([
                 ("id", reported.id.clone()),
@@ -83,30 +104,56 @@ impl Events {
 /// An event from the words that `presignd impact` takes.
 ///
 /// # Errors
-/// When they are none, or choose among URLs.
+/// When they are none, choose among URLs, or say how to ask.
 pub(super) fn event(words: &[String]) -> Result<Event, Failure> {
-    let parser = Kind::augment_subcommands(clap::Command::new("presignd impact"));
-    let parsed = parser.subcommand_required(true).no_binary_name(true).try_get_matches_from(words);
-    match parsed.and_then(|matches| Kind::from_arg_matches(&matches)) {
-        Ok(kind) => kind.event(),
-        Err(error) => {
-            let text = error.render().to_string();
-            match error.kind() {
-                clap::error::ErrorKind::DisplayHelp => {
-                    out::line(text.trim_end())?;
-                    Err(Failure::new(Exit::Fine, ""))
-                }
-                _ => {
-                    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-                    let failure = Failure::usage(lines.next().unwrap_or_default().trim_start_matches("error: "));
-                    Err(lines.fold(failure, |failure, line| failure.with(line)))
-                }
-            }
+    match parsed(words)? {
+        (kind, common) if common == Common::default() => kind.event(),
+        _ => Err(Failure::usage("an event is what happens: name options such as --output apart from it")),
+    }
+}
+
+fn parsed(words: &[String]) -> Result<(Kind, Common), Failure> {
+    let parser = Kind::augment_subcommands(Common::augment_args(clap::Command::new("presignd impact")));
+    let matches = parser.subcommand_required(true).no_binary_name(true).try_get_matches_from(words);
+    let found = matches.and_then(|all| Ok((Kind::from_arg_matches(&all)?, Common::from_arg_matches(&all)?)));
+    let error = match found {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    let text = error.render().to_string();
+    if error.kind() == clap::error::ErrorKind::DisplayHelp {
+        out::line(text.trim_end())?;
+        return Err(Failure::new(Exit::Fine, ""));
+    }
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let failure = Failure::usage(lines.next().unwrap_or_default().trim_start_matches("error: "));
+    Err(lines.fold(failure, |failure, line| failure.with(line)))
+}
+
+/// What of: its members that say something, as they stand in JSON.
+pub(super) fn of(one: &ReportedEvent) -> String {
+    let what = one.event.as_ref().and_then(|event| event.what.as_ref());
+    let mut said = Vec::new();
+    if let Some(what) = what {
+        say_members(&json::impact::kind(what).1, &mut said);
+    }
+    said.join(" ")
+}
+
+fn say_members(value: &Value, said: &mut Vec<String>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {}
+            Value::Object(_) => say_members(value, said),
+            Value::String(text) => said.push(format!("{name}={text}")),
+            Value::Array(all) if all.is_empty() => {}
+            other => said.push(format!("{name}={other}")),
         }
     }
 }
 
-fn kind(one: &ReportedEvent) -> String {
+/// The name of its kind, as it is reported.
+pub(super) fn kind(one: &ReportedEvent) -> String {
     let what = one.event.as_ref().and_then(|event| event.what.as_ref());
     what.map(|what| json::impact::kind(what).0.replace('_', "-")).unwrap_or_default()
 }
@@ -115,7 +162,6 @@ fn sheet(events: &[ReportedEvent]) -> Sheet {
     let mut sheet = Sheet::new(&["ID", "EVENT", "AT", "RECORDED AT", "LIFTED AT", "CAUSE", "OF"]);
     for one in events {
         let event = one.event.clone().unwrap_or_default();
-        let of = event.what.as_ref().map(|what| json::impact::kind(what).1.to_string()).unwrap_or_default();
         sheet.row(vec![
             one.id.clone(),
             kind(one),
@@ -123,7 +169,7 @@ fn sheet(events: &[ReportedEvent]) -> Sheet {
             say::time(one.recorded_at.as_ref()),
             dash(say::time(one.lifted_at.as_ref())),
             dash(if one.observed { one.cause.clone() } else { "reported".to_owned() }),
-            of,
+            of(one),
         ]);
     }
     sheet

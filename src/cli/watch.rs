@@ -1,9 +1,11 @@
 //! `presignd watch`: what happens, a line for each as it comes, until somebody has enough.
 
+use tokio::time::timeout;
+
 use super::connect::Globals;
 use super::exit::{Exit, Failure};
 use super::out::{self, Format};
-use super::{json, say};
+use super::{json, report, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::watch_response::What;
 use crate::grpc::proto::{WatchRequest, WatchResponse};
@@ -29,7 +31,10 @@ impl Watch {
         };
         let daemon = globals.connect(around).await?;
         let ask = WatchRequest { cursor: self.cursor.clone(), from_oldest: self.from_oldest };
-        let mut stream = daemon.rotation().watch(ask).await?.into_inner();
+        let mut rotation = daemon.rotation();
+        let begun = timeout(daemon.patience(), rotation.watch(ask)).await;
+        let mut stream =
+            begun.map_err(|_| Failure::new(Exit::Other, "no answer; allow more with --timeout"))??.into_inner();
         let mut last = self.cursor.clone();
         loop {
             let one = match stream.message().await {
@@ -71,9 +76,7 @@ fn of(what: &What) -> String {
         }
         What::IdentityPaused(one) | What::IdentityResumed(one) => one.identity.clone(),
         What::EventHappened(one) | What::EventLifted(one) => {
-            let event = one.event.as_ref().and_then(|event| event.what.as_ref());
-            let (kind, members) = event.map(json::impact::kind).unwrap_or_default();
-            format!("{} {} {members}", one.id, kind.replace('_', "-"))
+            format!("{} {} {}", one.id, report::kind(one), report::of(one))
         }
         What::UrlEndsEarly(one) => {
             let ending = one.ending.clone().unwrap_or_default();
