@@ -219,6 +219,7 @@ impl Error {
         "URL_NOT_FOUND",
         "SESSION_NOT_FOUND",
         "DEADLINE_EXCEEDED",
+        "NOT_SERVED",
         "CURSOR_TOO_OLD",
         "TOO_MANY_WATCHERS",
     ];
