@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::actions;
 use super::ending::Verdict;
 use super::event::{Event, Policy, Principal, Statement, What};
-use super::principal::{Arn, has_principal_arn, is_named, is_of_role};
+use super::principal::{Arn, has_principal_arn, has_userid, is_named, is_of_role};
 use super::truth::Truth;
 use super::{Subject, rules};
 use crate::s3::operation::Operation;
@@ -52,7 +52,8 @@ pub enum Source<'a> {
 pub struct Outage {
     /// Which.
     pub identity: IdentityName,
-    /// When it stops signing what works; `None`: it has no session now.
+    /// When it stops signing what works; `None`: it has no session now. The earliest such moment: what is based on
+    /// others that are based on others may get one more session while they still have one.
     pub at: Option<Timestamp>,
     /// Why, as a sentence.
     pub message: &'static str,
@@ -65,7 +66,8 @@ pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
     for holder in holders {
         // A long-term key needs no renewal.
         let renews = holder.session.is_none_or(|session| session.facts.expires_at.is_some());
-        let outage = own(event, holder).filter(|(stops, _)| renews || matches!(stops, Stops::AtOnce));
+        let outage =
+            own(event, holder, minter(holder, holders)).filter(|(stops, _)| renews || matches!(stops, Stops::AtOnce));
         if let Some((stops, message)) = outage {
             let outage = Outage { identity: holder.identity.clone(), at: stops.of(event, holder), message };
             found.insert(holder.identity, outage);
@@ -111,17 +113,26 @@ impl Stops {
     }
 }
 
-fn own(event: &Event, holder: &Holder<'_>) -> Option<(Stops, &'static str)> {
+/// What its next session is minted with: what its base signs with now, and not what minted the last one, for a base
+/// whose key was rotated has another. `None`: it is not minted, or nobody knows.
+fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session> {
+    let Source::Minted { base, .. } = holder.source else { return None };
+    let of_base = base.and_then(|base| holders.iter().find(|one| one.identity == base)?.session);
+    of_base.or(holder.parent)
+}
+
+fn own(event: &Event, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(Stops, &'static str)> {
     match &event.what {
         What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
-            key_killed(access_key_id, holder)
+            key_killed(access_key_id, holder, minter)
         }
-        What::UserDeleted(_) => dies(event, holder, "the user whose credentials it uses is deleted"),
+        What::UserDeleted(_) => dies(event, holder, minter, "the user whose credentials it uses is deleted"),
         What::SessionsRevoked { .. } if holder.source == Source::Read => {
             // Metadata goes on handing out the revoked session until its own rotation.
             dies(
                 event,
                 holder,
+                minter,
                 "its session is revoked, and its source hands that session out until it rotates by itself",
             )
         }
@@ -146,10 +157,12 @@ fn own(event: &Event, holder: &Holder<'_>) -> Option<(Stops, &'static str)> {
         What::SsoUserDisabled(identity) if identity == holder.identity => {
             Some((Stops::AtItsEnd, "its user can sign in no more"))
         }
-        What::AllowRemoved(statement) if forbids_mint(statement, holder) => {
+        What::AllowRemoved(statement) if forbids_mint(statement, holder, minter) => {
             Some((Stops::AtItsEnd, "its base may mint no more, unless another policy allows it"))
         }
-        What::Denied { statement, issued_before: None, signature_age: None } if forbids_mint(statement, holder) => {
+        What::Denied { statement, issued_before: None, signature_age: None }
+            if forbids_mint(statement, holder, minter) =>
+        {
             Some((Stops::AtItsEnd, "its base is denied to mint its next session"))
         }
         What::AccountClosed { account } if holder.session.is_some_and(|session| session.facts.account == *account) => {
@@ -181,25 +194,30 @@ fn own(event: &Event, holder: &Holder<'_>) -> Option<(Stops, &'static str)> {
     }
 }
 
-fn key_killed(access_key_id: &str, holder: &Holder<'_>) -> Option<(Stops, &'static str)> {
+fn key_killed(key: &str, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(Stops, &'static str)> {
     let facts = &holder.session?.facts;
-    if facts.access_key_id == access_key_id && facts.expires_at.is_none() {
+    if facts.access_key_id == key && facts.expires_at.is_none() {
         return Some((Stops::AtOnce, "its own access key is dead; give it another"));
     }
-    let minted = matches!(holder.source, Source::Minted { .. }) && facts.parent_access_key_id == access_key_id;
+    let mints = minter.map_or(&facts.parent_access_key_id, |minter| &minter.facts.access_key_id) == key;
+    let minted = matches!(holder.source, Source::Minted { .. }) && mints;
     minted.then_some((Stops::AtItsEnd, "the access key that mints its sessions is dead"))
 }
 
 /// Whether the event ends what the identity signs now.
-fn dies(event: &Event, holder: &Holder<'_>, message: &'static str) -> Option<(Stops, &'static str)> {
+fn dies(
+    event: &Event,
+    holder: &Holder<'_>,
+    minter: Option<&Session>,
+    message: &'static str,
+) -> Option<(Stops, &'static str)> {
     let by = super::Lineage { session: holder.session?, parent: holder.parent };
     let any = Subject::Group { bucket: "", operation: Operation::GetObject };
     if rules::answer(event, by, any).is_some_and(|answer| answer.verdict == Verdict::Ends) {
         return Some((Stops::AtOnce, message));
     }
     // A role that the user assumes goes on, but for its next session.
-    let minter = matches!(holder.source, Source::Minted { .. }).then_some(holder.parent).flatten()?;
-    let dead = rules::answer(event, minter.into(), any).is_some_and(|answer| answer.verdict == Verdict::Ends);
+    let dead = rules::answer(event, minter?.into(), any).is_some_and(|answer| answer.verdict == Verdict::Ends);
     dead.then_some((Stops::AtItsEnd, message))
 }
 
@@ -230,19 +248,22 @@ fn signed_in(provider: &str, holder: &Holder<'_>) -> bool {
 }
 
 /// Whether a statement keeps the base from minting.
-fn forbids_mint(statement: &Statement, holder: &Holder<'_>) -> bool {
+fn forbids_mint(statement: &Statement, holder: &Holder<'_>, minter: Option<&Session>) -> bool {
     let Source::Minted { kind, .. } = holder.source else { return false };
     let action = match kind {
         CredentialKind::SessionToken => "sts:GetSessionToken",
         CredentialKind::FederationToken => "sts:GetFederationToken",
         _ => "sts:AssumeRole",
     };
-    let Some(parent) = holder.parent else { return false };
+    let Some(minter) = minter else { return false };
     let speaks = match statement.policy {
         Policy::Bucket => return false,
-        Policy::Identity | Policy::Boundary => is_named(&statement.principal_arn, parent.into()),
-        Policy::Scp | Policy::Rcp => has_principal_arn(&statement.principal_arn, parent.into()),
+        Policy::Identity | Policy::Boundary => is_named(&statement.principal_arn, minter.into()),
+        Policy::Scp | Policy::Rcp => has_principal_arn(&statement.principal_arn, minter.into()),
     };
-    let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty() && statement.userid.is_empty();
-    everywhere && speaks != Truth::No && actions::names(&statement.actions, action)
+    let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty();
+    // The `aws:userid` of a role's session names that session, and its base mints with the next one.
+    let lasts = statement.userid.is_empty() || minter.facts.expires_at.is_none();
+    let is_meant = lasts && has_userid(&statement.userid, &minter.facts) != Truth::No;
+    everywhere && is_meant && speaks != Truth::No && actions::names(&statement.actions, action)
 }

@@ -10,6 +10,8 @@ use crate::made::*;
 struct House {
     names: Vec<IdentityName>,
     sessions: Vec<Session>,
+    /// The key with which the role was assumed.
+    former: Session,
 }
 
 fn house() -> House {
@@ -38,11 +40,20 @@ fn house() -> House {
         sessions[place].facts.principal_arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/x");
         sessions[place].facts.principal_unique_id = id.to_owned();
     }
-    House { names, sessions }
+    House { former: sessions[0].clone(), names, sessions }
 }
 
-fn told(what: What) -> Vec<(String, i64)> {
-    let house = house();
+/// The house, when the file has held the key of another user for a while.
+fn rotated() -> House {
+    let mut house = house();
+    let facts = &mut house.sessions[0].facts;
+    facts.access_key_id = "AKIANEXT".to_owned();
+    facts.principal_arn = NEXT_ARN.to_owned();
+    facts.principal_unique_id = "AIDANEXT".to_owned();
+    house
+}
+
+fn told(house: &House, what: What) -> Vec<(String, i64)> {
     let based = |base| Source::Minted { kind: CredentialKind::AssumeRole, base: Some(base), role_arn: None };
     let sources = [
         Source::Read,
@@ -52,7 +63,8 @@ fn told(what: What) -> Vec<(String, i64)> {
         Source::Read,
         based(&house.names[4]),
     ];
-    let parents = [None, Some(0), Some(1), None, None, Some(4)];
+    let [former, role, instance] = [&house.former, &house.sessions[1], &house.sessions[4]].map(Some);
+    let parents = [None, former, role, None, None, instance];
     let holders: Vec<Holder<'_>> = sources
         .into_iter()
         .enumerate()
@@ -60,7 +72,7 @@ fn told(what: What) -> Vec<(String, i64)> {
             identity: &house.names[place],
             source,
             session: Some(&house.sessions[place]),
-            parent: parents[place].map(|parent: usize| &house.sessions[parent]),
+            parent: parents[place],
         })
         .collect();
     outages(&event(what), &holders)
@@ -104,6 +116,34 @@ fn an_outage_begins_when_the_last_session_ends() {
         (What::BucketDeleted { bucket: BUCKET.into() }, &[]),
     ];
     for (what, list) in table {
-        assert_eq!(told(what.clone()), wanted(list), "{what:?}");
+        assert_eq!(told(&house(), what.clone()), wanted(list), "{what:?}");
     }
 }
+
+#[test]
+fn a_key_that_its_base_uses_no_more_keeps_nobody_from_the_next_session() {
+    let denied = |arn: &str| deny(Statement { principal_arn: arn.to_owned(), ..statement(Policy::Identity) });
+    let chain = [("role", 10_000), ("chained", 20_000)];
+    let table = [
+        (What::KeyDeactivated { access_key_id: USER_KEY.into() }, &[][..]),
+        (What::KeyDeactivated { access_key_id: "AKIANEXT".into() }, &[("key", AT), chain[0], chain[1]]),
+        (What::UserDeleted(principal(USER_ARN)), &[]),
+        (What::UserDeleted(principal(NEXT_ARN)), &[("key", AT), chain[0], chain[1]]),
+        (denied(USER_ARN), &[]),
+        (denied(NEXT_ARN), &chain),
+    ];
+    for (what, list) in table {
+        assert_eq!(told(&rotated(), what.clone()), wanted(list), "{what:?}");
+    }
+}
+
+#[test]
+fn a_deny_of_a_userid_keeps_from_minting_only_a_base_that_keeps_that_userid() {
+    let of = |userid: &str| deny(Statement { userid: userid.to_owned(), ..statement(Policy::Scp) });
+    assert_eq!(told(&house(), of(USER_ID)), wanted(&[("role", 10_000), ("chained", 20_000)]));
+    assert_eq!(told(&house(), of("AIDASOMEBODY")), wanted(&[]));
+    // The next session of the instance has another name.
+    assert_eq!(told(&house(), of("AROANODE:i-0abc")), wanted(&[]));
+}
+
+const NEXT_ARN: &str = "arn:aws:iam::111122223333:user/next";
