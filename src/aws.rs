@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use proxy::{ByScheme, Proxies};
 
 pub use environment::Environment;
-pub use skew::LearnsSkew;
+pub use skew::{Heard, LearnsSkew};
 
 /// The way to AWS. Clones share connections.
 #[derive(Clone)]

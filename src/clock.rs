@@ -75,23 +75,24 @@ impl Clock {
         self.0.bounds.lock().unwrap_or_else(PoisonError::into_inner).map(Bounds::nearest)
     }
 
-    /// Learns from the `Date` header of an answer of AWS. `sent` and `received` are local times around the call. A call
-    /// during which the local clock was set back teaches nothing.
-    pub fn observe(&self, sent: Timestamp, date: Timestamp, received: Timestamp) {
-        let Some(sample) = Bounds::from_sample(sent, date, received) else { return };
+    /// Learns from the `Date` header of an answer of AWS, and gives what that answer alone says. `sent` and `received` are
+    /// local times around the call. A call during which the local clock was set back teaches nothing.
+    pub fn observe(&self, sent: Timestamp, date: Timestamp, received: Timestamp) -> Option<Bounds> {
+        let sample = Bounds::from_sample(sent, date, received)?;
         let mut bounds = self.0.bounds.lock().unwrap_or_else(PoisonError::into_inner);
         let narrowed = bounds.map_or(sample, |known| known.narrowed_by(sample));
         *bounds = Some(narrowed);
         let (before, after) = (self.0.offset.swap(narrowed.nearest(), Ordering::Relaxed), narrowed.nearest());
         drop(bounds);
         if before == after {
-            return;
+            return Some(sample);
         }
         if after.abs() > TOLERATED_OFFSET_SECONDS {
             warn!(offset_seconds = after, "the local clock differs from AWS's; signing by AWS's, please set the clock");
         } else {
             info!(offset_seconds = after, "learnt the offset of AWS's clock");
         }
+        Some(sample)
     }
 
     /// Waits for the clock to pass `deadline`, looking up at least once a minute: wall clocks are stepped, and timers

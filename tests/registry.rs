@@ -82,6 +82,7 @@ on_every_backend! {
     a_filter_finds_what_a_plain_search_finds,
     the_same_access_key_of_an_identity_is_the_same_session,
     a_life_that_is_vouched_for_counts_from_the_first_sight_of_its_key,
+    the_interval_of_issue_only_narrows_but_for_what_our_own_clock_said,
     sessions_are_listed_while_they_have_life_or_urls,
     a_repeated_request_id_leads_to_the_first_record,
     a_request_id_passes_to_the_record_that_supersedes_its_holder,
@@ -292,6 +293,24 @@ async fn a_life_that_is_vouched_for_counts_from_the_first_sight_of_its_key(place
     }
     let session = registry.enrol(&name("web"), facts("ASIAONE")).await.unwrap();
     assert!(session.facts.expiry_is_exact && session.facts.expires_at == facts("ASIAONE").expires_at);
+}
+
+async fn the_interval_of_issue_only_narrows_but_for_what_our_own_clock_said(place: Place) {
+    let registry = place.open().await;
+    let at = |seconds: i64| Timestamp::from_unix(NOW + seconds);
+    let within = |from: Option<i64>, to: i64| IssueInterval { not_before: from.map(at), not_after: at(to) };
+    let told = async |key: &str, named: bool, from: Option<i64>, to: i64| {
+        let arn = if named { facts(key).principal_arn } else { String::new() };
+        let facts = Facts { principal_arn: arn, issued: within(from, to), ..facts(key) };
+        registry.enrol(&name("web"), facts).await.unwrap().facts.issued
+    };
+    assert_eq!(told("ASIAONE", true, Some(-9), 5).await, within(Some(-9), 5));
+    assert_eq!(told("ASIAONE", true, Some(-7), 8).await, within(Some(-7), 5));
+    assert_eq!(told("ASIAONE", true, None, 2).await, within(Some(-7), 2));
+    // Our clock was behind when the key was read and nobody told the time; AWS names it later, and says when.
+    assert_eq!(told("ASIATWO", false, None, -3600).await, within(None, -3600));
+    assert_eq!(told("ASIATWO", true, None, 60).await, within(None, 60));
+    assert_eq!(told("ASIATWO", false, None, -3600).await, within(None, 60));
 }
 
 async fn sessions_are_listed_while_they_have_life_or_urls(place: Place) {

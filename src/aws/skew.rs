@@ -1,5 +1,6 @@
 //! Brings the clock what AWS's answers say of the time, and tells the SDK the time that follows.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_async::time::TimeSource;
@@ -18,11 +19,29 @@ use crate::time::Timestamp;
 /// Feeds [`Clock::observe`] from the `Date` header of each answer, good or bad.
 pub struct LearnsSkew {
     clock: Clock,
+    heard: Heard,
+}
+
+/// When AWS did what the last call asked of it, by its own clock: as far as that call's answer alone proves it, for what
+/// is known from earlier ones may have drifted away.
+#[derive(Clone, Default)]
+pub struct Heard(Arc<Mutex<Option<(Timestamp, Timestamp)>>>);
+
+impl Heard {
+    /// The first and the last second that are possible; `None` without an answer that was dated.
+    pub fn between(&self) -> Option<(Timestamp, Timestamp)> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl LearnsSkew {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock }
+        Self { clock, heard: Heard::default() }
+    }
+
+    /// What it will have heard.
+    pub fn heard(&self) -> Heard {
+        self.heard.clone()
     }
 }
 
@@ -63,7 +82,9 @@ impl Intercept for LearnsSkew {
     ) -> Result<(), BoxError> {
         let date = context.response().headers().get("date").and_then(http_date);
         if let (Some(date), Some(Sent(sent))) = (date, bag.load::<Sent>()) {
-            self.clock.observe(*sent, date, self.clock.local_now());
+            let received = self.clock.local_now();
+            let between = self.clock.observe(*sent, date, received).map(|sample| sample.between(*sent, received));
+            *self.heard.0.lock().unwrap_or_else(PoisonError::into_inner) = between;
         }
         Ok(())
     }

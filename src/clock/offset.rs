@@ -19,6 +19,13 @@ impl Bounds {
         (received >= sent).then_some(Self { above, below })
     }
 
+    /// The seconds, by AWS's clock, between which lies what AWS did from `sent` to `received`: the first and the last that
+    /// are possible.
+    pub fn between(self, sent: Timestamp, received: Timestamp) -> (Timestamp, Timestamp) {
+        let by_aws = |local: Timestamp, offset: i64| Timestamp::from_unix(local.unix().saturating_add(offset));
+        (by_aws(sent, self.above), by_aws(received, self.below))
+    }
+
     /// What both say. When they contradict each other a clock was stepped or has drifted, and the newer alone counts.
     pub fn narrowed_by(self, newer: Self) -> Self {
         let both = Self { above: self.above.max(newer.above), below: self.below.min(newer.below) };
@@ -72,6 +79,19 @@ mod tests {
         fn a_quick_call_finds_the_offset_to_within_a_second(offset in -100_000_000i64..100_000_000, sent in 0i64..999_999) {
             let found = sample(offset, sent, 0, 0).nearest();
             prop_assert!((found * 1000 - offset).abs() <= 1000);
+        }
+
+        #[test]
+        fn what_aws_did_during_a_call_lies_between_what_its_answer_proves(
+            offset in -100_000_000i64..100_000_000, sent in 0i64..999_999, done in 0i64..9000, dated in 0i64..9000,
+            back in 0i64..9000,
+        ) {
+            let cut = |millis: i64| Timestamp::from_unix(millis.div_euclid(1000));
+            let received = sent + done + dated + back;
+            let answer = sample(offset, sent, done + dated, back);
+            let (first, last) = answer.between(cut(sent), cut(received));
+            let did = cut(sent + done + offset);
+            prop_assert!(first <= did && did <= last, "{did} is not within {first} and {last}");
         }
 
         #[test]

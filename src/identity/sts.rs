@@ -18,7 +18,7 @@ use super::RenewError;
 use super::mint::{Minted, bare, credentials, set_principal};
 use super::mourn::Told;
 use super::pace::Budget;
-use crate::aws::{Aws, behavior};
+use crate::aws::{Aws, Heard, behavior};
 use crate::clock::Clock;
 use crate::config::identity::{S3, Scope, StsEndpoint};
 use crate::s3::Region;
@@ -97,13 +97,16 @@ impl Sts {
         Err(RenewError::new(super::error::ENDPOINT, message))
     }
 
-    fn client(&self, signer: Option<&Credentials>) -> Client {
+    /// With what its one call hears of the time.
+    fn client(&self, signer: Option<&Credentials>) -> (Client, Heard) {
+        let learns_skew = self.aws.learns_skew();
+        let heard = learns_skew.heard();
         let mut config = Builder::default()
             .behavior_version(behavior())
             .region(SdkRegion::new(self.region().to_owned()))
             .http_client(self.aws.http.clone())
             .time_source(self.aws.time_source())
-            .interceptor(self.aws.learns_skew())
+            .interceptor(learns_skew)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(CALL).build())
@@ -118,26 +121,30 @@ impl Sts {
             }
             None => config.allow_no_auth(),
         };
-        Client::from_conf(config.build())
+        (Client::from_conf(config.build()), heard)
     }
 
-    /// Waits for the budget, calls, counts, and notes when.
-    async fn call<T, E>(
+    /// Waits for the budget, calls as `signer`, counts, and notes when.
+    async fn call<T, E, C>(
         &self,
         operation: &'static str,
-        calling: impl Future<Output = Result<T, SdkError<E>>>,
+        signer: Option<&Credentials>,
+        calling: impl FnOnce(Client) -> C,
     ) -> Result<Called<T>, RenewError>
     where
+        C: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         self.budget.take().await;
         let clock = &self.aws.clock;
+        let (client, heard) = self.client(signer);
         let sent = clock.local_now();
-        let answer = calling.await;
-        // The offset that the answer taught counts for both ends; whole seconds round the later one up.
+        let answer = calling(client).await;
+        // Undated, it is dated by what is known of AWS's clock; whole seconds round the later end up.
         let by_aws = |local: Timestamp| Timestamp::from_unix(local.unix() + clock.offset_seconds());
-        let not_after = by_aws(clock.local_now()) + Duration::from_secs(1);
-        let issued = IssueInterval { not_before: Some(by_aws(sent)), not_after };
+        let guessed = || (by_aws(sent), by_aws(clock.local_now()) + Duration::from_secs(1));
+        let (not_before, not_after) = heard.between().unwrap_or_else(guessed);
+        let issued = IssueInterval { not_before: Some(not_before), not_after };
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         self.metrics.sts_calls.with_label_values(&[operation, outcome]).inc();
         let answer = answer.map_err(|error| RenewError::of_sts(operation, error))?;
@@ -151,20 +158,20 @@ impl Sts {
     ) -> Result<Minted, RenewError> {
         let role = ask.role;
         self.is_of_partition(&role.role_arn)?;
-        let calling = self
-            .client(Some(signer))
-            .assume_role()
-            .role_arn(&role.role_arn)
-            .role_session_name(ask.session_name)
-            .duration_seconds(seconds(ask.duration))
-            .set_external_id(role.external_id.clone())
-            .set_policy(role.scope.policy.clone())
-            .set_policy_arns(arns(&role.scope))
-            .set_tags(tags(&role.scope))
-            .set_transitive_tag_keys(Some(role.transitive_tag_keys.clone()).filter(|keys| !keys.is_empty()))
-            .set_source_identity(role.source_identity.clone())
-            .send();
-        let Called { answer, issued } = self.call("AssumeRole", calling).await?;
+        let calling = |sts: Client| {
+            sts.assume_role()
+                .role_arn(&role.role_arn)
+                .role_session_name(ask.session_name)
+                .duration_seconds(seconds(ask.duration))
+                .set_external_id(role.external_id.clone())
+                .set_policy(role.scope.policy.clone())
+                .set_policy_arns(arns(&role.scope))
+                .set_tags(tags(&role.scope))
+                .set_transitive_tag_keys(Some(role.transitive_tag_keys.clone()).filter(|keys| !keys.is_empty()))
+                .set_source_identity(role.source_identity.clone())
+                .send()
+        };
+        let Called { answer, issued } = self.call("AssumeRole", Some(signer), calling).await?;
         let mut minted = minted("AssumeRole", CredentialKind::AssumeRole, answer.credentials, issued)?;
         minted.facts.session_name = ask.session_name.to_owned();
         if let Some(user) = &answer.assumed_role_user {
@@ -177,17 +184,17 @@ impl Sts {
 
     pub(super) async fn web_identity(&self, ask: &super::minting::WebAsk<'_>) -> Result<Minted, RenewError> {
         self.is_of_partition(ask.role_arn)?;
-        let calling = self
-            .client(None)
-            .assume_role_with_web_identity()
-            .role_arn(ask.role_arn)
-            .role_session_name(ask.session_name)
-            .web_identity_token(ask.token)
-            .duration_seconds(seconds(ask.duration))
-            .set_policy(ask.scope.policy.clone())
-            .set_policy_arns(arns(ask.scope))
-            .send();
-        let Called { answer, issued } = self.call("AssumeRoleWithWebIdentity", calling).await?;
+        let calling = |sts: Client| {
+            sts.assume_role_with_web_identity()
+                .role_arn(ask.role_arn)
+                .role_session_name(ask.session_name)
+                .web_identity_token(ask.token)
+                .duration_seconds(seconds(ask.duration))
+                .set_policy(ask.scope.policy.clone())
+                .set_policy_arns(arns(ask.scope))
+                .send()
+        };
+        let Called { answer, issued } = self.call("AssumeRoleWithWebIdentity", None, calling).await?;
         let kind = CredentialKind::WebIdentity;
         let mut minted = minted("AssumeRoleWithWebIdentity", kind, answer.credentials, issued)?;
         minted.facts.session_name = ask.session_name.to_owned();
@@ -200,8 +207,8 @@ impl Sts {
     }
 
     pub(super) async fn session_token(&self, signer: &Credentials, duration: Duration) -> Result<Minted, RenewError> {
-        let calling = self.client(Some(signer)).get_session_token().duration_seconds(seconds(duration)).send();
-        let Called { answer, issued } = self.call("GetSessionToken", calling).await?;
+        let calling = |sts: Client| sts.get_session_token().duration_seconds(seconds(duration)).send();
+        let Called { answer, issued } = self.call("GetSessionToken", Some(signer), calling).await?;
         let mut minted = minted("GetSessionToken", CredentialKind::SessionToken, answer.credentials, issued)?;
         bear(&mut minted, &Scope::default(), &signer.access_key_id);
         Ok(minted)
@@ -214,16 +221,16 @@ impl Sts {
         scope: &Scope,
         duration: Duration,
     ) -> Result<Minted, RenewError> {
-        let calling = self
-            .client(Some(signer))
-            .get_federation_token()
-            .name(name)
-            .duration_seconds(seconds(duration))
-            .set_policy(scope.policy.clone())
-            .set_policy_arns(arns(scope))
-            .set_tags(tags(scope))
-            .send();
-        let Called { answer, issued } = self.call("GetFederationToken", calling).await?;
+        let calling = |sts: Client| {
+            sts.get_federation_token()
+                .name(name)
+                .duration_seconds(seconds(duration))
+                .set_policy(scope.policy.clone())
+                .set_policy_arns(arns(scope))
+                .set_tags(tags(scope))
+                .send()
+        };
+        let Called { answer, issued } = self.call("GetFederationToken", Some(signer), calling).await?;
         let mut minted = minted("GetFederationToken", CredentialKind::FederationToken, answer.credentials, issued)?;
         minted.facts.session_name = name.to_owned();
         if let Some(user) = &answer.federated_user {
@@ -246,7 +253,8 @@ impl Sts {
     /// Whether AWS knows a key, with its own code where it refuses.
     pub(super) async fn ask_of(&self, signer: &Credentials) -> Told {
         self.budget.take().await;
-        let answer = self.client(Some(signer)).get_caller_identity().send().await;
+        let (client, _) = self.client(Some(signer));
+        let answer = client.get_caller_identity().send().await;
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         self.metrics.sts_calls.with_label_values(&["GetCallerIdentity", outcome]).inc();
         match answer {
@@ -257,10 +265,15 @@ impl Sts {
 
     /// Names the principal of `minted`.
     pub(super) async fn name_principal(&self, minted: &mut Minted) -> Result<(), RenewError> {
-        let client = self.client(Some(&minted.credentials));
-        let calling = self.call("GetCallerIdentity", client.get_caller_identity().send());
+        let calling = |sts: Client| sts.get_caller_identity().send();
+        let calling = self.call("GetCallerIdentity", Some(&minted.credentials), calling);
         let late = |_| RenewError::new(super::error::TIMEOUT, "GetCallerIdentity failed: STS did not answer in time");
-        let Called { answer, .. } = tokio::time::timeout(NAMING, calling).await.map_err(late)??;
+        let Called { answer, issued } = tokio::time::timeout(NAMING, calling).await.map_err(late)??;
+        // By AWS's own clock it was there when AWS named it; our clock may have been wrong when it was read.
+        let known = &mut minted.facts.issued;
+        if known.not_before.is_none() {
+            known.not_after = issued.not_after;
+        }
         let (arn, id) = (answer.arn.unwrap_or_default(), answer.user_id.unwrap_or_default());
         set_principal(&mut minted.facts, &arn, &id);
         Ok(())

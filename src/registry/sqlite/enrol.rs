@@ -6,7 +6,7 @@ use super::columns;
 use super::rows::{self, SESSION};
 use super::state::State;
 use crate::registry::Error;
-use crate::session::{CredentialKind, Facts, IdentityName, RecordId, Session};
+use crate::session::{CredentialKind, Facts, IdentityName, IssueInterval, RecordId, Session};
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -40,6 +40,17 @@ pub(super) fn enrol(
 fn merge(known: Facts, told: Facts) -> Facts {
     let text = |known: String, told: String| if known.is_empty() { told } else { known };
     let (expires_at, expiry_is_exact) = end(&known, &told);
+    let named = |facts: &Facts| !facts.principal_arn.is_empty();
+    let issued = match (named(&known), named(&told)) {
+        // What our own clock said gives way to what AWS said when it named the principal.
+        (false, true) => told.issued,
+        (true, false) => known.issued,
+        // Both intervals hold the instant of issue, so it lies where they overlap.
+        _ => IssueInterval {
+            not_before: known.issued.not_before.max(told.issued.not_before),
+            not_after: known.issued.not_after.min(told.issued.not_after),
+        },
+    };
     Facts {
         kind: if known.kind == CredentialKind::Temporary { told.kind } else { known.kind },
         partition: text(known.partition, told.partition),
@@ -52,11 +63,7 @@ fn merge(known: Facts, told: Facts) -> Facts {
         tags: if known.tags.is_empty() { told.tags } else { known.tags },
         parent: known.parent.or(told.parent),
         parent_access_key_id: text(known.parent_access_key_id, told.parent_access_key_id),
-        // Both intervals hold the instant of issue, so it lies where they overlap.
-        issued: crate::session::IssueInterval {
-            not_before: known.issued.not_before.max(told.issued.not_before),
-            not_after: known.issued.not_after.min(told.issued.not_after),
-        },
+        issued,
         expires_at,
         expiry_is_exact,
         partition_of: text(known.partition_of, told.partition_of),
