@@ -68,6 +68,11 @@ impl Host {
                 symlink(entry.path(), folder.path().join("clone").join(entry.file_name())).expect("a link");
             }
         }
+        let (user, next) = (keys.user("ann"), keys.user("ann"));
+        // What a page makes in a block that is not run: another key of the user, as `aws iam create-access-key` prints it.
+        let next = serde_json::json!({"AccessKeyId": next.access_key_id, "SecretAccessKey": next.secret});
+        let next = serde_json::json!({"AccessKey": next}).to_string();
+        std::fs::write(folder.path().join("clone/new-key.json"), next).expect("the folder can be written");
         // What a page installs in a block that is not run: the program, and python3 with gRPC.
         let bin = folder.path().join("bin");
         symlink(env!("CARGO_BIN_EXE_presignd"), bin.join("presignd")).expect("a link");
@@ -76,7 +81,7 @@ impl Host {
         let path = format!("{}:{of_python}:{}", bin.display(), path.to_string_lossy());
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("loopback has a free port").port().to_string();
-        Self { folder, user: keys.user("ann"), internet, path, port, _aws: (sts, s3) }
+        Self { folder, user, internet, path, port, _aws: (sts, s3) }
     }
 
     /// Runs the steps, and tells what went wrong.
