@@ -1,9 +1,12 @@
 //! `presignd watch`: what happens, a line for each as it comes, until somebody has enough.
 
-use tokio::time::timeout;
+use std::time::Duration;
 
-use super::connect::Globals;
-use super::exit::{Exit, Failure};
+use tokio::time::{sleep, timeout};
+use tonic::{Code, Status};
+
+use super::connect::{Daemon, Globals};
+use super::exit::{Exit, Failure, warn};
 use super::out::{self, Format};
 use super::{json, report, say};
 use crate::config::Surroundings;
@@ -22,37 +25,92 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Asks and prints, without an end of its own.
+    /// Asks and prints, without an end of its own. A daemon that goes away and comes back is asked where it left off.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let is_json = match globals.output.unwrap_or(Format::Text) {
             Format::Text => false,
             Format::Json => true,
             Format::Table => return Err(Failure::usage("what happens is printed as text or json, a line for each")),
         };
-        let daemon = globals.connect(around).await?;
         let ask = WatchRequest { cursor: self.cursor.clone(), from_oldest: self.from_oldest };
+        let mut following = Following { ask, is_json, away: Duration::ZERO };
+        let mut daemon = globals.connect(around).await?;
+        loop {
+            let mut lost = following.follow(&daemon).await?;
+            daemon = loop {
+                if following.ask.cursor.is_empty() || following.away >= AWAY_MOST {
+                    return Err(following.ended(lost));
+                }
+                if following.away.is_zero() {
+                    warn(&format!("{}; waiting for the daemon to come back", lost.message));
+                }
+                sleep(PACE).await;
+                following.away += PACE;
+                match globals.connect(around).await {
+                    Ok(daemon) => break daemon,
+                    Err(failure) => lost = failure,
+                }
+            };
+        }
+    }
+}
+
+/// Where a watch is.
+struct Following {
+    ask: WatchRequest,
+    is_json: bool,
+    /// How long the daemon has been away.
+    away: Duration,
+}
+
+impl Following {
+    /// Prints until the daemon is lost, and answers how.
+    ///
+    /// # Errors
+    /// When there is more to it than that the daemon is not there.
+    async fn follow(&mut self, daemon: &Daemon) -> Result<Failure, Failure> {
         let mut rotation = daemon.rotation();
-        let begun = timeout(daemon.patience(), rotation.watch(ask)).await;
-        let mut stream =
-            begun.map_err(|_| Failure::new(Exit::Other, "no answer; allow more with --timeout"))??.into_inner();
-        let mut last = self.cursor.clone();
+        let Ok(begun) = timeout(daemon.patience(), rotation.watch(self.ask.clone())).await else {
+            return Err(self.ended(Failure::new(Exit::Other, "no answer in time; allow more with --timeout")));
+        };
+        let mut stream = match begun {
+            Ok(begun) => begun.into_inner(),
+            Err(status) => return self.lost(status),
+        };
         loop {
             let one = match stream.message().await {
                 Ok(Some(one)) => one,
-                Ok(None) => return Err(ended(Failure::new(Exit::Refused, "the daemon ended the watch"), &last)),
-                Err(status) => return Err(ended(status.into(), &last)),
+                Ok(None) => return Ok(Failure::surroundings("the daemon ended the watch")),
+                Err(status) => return self.lost(status),
             };
-            last.clone_from(&one.cursor);
-            match is_json {
+            self.away = Duration::ZERO;
+            // Whoever reads has this place already, when the daemon is asked again.
+            let is_news = one.what.is_some() || one.cursor != self.ask.cursor;
+            self.ask = WatchRequest { cursor: one.cursor.clone(), from_oldest: false };
+            match self.is_json {
+                _ if !is_news => {}
                 true => out::json(json::watch::heard(&one))?,
                 false => out::line(&line(&one))?,
             }
         }
     }
-}
 
-fn ended(failure: Failure, last: &str) -> Failure {
-    if last.is_empty() { failure } else { failure.with(format!("go on with --cursor {last}")) }
+    fn lost(&self, status: Status) -> Result<Failure, Failure> {
+        let code = status.code();
+        let failure = Failure::from(status);
+        match code {
+            _ if code == Code::Unavailable || failure.exit == Exit::Surroundings => Ok(failure),
+            // The place itself is what was refused.
+            Code::InvalidArgument | Code::OutOfRange => Err(failure),
+            _ => Err(self.ended(failure)),
+        }
+    }
+
+    /// Says where to go on.
+    fn ended(&self, failure: Failure) -> Failure {
+        let place = &self.ask.cursor;
+        if place.is_empty() { failure } else { failure.with(format!("go on with --cursor {place}")) }
+    }
 }
 
 /// Cursor, time, what, and of what, with tabs between them.
@@ -85,3 +143,7 @@ fn of(what: &What) -> String {
         }
     }
 }
+
+/// How often a daemon that is away is asked for, and for how long.
+const PACE: Duration = Duration::from_secs(1);
+const AWAY_MOST: Duration = Duration::from_secs(600);

@@ -2,6 +2,8 @@
 //! depends on the bucket: `short` is refused as too short, `denied` as denied, `cut` lives half as long as asked, `slow` is never
 //! answered.
 
+mod happening;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -28,6 +30,9 @@ pub(crate) struct Seen {
     pub(crate) drains: Vec<DrainRequest>,
     pub(crate) cancels: Vec<CancelDrainRequest>,
     pub(crate) statuses: Vec<RotationStatusRequest>,
+    pub(crate) reported: Vec<Event>,
+    pub(crate) watched: Vec<WatchRequest>,
+    pub(crate) resigned: Vec<ResignRequest>,
 }
 
 /// A running fake; ends with the test.
@@ -240,8 +245,9 @@ impl signer_server::Signer for Rote {
 
     type ResignStream = Stream<ResignResponse>;
 
-    async fn resign(&self, _: Request<ResignRequest>) -> Answer<Stream<ResignResponse>> {
-        Err(Status::unimplemented("by rote"))
+    async fn resign(&self, request: Request<ResignRequest>) -> Answer<Stream<ResignResponse>> {
+        self.0.lock().unwrap().resigned.push(request.into_inner());
+        Ok(Response::new(tokio_stream::iter(Vec::new())))
     }
 }
 
@@ -415,22 +421,34 @@ impl rotation_server::Rotation for Rote {
         Ok(Response::new(RotationStatusResponse { generations: vec![renewed, third] }))
     }
 
-    async fn report_event(&self, _: Request<ReportEventRequest>) -> Answer<ReportEventResponse> {
-        Err(Status::unimplemented("by rote"))
+    async fn report_event(&self, request: Request<ReportEventRequest>) -> Answer<ReportEventResponse> {
+        self.0.lock().unwrap().reported.extend(request.into_inner().event);
+        let totals = Some(Totals { ends: 42, may_end: 0, lives: 1161 });
+        Ok(Response::new(ReportEventResponse { event: Some(happening::reported(12)), totals }))
     }
 
-    async fn lift_event(&self, _: Request<LiftEventRequest>) -> Answer<LiftEventResponse> {
-        Err(Status::unimplemented("by rote"))
+    async fn lift_event(&self, request: Request<LiftEventRequest>) -> Answer<LiftEventResponse> {
+        match request.into_inner().id.as_str() {
+            "aaaaaaaa-12" => Ok(Response::new(LiftEventResponse { event: Some(happening::lifted(12)) })),
+            id => Err(happening::refused(Code::NotFound, "EVENT_NOT_FOUND", &format!("no event has the id {id}"))),
+        }
     }
 
-    async fn list_events(&self, _: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
-        Err(Status::unimplemented("by rote"))
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Answer<ListEventsResponse> {
+        let mut events = vec![happening::seen(13), happening::reported(12)];
+        if request.into_inner().with_lifted {
+            events.push(happening::lifted(11));
+        }
+        Ok(Response::new(ListEventsResponse { events }))
     }
 
     type WatchStream = Stream<WatchResponse>;
 
-    async fn watch(&self, _: Request<WatchRequest>) -> Answer<Stream<WatchResponse>> {
-        Err(Status::unimplemented("by rote"))
+    async fn watch(&self, request: Request<WatchRequest>) -> Answer<Stream<WatchResponse>> {
+        let asked = request.into_inner();
+        let answer = happening::watched(&asked);
+        self.0.lock().unwrap().watched.push(asked);
+        answer.map(|all| Response::new(tokio_stream::iter(all)))
     }
 }
 
