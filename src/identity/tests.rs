@@ -187,7 +187,7 @@ async fn a_look_without_news_asks_nobody_and_one_with_news_asks_at_once() {
     kit.seconds(1000).await;
     assert_eq!(kit.asked(), 1, "a hundred looks, and no news");
     kit.news.store(true, Ordering::Relaxed);
-    kit.seconds(12).await;
+    kit.seconds(20).await;
     assert_eq!((kit.asked(), kit.generation()), (2, Some(2)));
     kit.seconds(1000).await;
     assert_eq!(kit.asked(), 2);

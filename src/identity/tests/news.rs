@@ -29,7 +29,7 @@ async fn what_somebody_mends_waits_for_no_backoff() {
     kit.seconds(30).await;
     assert_eq!((kit.asked(), kit.generation()), (asked, None), "looks without news are no attempts");
     kit.mend(Turn::Fresh(360_000));
-    kit.seconds(12).await;
+    kit.seconds(20).await;
     assert_eq!((kit.asked(), kit.generation()), (asked + 1, Some(1)));
 }
 
@@ -38,7 +38,7 @@ async fn what_somebody_changes_waits_for_no_pause() {
     let kit = kit(&[Turn::Fresh(360_000)], true).await;
     kit.identity.renew().await.unwrap();
     kit.mend(Turn::Fresh(360_000));
-    kit.seconds(12).await;
+    kit.seconds(20).await;
     assert_eq!((kit.asked(), kit.generation()), (2, Some(2)));
 }
 
@@ -51,7 +51,7 @@ async fn a_caller_who_waits_for_the_pause_has_what_somebody_changes_meanwhile() 
     kit.seconds(30).await;
     assert_eq!(kit.asked(), 1, "the pause");
     kit.mend(Turn::Fresh(360_000));
-    kit.seconds(12).await;
+    kit.seconds(20).await;
     assert_eq!((kit.asked(), waits.await.unwrap().unwrap()), (2, 2));
 }
 
