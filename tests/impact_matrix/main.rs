@@ -12,4 +12,5 @@ mod outages;
 mod page;
 mod report;
 mod statements;
+mod told;
 mod world;
