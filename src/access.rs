@@ -152,10 +152,17 @@ impl Grants {
 
     /// Whether any grant lets the caller use the identity: what a list of identities may show.
     pub fn may_use(&self, caller: &Caller, identity: &IdentityName) -> bool {
+        self.longest(caller, identity).is_some()
+    }
+
+    /// The longest life that any grant lets the caller ask for with the identity, whatever it asks for; `None` where none
+    /// lets it use the identity.
+    pub fn longest(&self, caller: &Caller, identity: &IdentityName) -> Option<Ttl> {
         if self.grants.is_empty() {
-            return self.is_own(caller);
+            return self.is_own(caller).then_some(Ttl::MAX);
         }
-        self.grants.iter().any(|grant| grant.who.is(caller) && grant.identities.contain(identity))
+        let its = self.grants.iter().filter(|grant| grant.who.is(caller) && grant.identities.contain(identity));
+        its.map(|grant| grant.max_expires_in).max()
     }
 
     /// Those of `names` that the caller may use, in their order.

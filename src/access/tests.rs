@@ -96,6 +96,7 @@ fn with_grants_root_and_the_daemons_user_need_one_too() {
         let denied = grants.decide(&caller(uid, 0), &web(), &get("photos", "pub/a")).unwrap_err();
         assert_eq!(denied.dimension, Dimension::Caller);
         assert!(!grants.may_use(&caller(uid, 0), &web()));
+        assert_eq!(grants.longest(&caller(uid, 0), &web()), None);
     }
 }
 

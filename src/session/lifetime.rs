@@ -74,6 +74,13 @@ pub struct Lifetime {
     pub limited_by: LimitedBy,
 }
 
+impl Lifetime {
+    /// The same under a grant that allows no more than `granted`.
+    pub fn held_to(self, granted: Ttl) -> Self {
+        if self.ttl > granted { Self { ttl: granted, limited_by: LimitedBy::Grant } } else { self }
+    }
+}
+
 /// What to do for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {

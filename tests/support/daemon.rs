@@ -169,7 +169,7 @@ impl Daemon {
         .await;
     }
 
-    async fn channel(path: &Path) -> Channel {
+    pub async fn channel(path: &Path) -> Channel {
         connect(path).await.expect("the daemon listens")
     }
 

@@ -5,16 +5,25 @@ use crate::grpc::proto;
 use crate::identity::{Identity, State};
 use crate::probe::Seen;
 use crate::registry::SessionRow;
+use crate::session::CredentialKind;
 use crate::session::generation::{self, Generation, Secret};
-use crate::session::{CredentialKind, lifetime};
-use crate::time::Timestamp;
+use crate::session::lifetime::{self, Lifetime};
+use crate::time::{Timestamp, Ttl};
 
-/// An identity with the sessions that the registry holds of it, newest first.
-pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: Timestamp) -> proto::Identity {
+/// An identity with the sessions that the registry holds of it, newest first. No life is told that is over `granted`.
+pub(in crate::grpc) fn described(
+    identity: &Identity,
+    rows: &[SessionRow],
+    now: Timestamp,
+    granted: Ttl,
+) -> proto::Identity {
     let status = identity.status();
     let longest_now = identity.current().and_then(|live| lifetime::longest_now(now, &live.session));
-    let fresh = identity.fresh();
-    let longest_fresh = fresh.and_then(lifetime::reach_of_fresh);
+    let longest_now = longest_now.map(|life| life.held_to(granted));
+    let longest_fresh = identity.fresh().and_then(|fresh| {
+        let ttl = lifetime::reach_of_fresh(fresh)?;
+        Some(Lifetime { ttl, limited_by: fresh.limited_by }.held_to(granted))
+    });
     let alive = rows.iter().filter(|row| row.session.left(now).is_some());
     proto::Identity {
         name: identity.name().as_str().to_owned(),
@@ -23,8 +32,8 @@ pub(in crate::grpc) fn described(identity: &Identity, rows: &[SessionRow], now: 
         sessions: alive.map(|row| session(row, identity, now)).collect(),
         longest_now: longest_now.map(|life| wire_ttl(life.ttl)),
         longest_now_limited_by: longest_now.map_or(0, |life| wire_limit(life.limited_by)),
-        longest_fresh: longest_fresh.map(wire_ttl),
-        longest_fresh_limited_by: longest_fresh.and(fresh).map_or(0, |fresh| wire_limit(fresh.limited_by)),
+        longest_fresh: longest_fresh.map(|life| wire_ttl(life.ttl)),
+        longest_fresh_limited_by: longest_fresh.map_or(0, |life| wire_limit(life.limited_by)),
         next_renewal_at: status.next_renewal_at.map(wire_instant),
         failures: status.failures,
         last_failure: status.last_failure,

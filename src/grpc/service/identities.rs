@@ -16,6 +16,7 @@ use crate::grpc::proto::{
 use crate::identity::Identity;
 use crate::s3::Refused;
 use crate::session::IdentityName;
+use crate::time::Ttl;
 
 #[tonic::async_trait]
 impl Identities for Services {
@@ -76,6 +77,11 @@ impl Services {
     pub(super) async fn described(&self, call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
         let rows = self.issuer.registry().sessions(call.caller.uid, Some(identity.name())).await;
         let rows = rows.map_err(Error::registry)?;
-        Ok(convert::described(identity, &rows, self.issuer.clock().now()))
+        // The admin socket tells of the identity, the other of what its caller can have.
+        let granted = match call.sees_all() {
+            true => None,
+            false => self.issuer.rules().grants.longest(&call.caller, identity.name()),
+        };
+        Ok(convert::described(identity, &rows, self.issuer.clock().now(), granted.unwrap_or(Ttl::MAX)))
     }
 }
