@@ -75,6 +75,19 @@ pub struct Record {
     pub session: Arc<Session>,
 }
 
+impl Record {
+    /// The hard end as it is known by now: a source may have told, since the URL was signed, that the session ends sooner.
+    pub fn usable_until(&self) -> Timestamp {
+        let claimed = self.url.usable_until();
+        self.session.facts.expires_at.map_or(claimed, |ends_at| claimed.min(ends_at))
+    }
+
+    /// What set that end.
+    pub fn limited_by(&self) -> LimitedBy {
+        if self.usable_until() < self.url.usable_until() { LimitedBy::Session } else { self.url.limited_by }
+    }
+}
+
 /// Which records are meant; every field that is set must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {

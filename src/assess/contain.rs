@@ -44,9 +44,9 @@ impl Assessor {
             let message = format!("{others} more records fit that line of a log; ask for each of them by its id.");
             gaps.push(Gap::new(GapReason::SeveralRecords, message));
         }
-        if record.url.usable_until() <= now {
+        if record.usable_until() <= now {
             let message =
-                format!("The URL reached its own end on {}; nothing is left to contain.", record.url.usable_until());
+                format!("The URL reached its own end on {}; nothing is left to contain.", record.usable_until());
             gaps.push(Gap::new(GapReason::AlreadyEnded, message));
             return Ok(Contained { containments: Vec::new(), gaps });
         }

@@ -15,11 +15,11 @@ use crate::time::Timestamp;
 
 /// A record: never its URL, which it does not hold.
 pub fn url_record(record: Record) -> proto::UrlRecord {
+    let (usable_until, limited_by) = (record.usable_until(), record.limited_by());
     let Record { url, session } = record;
-    let usable_until = url.usable_until();
     let (mut request, post_policy) = match &url.what {
         Signable::Request(request) => (wire_request(request), String::new()),
-        Signable::Form(form) => (wire_form(form), policy(form, usable_until)),
+        Signable::Form(form) => (wire_form(form), policy(form, url.usable_until())),
     };
     request.region = url.region.as_str().to_owned();
     proto::UrlRecord {
@@ -29,7 +29,7 @@ pub fn url_record(record: Record) -> proto::UrlRecord {
         signed_at: Some(wire_instant(url.signed_at)),
         expires_in: Some(wire_ttl(url.ttl)),
         usable_until: Some(wire_instant(usable_until)),
-        limited_by: wire_limit(url.limited_by),
+        limited_by: wire_limit(limited_by),
         caller: Some(caller(url.caller)),
         on_behalf_of: url.on_behalf_of,
         labels: url.labels.into_iter().collect(),
