@@ -56,24 +56,27 @@ impl Globals {
 
     /// Connects to the signing socket, or to the admin socket with `--admin`.
     pub async fn connect(&self, around: &Surroundings) -> Result<Daemon, Failure> {
-        self.connect_to(&self.path(around, self.admin)).await
+        self.connect_to(&self.path(around, self.admin), self.admin).await
     }
 
     /// Connects to the admin socket, for what is served there only.
     pub async fn connect_admin(&self, around: &Surroundings) -> Result<Daemon, Failure> {
-        self.connect_to(&self.path(around, true)).await
+        self.connect_to(&self.path(around, true), true).await
     }
 
-    async fn connect_to(&self, path: &Path) -> Result<Daemon, Failure> {
-        let refuse = |why: &str| {
-            Failure::surroundings(format!("cannot reach presignd at {}: {why}", path.display()))
-                .with("start it with `presignd serve`, or name its socket with --socket or PRESIGND_SOCKET (--admin-socket, PRESIGND_ADMIN_SOCKET)")
+    async fn connect_to(&self, path: &Path, admin: bool) -> Result<Daemon, Failure> {
+        let refuse = |why: &str, advice: &str| {
+            Failure::surroundings(format!("cannot reach presignd at {}: {why}", path.display())).with(advice)
         };
-        let name = path.to_str().ok_or_else(|| refuse("the path is not UTF-8"))?;
-        let endpoint = Endpoint::from_shared(format!("unix:{name}")).map_err(|error| refuse(&chain(&error)))?;
+        let name = path.to_str().ok_or_else(|| refuse("the path is not UTF-8", NOT_THERE))?;
+        let endpoint = Endpoint::from_shared(format!("unix:{name}"));
+        let endpoint = endpoint.map_err(|error| refuse(&chain(&error), NOT_THERE))?;
         // tonic answers "transport error"; the kernel's word is at the end of the chain.
-        let channel =
-            endpoint.connect_timeout(CONNECT).connect().await.map_err(|error| refuse(root(&error).as_str()))?;
+        let channel = endpoint.connect_timeout(CONNECT).connect().await.map_err(|error| {
+            let root = root(&error);
+            let kind = root.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            refuse(&root.to_string(), advice(kind, admin))
+        })?;
         Ok(Daemon { channel, timeout: self.timeout.duration() })
     }
 }
@@ -129,13 +132,31 @@ fn nearest(around: &Surroundings, socket: fn(&Surroundings) -> PathBuf) -> PathB
     if !own.exists() && system.exists() { system } else { own }
 }
 
-fn root(error: &dyn std::error::Error) -> String {
+fn root<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    last.to_string()
+    last
 }
+
+/// A daemon that is there and lets nobody in has to be told apart from one that is not there.
+fn advice(kind: Option<std::io::ErrorKind>, admin: bool) -> &'static str {
+    match (kind, admin) {
+        (Some(std::io::ErrorKind::PermissionDenied), true) => {
+            "your user may not open the admin socket: run this as root or the daemon's user, or have yourself named in its \
+             [sockets] admin_uids or admin_gids"
+        }
+        (Some(std::io::ErrorKind::PermissionDenied), false) => {
+            "your user may not open the signing socket: without a [[grant]] it is for the daemon's user and root; see \
+             [sockets] sign_mode and who may pass the socket's directory"
+        }
+        _ => NOT_THERE,
+    }
+}
+
+const NOT_THERE: &str = "start it with `presignd serve`, or name its socket with --socket or PRESIGND_SOCKET \
+                         (--admin-socket, PRESIGND_ADMIN_SOCKET)";
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// A thousand URLs with long session tokens and their headers.
@@ -144,6 +165,17 @@ const LARGEST_ANSWER: usize = 64 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_who_is_kept_out_is_not_told_to_start_a_second_daemon() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let kind = root(&denied).downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        assert!(advice(kind, true).contains("admin_uids") && !advice(kind, true).contains("presignd serve"));
+        assert!(advice(kind, false).contains("sign_mode") && !advice(kind, false).contains("presignd serve"));
+        for other in [None, Some(std::io::ErrorKind::NotFound), Some(std::io::ErrorKind::ConnectionRefused)] {
+            assert_eq!((advice(other, true), advice(other, false)), (NOT_THERE, NOT_THERE));
+        }
+    }
 
     #[test]
     fn a_user_without_a_daemon_is_told_of_the_place_of_their_own() {
