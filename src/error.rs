@@ -209,6 +209,7 @@ impl Error {
         "REGION_UNKNOWN",
         "REGISTRY_FULL",
         "REGISTRY",
+        "REGISTRY_DAMAGED",
         "REGISTRY_TIMEOUT",
         "TOO_MANY_QUESTIONS",
         "TOO_MANY_EVENTS",
@@ -249,6 +250,7 @@ fn registry_verdict(error: &registry::Error) -> (Code, &'static str) {
         registry::Error::TimedOut => (Code::DeadlineExceeded, "REGISTRY_TIMEOUT"),
         registry::Error::TooManyStanding => (Code::FailedPrecondition, "TOO_MANY_EVENTS"),
         registry::Error::EventTooLarge { .. } => (Code::InvalidArgument, "EVENT_TOO_LARGE"),
+        error if error.is_damage() => (Code::DataLoss, "REGISTRY_DAMAGED"),
         _ => (Code::Unavailable, "REGISTRY"),
     }
 }
@@ -261,7 +263,13 @@ fn registry_says(error: &registry::Error) -> String {
         registry::Error::TooManyQuestions => format!("{error}; try again when one of them is answered"),
         registry::Error::TooManyStanding | registry::Error::EventTooLarge { .. } => error.to_string(),
         registry::Error::TimedOut => format!("{error}; narrow the question by session, identity or time"),
-        _ => "the registry did not take or give the record, so no URL was issued; the daemon's log says why".to_owned(),
+        error if error.is_damage() => {
+            "the registry is damaged where this call reads or writes it, so it came to nothing, and will again; `presignd \
+             registry verify` tells what is damaged, a backup mends it"
+                .to_owned()
+        }
+        _ => "the registry did not take or give what this call needs, so it came to nothing; the daemon's log says why"
+            .to_owned(),
     }
 }
 

@@ -41,8 +41,8 @@ impl From<Error> for Status {
 
 /// Whether the same call may do better after a while.
 fn passes(code: tonic::Code) -> bool {
-    use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound};
-    !matches!(code, NotFound | FailedPrecondition | InvalidArgument)
+    use tonic::Code::{DataLoss, FailedPrecondition, InvalidArgument, NotFound};
+    !matches!(code, NotFound | FailedPrecondition | InvalidArgument | DataLoss)
 }
 
 fn metadata(error: &Error) -> HashMap<String, String> {

@@ -64,6 +64,8 @@ impl Call {
         let Caller { uid, gid, pid, executable } = &*self.caller;
         let cause = &error as &dyn std::error::Error;
         match code {
+            // Nothing but a person mends it.
+            Code::DataLoss => tracing::error!(uid, gid, pid, executable, reason, error = cause, "a call failed"),
             Code::Unavailable | Code::Internal | Code::ResourceExhausted | Code::DeadlineExceeded => {
                 tracing::warn!(uid, gid, pid, executable, reason, error = cause, "a call failed");
             }

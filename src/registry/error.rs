@@ -53,6 +53,18 @@ pub enum Error {
     Store(#[source] StoreError),
 }
 
+impl Error {
+    /// Whether what is on the disk is not what was written: the same call fails again until somebody mends it.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::BadRow { .. } => true,
+            Self::Store(error) => matches!(error.0.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+            _ => false,
+        }
+    }
+}
+
 /// What the store said.
 #[derive(Clone)]
 pub struct StoreError(Arc<rusqlite::Error>);
@@ -70,6 +82,14 @@ impl fmt::Debug for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+impl StoreError {
+    /// Damage that SQLite found, in its words.
+    pub(super) fn damage(found: &str) -> Self {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        rusqlite::Error::SqliteFailure(code, Some(found.to_owned())).into()
+    }
+}
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
@@ -153,7 +173,10 @@ pub enum OpenError {
         known: u32,
     },
     /// SQLite cannot read the file: it is damaged, or its disk is.
-    #[error("{path} cannot be read; it may be damaged (restore a backup)")]
+    #[error(
+        "{path} cannot be used as it is, and was left so: the file may be damaged, or its disk broken or full. A damaged \
+         file is mended by a backup"
+    )]
     Damaged {
         /// The registry.
         path: PathBuf,

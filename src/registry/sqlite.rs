@@ -29,6 +29,7 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -75,7 +76,16 @@ impl Sqlite {
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Start), OpenError> {
         let path = options.path.clone();
-        let opened = tokio::task::spawn_blocking(move || open(options, now, metrics)).await;
+        let enough = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&enough);
+        let mut opening = tokio::task::spawn_blocking(move || open(options, now, metrics, &told));
+        let opened = match tokio::time::timeout(LOOK_OVER, &mut opening).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                enough.store(true, Ordering::Relaxed);
+                opening.await
+            }
+        };
         opened.unwrap_or_else(|died| Err(file::io("open", &path)(std::io::Error::other(died))))
     }
 
@@ -179,10 +189,15 @@ fn depth(queue: &mpsc::Sender<Call>) -> i64 {
     i64::try_from(queue.max_capacity() - queue.capacity()).unwrap_or(i64::MAX)
 }
 
-fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqlite, Start), OpenError> {
+fn open(
+    options: Options,
+    now: Timestamp,
+    metrics: Arc<Metrics>,
+    enough: &Arc<AtomicBool>,
+) -> Result<(Sqlite, Start), OpenError> {
     let Options { path, queue_calls, durable, .. } = options;
     let lock = file::lock(&path)?;
-    let connection = file::open_to_write(&path, durable, now)?;
+    let connection = file::open_to_write(&path, durable, now, enough)?;
     let (instance, created_at) = (file::instance(&connection, &path)?, file::created_at(&connection, &path)?);
     let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
     let last_url =
@@ -214,3 +229,6 @@ fn open(options: Options, now: Timestamp, metrics: Arc<Metrics>) -> Result<(Sqli
         Start { instance, created_at, last_url, paused },
     ))
 }
+
+/// How long a registry that is opened may be looked over for damage: all of one of some hundred megabytes.
+const LOOK_OVER: Duration = Duration::from_secs(1);

@@ -6,9 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use presignd::registry::{Appended, Error, OpenError, Options, Registry};
+use presignd::session::Facts;
+use presignd::session::lifetime::LimitedBy;
 use rusqlite::Connection;
+use tonic_types::StatusExt;
 
-use super::made::{ASKER, append, request, url};
+use super::made::{ASKER, append, facts, name, request, url};
 use super::place::{Place, metrics, numbers};
 
 async fn refused(place: &Place, path: &Path) -> OpenError {
@@ -55,6 +58,71 @@ async fn a_damaged_file_is_refused_and_left_alone() {
     let error = refused(&place, &place.path()).await;
     assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
     assert_eq!(std::fs::read(place.path()).unwrap(), content);
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_deep_in_the_file_is_told_at_start_and_not_by_the_first_call_that_meets_it() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    registry.append(vec![append(&url(&registry, &session, request("k")))]).await.unwrap();
+    registry.close().await;
+    // An index that no step of a start reads.
+    let connection = Connection::open(place.path()).unwrap();
+    let sql =
+        "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = 'urls_by_session'";
+    let (page, size) = connection.query_row(sql, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?))).unwrap();
+    drop(connection);
+    let mut content = std::fs::read(place.path()).unwrap();
+    content[((page - 1) * size) as usize..(page * size) as usize].fill(0xA5);
+    std::fs::write(place.path(), &content).unwrap();
+    let error = refused(&place, &place.path()).await;
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+    assert!(
+        text.contains("registry.db") && text.contains("backup") && text.contains(&format!("page {page}")),
+        "{text}"
+    );
+    assert_eq!(std::fs::read(place.path()).unwrap(), content);
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_that_comes_while_it_is_open_is_told_as_damage_that_no_second_try_mends() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    registry.append(vec![append(&url(&registry, &session, request("k")))]).await.unwrap();
+    registry.close().await;
+    let registry = place.open().await;
+    let mut content = std::fs::read(place.path()).unwrap();
+    content[4096..].fill(0xA5);
+    std::fs::write(place.path(), &content).unwrap();
+    let error = registry.list(ASKER, Default::default(), 10, None).await.unwrap_err();
+    assert!(error.is_damage(), "{error:?}");
+    let status = tonic::Status::from(presignd::error::Error::registry(error));
+    let details = status.get_error_details();
+    assert_eq!(status.code(), tonic::Code::DataLoss, "{status}");
+    assert_eq!(details.error_info().unwrap().reason, "REGISTRY_DAMAGED");
+    assert!(details.retry_info().is_none() && !status.message().contains("again shortly"), "{status}");
+    assert!(!Error::Closed.is_damage() && !Error::Full.is_damage());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_ends_with_its_session_when_that_is_told_to_end_sooner() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let issued = url(&registry, &session, request("k"));
+    registry.append(vec![append(&issued)]).await.unwrap();
+    let told = async || {
+        let record = registry.url(ASKER, issued.id).await.unwrap().unwrap();
+        let wire = presignd::grpc::url_record(record.clone());
+        assert_eq!(wire.usable_until.unwrap().seconds, record.usable_until().unix());
+        assert_eq!((record.url.ttl, wire.expires_in.unwrap().seconds), (issued.ttl, 3600), "what was signed stays");
+        (record.usable_until(), record.limited_by())
+    };
+    assert_eq!(told().await, (issued.usable_until(), LimitedBy::Request));
+    let sooner = issued.usable_until() - std::time::Duration::from_secs(600);
+    let facts = Facts { expires_at: Some(sooner), ..facts("ASIAONE") };
+    registry.enrol(&name("web"), facts).await.unwrap();
+    assert_eq!(told().await, (sooner, LimitedBy::Session));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,11 +6,13 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::registry::{OpenError, beside};
+use crate::registry::{OpenError, StoreError, beside};
 use crate::session::InstanceId;
 use crate::time::Timestamp;
 
@@ -44,13 +46,19 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// The writer's connection to the registry at `path`, which is made when missing and migrated when old. The caller
-/// holds the lock.
-pub(super) fn open_to_write(path: &Path, durable: bool, now: Timestamp) -> Result<Connection, OpenError> {
+/// holds the lock, and says when it is `enough` of looking for damage.
+pub(super) fn open_to_write(
+    path: &Path,
+    durable: bool,
+    now: Timestamp,
+    enough: &Arc<AtomicBool>,
+) -> Result<Connection, OpenError> {
     if !path.try_exists().map_err(io("read", path))? {
         create(path, now)?;
     }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = check(&connection, path)?;
+    look_over(&mut connection, path, enough)?;
     let damaged = damaged(path);
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(&damaged)?;
     if mode != "wal" {
@@ -137,6 +145,22 @@ fn create(path: &Path, now: Timestamp) -> Result<(), OpenError> {
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("write", directory))
 }
 
+/// Looks for pages and rows that are not what SQLite wrote, until it is `enough`: damage is told at start, and
+/// not first by the call that meets it. `presignd registry verify` looks at all of it.
+fn look_over(connection: &mut Connection, path: &Path, enough: &Arc<AtomicBool>) -> Result<(), OpenError> {
+    let damaged = damaged(path);
+    let enough = Arc::clone(enough);
+    connection.progress_handler(LOOK_EVERY, Some(move || enough.load(Ordering::Relaxed))).map_err(&damaged)?;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection.progress_handler(0, None::<fn() -> bool>).map_err(&damaged)?;
+    match found {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(OpenError::Damaged { path: path.to_owned(), source: StoreError::damage(&found) }),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
+        Err(error) => Err(damaged(error)),
+    }
+}
+
 /// All steps from `version` on, in one transaction.
 fn migrate(connection: &mut Connection, version: u32) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
@@ -192,3 +216,6 @@ pub(super) fn damaged(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
 pub(super) fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> OpenError {
     move |source| OpenError::Io { doing, path: path.to_owned(), source }
 }
+
+/// Steps of SQLite's machine between two looks at whether it is enough.
+const LOOK_EVERY: i32 = 1000;

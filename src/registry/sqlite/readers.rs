@@ -83,6 +83,7 @@ impl Drop for StopOnDrop {
 fn unreadable(error: OpenError) -> Error {
     match error {
         OpenError::Damaged { source, .. } => Error::Store(source),
+        OpenError::Foreign { .. } => Error::Store(StoreError::damage("what lies there is not the registry any more")),
         other => Error::Store(StoreError::from(rusqlite::Error::ToSqlConversionFailure(Box::new(other)))),
     }
 }
