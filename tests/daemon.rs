@@ -8,12 +8,16 @@ mod load;
 mod messages;
 #[path = "daemon/probe.rs"]
 mod probe;
+#[path = "daemon/news.rs"]
+mod news;
 #[path = "daemon/places.rs"]
 mod places;
 #[path = "support/daemon.rs"]
 mod process;
 #[path = "daemon/reload.rs"]
 mod reload;
+#[path = "daemon/rescue.rs"]
+mod rescue;
 #[path = "daemon/resign.rs"]
 mod resign;
 #[path = "daemon/running.rs"]

@@ -19,7 +19,7 @@ fn long(key: &str) -> PresignRequest {
 }
 
 /// The identity `web` from a key file that holds the user's key.
-fn from_file(world: &World) -> String {
+pub(crate) fn from_file(world: &World) -> String {
     let path = world.folder.path().join("key.json");
     let (id, secret) = (&world.user.access_key_id, &world.user.secret);
     std::fs::write(&path, format!("{{\"AccessKeyId\": \"{id}\", \"SecretAccessKey\": \"{secret}\"}}"))
@@ -37,7 +37,7 @@ fn observation(web: &Identity, generation: u64) -> Option<Observation> {
     web.sessions.iter().find(of).map(|session| session.observation())
 }
 
-async fn is_seen(daemon: &Daemon, generation: u64, seen: Observation) -> Identity {
+pub(crate) async fn is_seen(daemon: &Daemon, generation: u64, seen: Observation) -> Identity {
     eventually(&format!("generation {generation} is seen {seen:?}"), async || {
         let web = daemon.web().await;
         (observation(&web, generation) == Some(seen)).then_some(web)

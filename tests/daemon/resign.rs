@@ -26,15 +26,18 @@ async fn world() -> (World, Daemon) {
     (world, daemon)
 }
 
-async fn admin(daemon: &Daemon) -> SignerClient<Channel> {
+pub(crate) async fn admin(daemon: &Daemon) -> SignerClient<Channel> {
     SignerClient::new(connect(&daemon.admin_socket()).await.expect("the daemon listens"))
 }
 
-async fn signed(daemon: &Daemon, request: PresignRequest) -> PresignResponse {
+pub(crate) async fn signed(daemon: &Daemon, request: PresignRequest) -> PresignResponse {
     presign(&mut daemon.signer().await, request).await.expect("it signs")
 }
 
-async fn resign(signer: &mut SignerClient<Channel>, asked: ResignRequest) -> Result<Vec<ResignResponse>, Status> {
+pub(crate) async fn resign(
+    signer: &mut SignerClient<Channel>,
+    asked: ResignRequest,
+) -> Result<Vec<ResignResponse>, Status> {
     let mut stream = signer.resign(asked).await?.into_inner();
     let mut all = Vec::new();
     while let Some(one) = stream.message().await? {
@@ -44,7 +47,7 @@ async fn resign(signer: &mut SignerClient<Channel>, asked: ResignRequest) -> Res
 }
 
 /// The new URLs, and the reasons of those that there are none of.
-fn outcomes(answers: &[ResignResponse]) -> Vec<(String, Result<PresignResponse, String>)> {
+pub(crate) fn outcomes(answers: &[ResignResponse]) -> Vec<(String, Result<PresignResponse, String>)> {
     let outcome = |one: &ResignResponse| match one.result.clone().and_then(|result| result.result) {
         Some(Either::Response(signed)) => Ok(signed),
         Some(Either::Failure(failure)) => {

@@ -3,12 +3,15 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
+use presignd::grpc::proto::PresignRequest;
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+use tokio::time::timeout;
 
-use crate::process::{Daemon, World, get, presign};
-use crate::support::eventually;
+use crate::process::{Daemon, World, get, length, presign};
+use crate::support::{DEADLINE, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn needs_root_a_second_user_signs_what_a_grant_allows_and_nothing_else() {
@@ -159,6 +162,75 @@ async fn needs_root_a_second_user_signs_its_own_records_again_and_no_others() {
     assert!(!said(&all).contains(&roots.id), "a filter finds its own only: {}", said(&all));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn needs_root_a_second_user_hears_of_its_own_urls_only_and_an_admin_of_all() {
+    let world = World::new().await;
+    let anybody = VISITORS.replace("uid = 12345", "any = true");
+    let daemon = world.daemon(&(anybody + &world.web("duration = \"1h\""))).await;
+    open(&world);
+    let asked = PresignRequest { expires_in: Some(length(300)), ..get("public/of-root") };
+    let roots = presign(&mut daemon.signer().await, asked).await.expect("anybody may sign").id;
+    let sign = ["presign", "s3://photos/public/own", "--expires-in", "300", "--output", "json"];
+    let own: Value = serde_json::from_slice(&as_visitor(&world, &daemon, &sign).await.stdout).expect("JSON");
+    let own = own["id"].as_str().expect("an id").to_owned();
+    let report = async |event: &[&str]| {
+        let answer = as_root(&daemon, &[&["report", "--output", "json"], event].concat()).await;
+        let answer: Value = serde_json::from_slice(&answer.stdout).unwrap_or_else(|_| panic!("{}", said(&answer)));
+        answer["event"]["id"].as_str().expect("an id").to_owned()
+    };
+    let not_theirs = report(&["object-deleted", "s3://photos/public/of-root", "--versioned", "no"]).await;
+    let of_both = report(&["deny", "--bucket", "photos"]).await;
+    for event in [&not_theirs, &of_both] {
+        let lifted = as_root(&daemon, &["events", "--lift", event]).await;
+        assert!(lifted.status.success(), "{}", said(&lifted));
+    }
+    let again = report(&["deny", "--bucket", "photos"]).await;
+
+    let visitor = visitor(&world, &daemon, &["watch", "--from-oldest", "--output", "json"]);
+    let heard = lines_until(visitor, |line| line["url_ends_early"]["event_id"] == *again).await;
+    let told = told(&heard);
+    let of = |name: &str, id: &str| (name.to_owned(), id.to_owned());
+    let wanted = [of("event_lifted", &of_both), of("event_happened", &again), of("url_ends_early", &own)];
+    assert_eq!(told, wanted, "{heard:?}");
+    assert!(heard.iter().all(|line| !line.to_string().contains("of-root")), "{heard:?}");
+
+    let root = program(&daemon, &["watch", "--from-oldest", "--output", "json", "--admin"]);
+    let heard = lines_until(root, |line| line["url_ends_early"]["url_id"] == *own).await;
+    for wanted in [of("event_happened", &not_theirs), of("event_lifted", &not_theirs), of("url_ends_early", &roots)] {
+        assert!(self::told(&heard).contains(&wanted), "{wanted:?}: {heard:?}");
+    }
+    let refused = as_visitor(&world, &daemon, &["watch", "--admin"]).await;
+    assert_eq!(refused.status.code(), Some(253), "{}", said(&refused));
+    for verb in [&["report", "deny", "--bucket", "photos"][..], &["events"], &["events", "--lift", &again]] {
+        let socket = daemon.sign_socket();
+        let to = ["--admin-socket", socket.to_str().expect("UTF-8")];
+        let refused = as_visitor(&world, &daemon, &[&verb[..1], &to, &verb[1..]].concat()).await;
+        assert!(said(&refused).contains("NOT_ADMITTED"), "{verb:?}: {}", said(&refused));
+    }
+}
+
+/// What was told, and of what.
+fn told(lines: &[Value]) -> Vec<(String, String)> {
+    let told = |line: &Value| {
+        let (name, what) = line.as_object()?.iter().find(|(_, what)| what.is_object())?;
+        let id = what["id"].as_str().or(what["url_id"].as_str())?;
+        Some((name.clone(), id.to_owned()))
+    };
+    lines.iter().filter_map(told).collect()
+}
+
+/// Lines of JSON that a program prints, up to one.
+async fn lines_until(mut command: Command, is_last: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
+    let mut out = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines: Vec<Value> = Vec::new();
+    while lines.last().is_none_or(|line| !is_last(line)) {
+        let line = timeout(DEADLINE, out.next_line()).await.expect("it comes").expect("UTF-8");
+        lines.push(serde_json::from_str(&line.expect("the program goes on")).expect("JSON"));
+    }
+    lines
+}
+
 /// Lets other users into the folder; the sockets have modes of their own.
 fn open(world: &World) {
     let readable = std::fs::Permissions::from_mode(0o755);
@@ -176,12 +248,28 @@ fn admit(world: &World, uid: u32) {
     std::fs::write(world.config(), text).expect("the folder can be written");
 }
 
-async fn as_visitor(world: &World, daemon: &Daemon, arguments: &[&str]) -> Output {
+fn visitor(world: &World, daemon: &Daemon, arguments: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid", "12345", "--regid", "12345", "--clear-groups"]).arg(world.folder.path().join("presignd"));
+    ask(command, daemon, arguments)
+}
+
+fn program(daemon: &Daemon, arguments: &[&str]) -> Command {
+    ask(Command::new(env!("CARGO_BIN_EXE_presignd")), daemon, arguments)
+}
+
+fn ask(mut command: Command, daemon: &Daemon, arguments: &[&str]) -> Command {
     command.args(arguments).current_dir("/").env_remove("AWS_PROFILE").stdin(Stdio::null());
     command.env("PRESIGND_SOCKET", daemon.sign_socket()).env("PRESIGND_ADMIN_SOCKET", daemon.admin_socket());
-    command.output().await.expect("setpriv is part of util-linux")
+    command
+}
+
+async fn as_visitor(world: &World, daemon: &Daemon, arguments: &[&str]) -> Output {
+    visitor(world, daemon, arguments).output().await.expect("setpriv is part of util-linux")
+}
+
+async fn as_root(daemon: &Daemon, arguments: &[&str]) -> Output {
+    program(daemon, arguments).output().await.expect("it starts")
 }
 
 fn said(output: &Output) -> String {

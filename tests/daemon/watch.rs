@@ -16,19 +16,19 @@ use tonic_types::StatusExt;
 use crate::process::{Daemon, World, connect, get, length, presign};
 use crate::support::{DEADLINE, eventually};
 
-fn web(world: &World) -> String {
+pub(crate) fn web(world: &World) -> String {
     world.web("duration = \"1h\"\nmin_pause = \"1s\"")
 }
 
-async fn rotation(daemon: &Daemon) -> RotationClient<Channel> {
+pub(crate) async fn rotation(daemon: &Daemon) -> RotationClient<Channel> {
     RotationClient::new(connect(&daemon.admin_socket()).await.expect("the daemon listens"))
 }
 
-async fn own(daemon: &Daemon) -> RotationClient<Channel> {
+pub(crate) async fn own(daemon: &Daemon) -> RotationClient<Channel> {
     RotationClient::new(connect(&daemon.sign_socket()).await.expect("the daemon listens"))
 }
 
-async fn signed(daemon: &Daemon, keys: &[&str]) -> Vec<String> {
+pub(crate) async fn signed(daemon: &Daemon, keys: &[&str]) -> Vec<String> {
     let mut ids = Vec::new();
     for key in keys {
         let asked = PresignRequest { expires_in: Some(length(600)), ..get(key) };
@@ -38,7 +38,7 @@ async fn signed(daemon: &Daemon, keys: &[&str]) -> Vec<String> {
 }
 
 /// A policy of the bucket that shuts everybody out.
-fn denied() -> Event {
+pub(crate) fn denied() -> Event {
     let statement = Statement { policy: Policy::Bucket.into(), bucket: "photos".into(), ..Statement::default() };
     let denied = Deny { statement: Some(statement), ..Deny::default() };
     Event { what: Some(Happening::Denied(denied)), ..Event::default() }
@@ -48,23 +48,23 @@ fn deleted() -> Event {
     Event { what: Some(Happening::KeyDeleted(KeyEvent { access_key_id: "AKIAEXAMPLE".into() })), ..Event::default() }
 }
 
-async fn report(daemon: &Daemon, event: Event) -> Result<ReportEventResponse, Status> {
+pub(crate) async fn report(daemon: &Daemon, event: Event) -> Result<ReportEventResponse, Status> {
     let asked = ReportEventRequest { event: Some(event) };
     rotation(daemon).await.report_event(asked).await.map(tonic::Response::into_inner)
 }
 
-async fn watch(mut client: RotationClient<Channel>, cursor: &str) -> Streaming<WatchResponse> {
+pub(crate) async fn watch(mut client: RotationClient<Channel>, cursor: &str) -> Streaming<WatchResponse> {
     let asked = WatchRequest { cursor: cursor.to_owned(), from_oldest: cursor.is_empty() };
     client.watch(asked).await.expect("there is a seat").into_inner()
 }
 
-async fn next(stream: &mut Streaming<WatchResponse>) -> WatchResponse {
+pub(crate) async fn next(stream: &mut Streaming<WatchResponse>) -> WatchResponse {
     let next = timeout(DEADLINE, stream.message()).await.expect("it is told");
     next.expect("the stream goes on").expect("and does not end")
 }
 
 /// The next of which `wanted` makes something, with its cursor; what comes before is passed over.
-async fn heard<T>(stream: &mut Streaming<WatchResponse>, wanted: impl Fn(What) -> Option<T>) -> (String, T) {
+pub(crate) async fn heard<T>(stream: &mut Streaming<WatchResponse>, wanted: impl Fn(What) -> Option<T>) -> (String, T) {
     loop {
         let one = next(stream).await;
         if let Some(found) = one.what.and_then(&wanted) {
@@ -73,21 +73,21 @@ async fn heard<T>(stream: &mut Streaming<WatchResponse>, wanted: impl Fn(What) -
     }
 }
 
-fn happened(what: What) -> Option<String> {
+pub(crate) fn happened(what: What) -> Option<String> {
     match what {
         What::EventHappened(reported) => Some(reported.id),
         _ => None,
     }
 }
 
-fn ends_early(what: What) -> Option<(String, String)> {
+pub(crate) fn ends_early(what: What) -> Option<(String, String)> {
     match what {
         What::UrlEndsEarly(url) => Some((url.url_id, url.event_id)),
         _ => None,
     }
 }
 
-async fn endings(daemon: &Daemon, id: &str) -> usize {
+pub(crate) async fn endings(daemon: &Daemon, id: &str) -> usize {
     let asked = GetUrlRequest { id: id.to_owned() };
     let url = daemon.registry().await.get_url(asked).await.expect("it is there").into_inner().url;
     url.expect("it is there").endings.len()

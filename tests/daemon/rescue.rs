@@ -1,0 +1,147 @@
+//! A key will be killed: what that ends is signed again before it is, and every link that has a successor lives on.
+
+use std::collections::HashMap;
+
+use presignd::grpc::proto::event::What;
+use presignd::grpc::proto::{
+    Event, GetUrlRequest, KeyEvent, ListUrlsRequest, PresignRequest, PresignResponse, ReportEventRequest,
+    ResignRequest, UrlFilter,
+};
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::process::{Daemon, World, get, length};
+use crate::resign::{admin, outcomes, resign, signed};
+use crate::support::eventually;
+use crate::support::keys::Key;
+use crate::watch::rotation;
+
+fn put(world: &World, key: &Key) {
+    let text = format!(r#"{{"AccessKeyId": "{}", "SecretAccessKey": "{}"}}"#, key.access_key_id, key.secret);
+    let folder = world.folder.path();
+    std::fs::write(folder.join("new"), text).expect("the folder can be written");
+    std::fs::rename(folder.join("new"), folder.join("key")).expect("the folder can be written");
+}
+
+fn long(key: &str) -> PresignRequest {
+    PresignRequest { expires_in: Some(length(600)), ..get(key) }
+}
+
+/// A GET of an object under a customer's key, which is not recorded, so that it cannot be signed again without it.
+fn sealed() -> PresignRequest {
+    let headers = [
+        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+        ("x-amz-server-side-encryption-customer-key", "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="),
+        ("x-amz-server-side-encryption-customer-key-md5", "ZjQ0NjBiYjFhZjdmNWI3Yg=="),
+    ];
+    let headers: HashMap<_, _> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let mut asked = long("b");
+    asked.request.as_mut().expect("it asks for something").headers = headers;
+    asked
+}
+
+async fn generation(daemon: &Daemon, number: u64) {
+    eventually("the key in the file signs", async || {
+        let sessions = daemon.web().await.sessions;
+        let signing = sessions.iter().find(|session| session.signing)?;
+        (signing.reference.as_ref()?.generation == number).then_some(())
+    })
+    .await;
+}
+
+async fn records(daemon: &Daemon) -> usize {
+    let asked = ListUrlsRequest { page_size: 1000, ..ListUrlsRequest::default() };
+    daemon.registry().await.list_urls(asked).await.expect("a page").into_inner().urls.len()
+}
+
+async fn endings(daemon: &Daemon, url: &PresignResponse) -> usize {
+    let asked = GetUrlRequest { id: url.id.clone() };
+    let record = daemon.registry().await.get_url(asked).await.expect("it is there").into_inner().url;
+    record.expect("it is there").endings.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_death_of_a_key_ends_lives_on_under_the_next_and_one_failure_stops_no_other() {
+    let world = World::new().await;
+    for key in ["a", "b", "c", "d"] {
+        world.s3.store().put("photos", key, key);
+    }
+    put(&world, &world.user);
+    let path = world.folder.path().join("key");
+    let table = format!(
+        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
+        path.display(),
+        world.services("web")
+    );
+    let daemon = world.daemon(&table).await;
+    let (first, broken, last) =
+        (signed(&daemon, long("a")).await, signed(&daemon, sealed()).await, signed(&daemon, long("c")).await);
+    put(&world, &world.keys.user("deploy"));
+    generation(&daemon, 2).await;
+    let spared = signed(&daemon, long("d")).await;
+
+    let dead = || Event {
+        what: Some(What::KeyDeactivated(KeyEvent { access_key_id: world.user.access_key_id.clone() })),
+        ..Event::default()
+    };
+    let order = || ResignRequest {
+        filter: Some(UrlFilter::default()),
+        event: Some(dead()),
+        request_id: "before the key dies".into(),
+        ..ResignRequest::default()
+    };
+    let answers = outcomes(&resign(&mut admin(&daemon).await, order()).await.expect("the stream ends well"));
+    let of = |url: &PresignResponse| {
+        let answer = answers.iter().find(|(id, _)| *id == url.id);
+        answer.unwrap_or_else(|| panic!("{} was left out", url.id)).1.clone()
+    };
+    assert_eq!(answers.len(), 3, "what the event spares is not signed again: {answers:?}");
+    assert_eq!(of(&broken).map(drop), Err("INVALID_FIELD".to_owned()));
+    let successors = [of(&first).expect("it can be"), of(&last).expect("one failure stops no other")];
+    for (new, former) in successors.iter().zip([&first, &last]) {
+        assert_eq!((&new.replaces, new.session.as_ref().map(|session| session.generation)), (&former.id, Some(2)));
+    }
+
+    let count = records(&daemon).await;
+    let again = outcomes(&resign(&mut admin(&daemon).await, order()).await.expect("the stream ends well"));
+    let urls = |answers: &[(String, Result<PresignResponse, String>)]| {
+        answers.iter().filter_map(|(_, one)| Some(one.as_ref().ok()?.url.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!((urls(&again), records(&daemon).await), (urls(&answers), count), "repeated, it signs nothing");
+
+    world.keys.deactivate(&world.user.access_key_id);
+    let asked = ReportEventRequest { event: Some(dead()) };
+    rotation(&daemon).await.report_event(asked).await.expect("it is written down");
+    for former in [&first, &last] {
+        assert_eq!(world.s3.fetch("GET", &former.url, [], "").await.code(), "InvalidAccessKeyId");
+        assert_eq!(endings(&daemon, former).await, 1);
+    }
+    for new in successors.iter().chain([&spared]) {
+        assert_eq!(world.s3.fetch("GET", &new.url, [], "").await.status, 200);
+        assert_eq!(endings(&daemon, new).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_none_is_refused_by_its_field_before_anything_is_signed() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"1h\"")).await;
+    let url = signed(&daemon, long("a")).await;
+    let key = |id: &str| Event {
+        what: Some(What::KeyDeleted(KeyEvent { access_key_id: id.to_owned() })),
+        ..Event::default()
+    };
+    let by_filter =
+        |event| ResignRequest { filter: Some(UrlFilter::default()), event: Some(event), ..ResignRequest::default() };
+    let by_id = ResignRequest { ids: vec![url.id], event: Some(key("AKIAEXAMPLE")), ..ResignRequest::default() };
+    for (asked, field) in [
+        (by_filter(Event::default()), "event.what"),
+        (by_filter(key("")), "event.key_deleted.access_key_id"),
+        (by_id, "event"),
+    ] {
+        let refused = resign(&mut admin(&daemon).await, asked).await.expect_err(field);
+        let fields = refused.get_details_bad_request().expect("it names a field").field_violations;
+        assert_eq!((refused.code(), &*fields[0].field), (Code::InvalidArgument, field));
+    }
+    assert_eq!(records(&daemon).await, 1);
+}
