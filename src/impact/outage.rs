@@ -262,8 +262,10 @@ fn forbids_mint(statement: &Statement, holder: &Holder<'_>, minter: Option<&Sess
         Policy::Scp | Policy::Rcp => has_principal_arn(&statement.principal_arn, minter.into()),
     };
     let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty();
-    // The `aws:userid` of a role's session names that session, and its base mints with the next one.
-    let lasts = statement.userid.is_empty() || minter.facts.expires_at.is_none();
+    // Sessions that presignd mints are each called otherwise, so their `aws:userid` ends with them. What others hand out
+    // keeps its name: that of an instance, a task or a person.
+    let renamed = matches!(minter.facts.kind, CredentialKind::AssumeRole | CredentialKind::WebIdentity);
+    let lasts = statement.userid.is_empty() || !renamed;
     let is_meant = lasts && has_userid(&statement.userid, &minter.facts) != Truth::No;
     everywhere && is_meant && speaks != Truth::No && actions::names(&statement.actions, action)
 }

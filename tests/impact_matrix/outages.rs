@@ -142,8 +142,8 @@ fn a_deny_of_a_userid_keeps_from_minting_only_a_base_that_keeps_that_userid() {
     let of = |userid: &str| deny(Statement { userid: userid.to_owned(), ..statement(Policy::Scp) });
     assert_eq!(told(&house(), of(USER_ID)), wanted(&[("role", 10_000), ("chained", 20_000)]));
     assert_eq!(told(&house(), of("AIDASOMEBODY")), wanted(&[]));
-    // The next session of the instance has another name.
-    assert_eq!(told(&house(), of("AROANODE:i-0abc")), wanted(&[]));
+    assert_eq!(told(&house(), of("AROANODE:i-0abc")), wanted(&[("hop", 5_000)]), "an instance keeps its id");
+    assert_eq!(told(&house(), of("AROASIGNER:presignd-x-2")), wanted(&[]), "the next session has another name");
 }
 
 const NEXT_ARN: &str = "arn:aws:iam::111122223333:user/next";
