@@ -1,0 +1,185 @@
+//! What presignd forecasts of renewals, beside what becomes of them: one that fails because of an event was forecast, and
+//! one that was forecast to fail does.
+
+use std::collections::BTreeMap;
+
+use presignd::impact::event::Event;
+use presignd::impact::outage::{Holder, Source as Told, outages};
+use presignd::session::{CredentialKind, Facts};
+
+use crate::cast::Source;
+use crate::model::Millis;
+use crate::model::act::Act;
+use crate::model::principal::{Credential, Kind};
+use crate::model::statement::Place;
+use crate::months::Months;
+
+/// By the number of the change.
+#[derive(Default)]
+pub(crate) struct Outages(BTreeMap<usize, Forecast>);
+
+/// What was said of one event.
+struct Forecast {
+    /// Identities that get no next session, and when they stop signing.
+    stop: BTreeMap<usize, Option<Millis>>,
+    /// Identities of which presignd did not know then what they would get next.
+    unknown: Vec<usize>,
+}
+
+impl Months {
+    /// presignd is asked whose renewal an act would stop.
+    pub(crate) fn forecast(&mut self, change: usize, act: &Act, event: &Event) {
+        if !is_told_of(act) {
+            return;
+        }
+        let sessions: Vec<_> = (0..self.kept.len()).map(|number| self.current(number)).collect();
+        let parent = |session: &presignd::session::Session| self.parents.get(&session.facts.parent?).cloned();
+        let parents: Vec<_> = sessions.iter().map(|session| session.as_deref().and_then(parent)).collect();
+        let holders: Vec<_> = (0..self.kept.len())
+            .map(|number| Holder {
+                identity: &self.kept[number].name,
+                source: self.told(number),
+                session: sessions[number].as_deref(),
+                parent: parents[number].as_deref(),
+            })
+            .collect();
+        let number = |name| self.kept.iter().position(|kept| kept.name == name).expect("one of ours");
+        let stop = outages(event, &holders)
+            .into_iter()
+            .map(|outage| (number(outage.identity), outage.at.map(|at| at.unix() * 1000)))
+            .collect();
+        let is_unknown = |number: &usize| {
+            let facts = sessions[*number].as_deref().map(|session| &session.facts);
+            facts.is_none_or(|facts| facts.principal_arn.is_empty() || self.is_of_former_role(*number, facts))
+        };
+        let unknown = (0..self.kept.len()).filter(|number| self.line(*number).iter().any(is_unknown)).collect();
+        self.outages.0.insert(change, Forecast { stop, unknown });
+    }
+
+    /// Whether its machine has been given another role since, of which presignd will learn when a session of that comes.
+    fn is_of_former_role(&self, number: usize, facts: &Facts) -> bool {
+        let Source::Read(machine) = &self.sources[number] else { return false };
+        self.aws.credentials[&facts.access_key_id].role() != Some(machine.role)
+    }
+
+    fn told(&self, number: usize) -> Told<'_> {
+        match &self.sources[number] {
+            Source::Minted { kind, base, role_arn, .. } => {
+                let kind = match kind {
+                    Kind::SessionToken => CredentialKind::SessionToken,
+                    Kind::Federated => CredentialKind::FederationToken,
+                    _ => CredentialKind::AssumeRole,
+                };
+                let role_arn = (kind == CredentialKind::AssumeRole).then_some(role_arn.as_str());
+                Told::Minted { kind, base: Some(&self.kept[*base].name), role_arn }
+            }
+            Source::Web { role_arn, .. } => Told::WebIdentity { role_arn: Some(role_arn) },
+            Source::File { .. } | Source::Read(_) => Told::Read,
+        }
+    }
+
+    /// The identity and what it is based on, for whoever reads of a failure.
+    fn tell(&self, number: usize) -> String {
+        let one = |number: &usize| {
+            let session = self.current(*number);
+            let facts = session.as_ref().map(|session| &session.facts);
+            let facts = facts.map(|facts| (&facts.access_key_id, &facts.parent_access_key_id, facts.expires_at));
+            format!("\n{number}: {:?}, {facts:?}", self.sources[*number])
+        };
+        self.line(number).iter().map(one).collect()
+    }
+
+    /// The identity, its base, and so on.
+    fn line(&self, number: usize) -> Vec<usize> {
+        let mut line = vec![number];
+        while let Source::Minted { base, .. } = &self.sources[line[line.len() - 1]] {
+            line.push(*base);
+        }
+        line
+    }
+
+    /// A renewal failed because of a change: that was said, and for when, if nothing is left that signs.
+    pub(crate) fn was_forecast(&self, number: usize, change: usize) {
+        let Some(forecast) = self.outages.0.get(&change) else { return };
+        if forecast.unknown.contains(&number) {
+            return;
+        }
+        let (said, done) = (forecast.stop.get(&number), self.aws.change(change));
+        assert!(said.is_some(), "{done:?} stops identity {number}, and nobody said so: {:?}", forecast.stop);
+        let early = said.copied().flatten().is_some_and(|at| self.now.saturating_add(self.wrist.within) < at);
+        let has_none = self.current(number).is_none() && !self.wrist.is_off;
+        assert!(!early || !has_none, "{done:?} stops {number} at {}, before {said:?}: {}", self.now, self.tell(number));
+    }
+
+    /// For how much longer than was said it may get sessions: its base may get one more while its own base has one.
+    fn slack(&self, number: usize, forecast: &Forecast) -> Millis {
+        let line = self.line(number);
+        let stopped = line.windows(2).skip(1).filter(|pair| forecast.stop.contains_key(&pair[1]));
+        stopped.map(|pair| self.wanted(pair[0]).unwrap_or(0) * 1000).sum()
+    }
+
+    /// A renewal gave another session, and not one that was dead before it came.
+    pub(crate) fn may_renew(&mut self, number: usize, given: &Credential) {
+        if matches!(self.sources[number], Source::File { .. }) {
+            return self.key_is_another();
+        }
+        if self.aws.refuses(given, self.now).is_some() {
+            return;
+        }
+        for (change, forecast) in &self.outages.0 {
+            let Some(done) = self.aws.change(*change).filter(|done| done.undone.is_none()) else { continue };
+            let last = self.now - self.slack(number, forecast);
+            let stopped = forecast.stop.get(&number).is_some_and(|at| at.is_none_or(|at| at < last));
+            // Whether a Deny keeps GetSessionToken from its user is not said.
+            let spares = matches!(&self.sources[number], Source::Minted { kind: Kind::SessionToken, .. });
+            // An SCP does not bind the management account, and presignd cannot know which that is.
+            let of_scp = matches!(&done.what, Act::Denied(statement) if statement.place == Place::Scp);
+            let untold = spares || of_scp && self.aws.home_is_management;
+            let said = stopped && !untold && !forecast.unknown.contains(&number);
+            let (at, stop) = (self.now, &forecast.stop);
+            assert!(
+                !said,
+                "{done:?} was said to stop {number} in {stop:?}, and at {at} it renews: {}",
+                self.tell(number)
+            );
+        }
+    }
+
+    /// Somebody has seen to what the change broke.
+    pub(crate) fn forecast_is_over(&mut self, change: usize) {
+        self.outages.0.remove(&change);
+    }
+
+    /// Another role is an answer to whatever befell the former.
+    pub(crate) fn role_is_another(&mut self, number: usize) {
+        self.outages.0.values_mut().for_each(|forecast| forecast.unknown.push(number));
+    }
+
+    /// Another key in a file is an answer to whatever befell the former.
+    fn key_is_another(&mut self) {
+        let of_key = |number: &usize| {
+            let act = self.aws.change(*number).map(|change| &change.what);
+            matches!(act, Some(Act::KeyOff(_) | Act::KeyGone(_) | Act::UserGone(_)))
+        };
+        let over: Vec<_> = self.outages.0.keys().copied().filter(of_key).collect();
+        self.outages.0.retain(|number, _| !over.contains(number));
+    }
+}
+
+/// Acts that stop renewals, as far as SEMANTICS.md says it (1.3 c, d, f, h, i, q, r, t; 2.2).
+fn is_told_of(act: &Act) -> bool {
+    match act {
+        Act::KeyOff(_)
+        | Act::KeyGone(_)
+        | Act::UserGone(_)
+        | Act::RoleGone(_)
+        | Act::TrustEdited(_)
+        | Act::ProviderGone(_)
+        | Act::MachineGone(_)
+        | Act::SsoUserOff(_) => true,
+        Act::Denied(statement) => {
+            statement.is_total() && statement.issued_before.is_none() && statement.older_than.is_none()
+        }
+        _ => false,
+    }
+}
