@@ -8,14 +8,16 @@ mod seats;
 mod spelling;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::assess::{Affected, Assessor, Question};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::issued::Filter;
-use crate::registry::{EventKind, EventRow, Registry};
+use crate::registry::{self, EventKind, EventRow, Registry};
 use crate::rotation::report::Reported;
 use crate::rotation::told::Told;
 use crate::s3::Refused;
@@ -138,11 +140,21 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// The next thing; waits for it.
+    /// The next thing; waits for it, and for the turn to read it.
     ///
     /// # Errors
     /// When the registry cannot be read, or the watcher is so slow that it forgot what comes next: the stream ends.
     pub async fn next(&mut self) -> Result<Heard, Error> {
+        loop {
+            match self.step().await {
+                Err(error) if is_busy(&error) => sleep(BUSY).await,
+                other => return other,
+            }
+        }
+    }
+
+    /// An error leaves the place where it was.
+    async fn step(&mut self) -> Result<Heard, Error> {
         loop {
             if let Some(heard) = self.ready.pop_front() {
                 return Ok(heard);
@@ -154,8 +166,9 @@ impl Watcher {
                 self.after = spelling.row;
                 self.spelling = None;
             }
-            if let Some(row) = self.rows.pop_front() {
+            if let Some(row) = self.rows.front().cloned() {
                 self.read(row).await?;
+                self.rows.pop_front();
                 continue;
             }
             self.news.borrow_and_update();
@@ -172,7 +185,7 @@ impl Watcher {
                 return Ok(Heard { cursor: self.place(), at: self.clock.now(), news: None });
             }
             if self.news.changed().await.is_err() {
-                return Err(Error::Registry(std::sync::Arc::new(crate::registry::Error::Closed)));
+                return Err(Error::Registry(std::sync::Arc::new(registry::Error::Closed)));
             }
         }
     }
@@ -300,5 +313,15 @@ fn check(cursor: &Cursor, registry: &Registry, oldest: u64) -> Result<(), Error>
     if cursor.after() + 1 < oldest { Err(Error::CursorTooOld) } else { Ok(()) }
 }
 
+/// Whether it passes by itself: others ask much of the registry at this moment, or the watcher's own user does.
+fn is_busy(error: &Error) -> bool {
+    matches!(error, Error::Registry(error) if matches!(**error, registry::Error::Full | registry::Error::TooManyQuestions))
+}
+
 /// Rows that a watcher reads at a time.
 const ROWS: usize = 100;
+/// How long until a busy registry is asked again.
+const BUSY: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests;

@@ -51,12 +51,13 @@ impl Walk {
     /// The next; `None` after the last.
     ///
     /// # Errors
-    /// When the registry cannot be read.
+    /// When the registry cannot be read; asked again, it goes on where it was.
     pub async fn next(&mut self) -> Result<Option<Affected>, Error> {
         loop {
-            for record in self.page.by_ref() {
+            while let Some(record) = self.page.as_slice().first() {
                 let line = self.parents.line(&record.session).await?;
                 let ending = ending(&self.event, line.lineage(), Subject::Url(&record.url));
+                let Some(record) = self.page.next() else { break };
                 if let Some(ending) = ending.filter(|ending| ending.verdict != Verdict::Lives) {
                     return Ok(Some(Affected { record, ending }));
                 }

@@ -5,8 +5,9 @@ use presignd::grpc::proto::rotation_client::RotationClient;
 use presignd::grpc::proto::statement::Policy;
 use presignd::grpc::proto::watch_response::What;
 use presignd::grpc::proto::{
-    Deny, Event, GetUrlRequest, KeyEvent, LiftEventRequest, ListEventsRequest, PresignRequest, ReportEventRequest,
-    ReportEventResponse, ResignRequest, Statement, UrlFilter, WatchRequest, WatchResponse,
+    Deny, Event, GetUrlRequest, KeyEvent, LiftEventRequest, ListEventsRequest, PresignBatchRequest, PresignRequest,
+    ReportEventRequest, ReportEventResponse, ResignRequest, Statement, UrlFilter, WatchRequest, WatchResponse,
+    presign_result,
 };
 use tokio::time::timeout;
 use tonic::transport::Channel;
@@ -263,4 +264,37 @@ async fn a_user_watches_so_often_at_once_and_a_watch_that_ended_makes_room() {
     streams.pop();
     eventually("there is room again", async || own(&daemon).await.watch(WatchRequest::default()).await.ok()).await;
     assert!(daemon.stop().await.success(), "a watch holds up no stop");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_who_reads_nothing_holds_up_nobody_and_misses_nothing() {
+    let world = World::new().await;
+    let daemon = world.daemon(&web(&world)).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let one = |n| PresignRequest { expires_in: Some(length(600)), ..get(&format!("k/{n}")) };
+        let batch = PresignBatchRequest { requests: (0..1000).map(one).collect() };
+        let results = daemon.signer().await.presign_batch(batch).await.expect("it signs").into_inner().results;
+        ids.extend(results.into_iter().filter_map(|one| match one.result {
+            Some(presign_result::Result::Response(signed)) => Some(signed.id),
+            _ => None,
+        }));
+    }
+    let mut slow = watch(own(&daemon).await, "").await;
+    let first = report(&daemon, denied()).await.expect("it is written down").event.expect("an id").id;
+    let second = report(&daemon, denied()).await.expect("it is written down").event.expect("an id").id;
+    let mut quick = watch(own(&daemon).await, "").await;
+    for stream in [&mut quick, &mut slow] {
+        for event in [&first, &second] {
+            assert_eq!(heard(stream, happened).await.1, *event);
+            let mut told = Vec::new();
+            for _ in &ids {
+                let (_, (url, of)) = heard(stream, ends_early).await;
+                assert_eq!(of, *event);
+                told.push(url);
+            }
+            assert_eq!(told, ids, "each once, in the order of their ends");
+        }
+        signed(&daemon, &["on"]).await;
+    }
 }
