@@ -57,7 +57,7 @@ fn advice(identities: &[Identity]) -> &'static [&'static str] {
 
 const SESSIONS: &str = "`presignd identities --admin` tells which identity lacks a session, and why";
 const REGISTRY: &str = "a registry that cannot be written keeps it from signing too: its disk may be full; the daemon's log says why, and it \
-     goes on by itself when there is room";
+     goes on by itself within a minute of there being room";
 
 #[cfg(test)]
 mod tests {

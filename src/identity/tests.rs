@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::clock::still::Still;
 use crate::registry::{DAEMON, Options, Registry};
 use crate::session::CredentialKind;
+use crate::session::lifetime::{Fresh, LimitedBy};
 
 /// What the source does next; the last stays.
 #[derive(Clone, Copy)]
@@ -73,6 +74,12 @@ impl Script {
 impl Mint for Script {
     fn mint(&self) -> Minting<'_> {
         Box::pin(self.next())
+    }
+
+    /// What is minted at will has no past that the registry would be asked for: its answer has a time limit, and time that
+    /// is paused may run away while a thread works.
+    fn fresh(&self) -> Option<Fresh> {
+        Some(Fresh { duration: Duration::from_secs(3600), limited_by: LimitedBy::Session })
     }
 
     fn poll(&self) -> Option<Duration> {

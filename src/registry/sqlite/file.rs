@@ -155,7 +155,9 @@ fn look_over(connection: &mut Connection, path: &Path, enough: &Arc<AtomicBool>)
     connection.progress_handler(0, None::<fn() -> bool>).map_err(&damaged)?;
     match found {
         Ok(found) if found == "ok" => Ok(()),
-        Ok(found) => Err(OpenError::Damaged { path: path.to_owned(), source: StoreError::damage(&found) }),
+        Ok(found) => {
+            Err(OpenError::Damaged { path: path.to_owned(), source: StoreError::damage(&found.replace('\n', " ")) })
+        }
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
         Err(error) => Err(damaged(error)),
     }
