@@ -230,5 +230,5 @@ fn open(
     ))
 }
 
-/// How long a registry that is opened may be looked over for damage: all of one of some hundred megabytes.
+/// How long a registry that is opened may be looked over for damage. The rest of a large one is for `registry verify`.
 const LOOK_OVER: Duration = Duration::from_secs(1);
