@@ -40,9 +40,18 @@ async fn a_registry_that_is_busy_is_waited_for_and_nothing_is_passed_over() {
     assert_eq!(told(&mut watcher).await, ("0".into(), "place"));
     assert_eq!(told(&mut watcher).await, ("1".into(), "paused"));
 
-    // All of the user's questions are under way, and nobody takes their answers.
-    let mut questions: Vec<_> = (0..MAX_QUESTIONS).map(|_| registry.standing(UID).boxed()).collect();
-    questions.iter_mut().for_each(|question| _ = question.now_or_never());
+    // All of the user's questions are under way: the first two are read, and the turns of the next are never taken.
+    let asked = || {
+        let mut question = registry.standing(UID).boxed();
+        assert!((&mut question).now_or_never().is_none());
+        question
+    };
+    let mut questions: Vec<_> = (0..MAX_QUESTIONS).map(|_| asked()).collect();
+    for question in questions.drain(..2).collect::<Vec<_>>() {
+        question.await.unwrap();
+    }
+    questions.extend([asked(), asked()]);
+    assert!(matches!(registry.standing(UID).await, Err(registry::Error::TooManyQuestions)));
     let mut next = told(&mut watcher).boxed();
     assert!((&mut next).now_or_never().is_none(), "it waits");
     drop(questions);
