@@ -83,6 +83,19 @@ pub enum Error {
         /// What the last attempt to get another met; `None` when it has met nothing yet.
         cause: Option<Arc<RenewError>>,
     },
+    /// Every place for a tenant is taken by one that needs it.
+    #[error(
+        "identity {identity} has a session for each partition, and all {most} places are taken; try again in {retry_after:?}, or \
+         raise its max_partitions"
+    )]
+    PartitionsFull {
+        /// Which identity.
+        identity: IdentityName,
+        /// How many places there are.
+        most: usize,
+        /// When there may be one.
+        retry_after: Duration,
+    },
     /// An operator has stopped the identity from signing.
     #[error(
         "identity {0} is paused: an operator has stopped it from signing; `presignd resume {0}` lets it sign again"
@@ -167,6 +180,7 @@ impl Error {
             }
             Self::NoSession { .. } => (Code::Unavailable, "NO_SESSION"),
             Self::SessionDead { .. } => (Code::Unavailable, "SESSION_DEAD"),
+            Self::PartitionsFull { .. } => (Code::ResourceExhausted, "PARTITIONS_FULL"),
             Self::IdentityPaused(_) => (Code::FailedPrecondition, "IDENTITY_PAUSED"),
             Self::Unchanged(unchanged) => unchanged.verdict(),
             Self::NoEvent(none) => none.verdict(),
@@ -197,6 +211,7 @@ impl Error {
         "NO_SESSION",
         "NOTHING_SIGNS",
         "SESSION_DEAD",
+        "PARTITIONS_FULL",
         "IDENTITY_PAUSED",
         "UNKNOWN_GENERATION",
         "GENERATION_SIGNS",

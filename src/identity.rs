@@ -11,18 +11,22 @@ mod due;
 mod environment;
 mod error;
 mod gate;
+mod gauges;
 mod instance;
 mod keeper;
 mod keyfile;
 mod mint;
 mod minting;
 mod mourn;
+mod need;
 mod pace;
+mod parts;
 mod profile;
 mod reload;
 mod shelf;
 mod sources;
 mod sts;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod vouch;
@@ -33,6 +37,8 @@ use std::time::Duration;
 
 pub use error::RenewError;
 pub use mourn::Told;
+pub use parts::NOBODY;
+pub use tenants::NoPart;
 
 use crate::config::identity::{self as tables, S3};
 use crate::session::lifetime::Fresh;
@@ -47,12 +53,14 @@ pub struct Identities {
     shared: Arc<reload::Shared>,
 }
 
-/// One name, and the sessions that it can sign with.
+/// One name, and the sessions that it can sign with. With partitions it has a part for each tenant, which is an identity
+/// of the same name, and it signs with none of them itself.
 pub struct Identity {
     name: IdentityName,
     /// With what `[sts]` adds to it.
     table: tables::Identity,
-    keeper: keeper::Keeper,
+    keeper: Arc<keeper::Keeper>,
+    tenants: Option<Arc<tenants::Tenants>>,
     /// Asked of its sessions whether they live.
     sts: Option<sts::Sts>,
     metrics: Arc<Metrics>,
@@ -136,7 +144,7 @@ impl Identities {
 impl Identity {
     fn new(name: IdentityName, table: tables::Identity, keeper: keeper::Keeper, metrics: Arc<Metrics>) -> Self {
         metrics.identity_begins(&name);
-        Self { name, table, keeper, sts: None, metrics }
+        Self { name, table, keeper: Arc::new(keeper), tenants: None, sts: None, metrics }
     }
 
     /// As the configuration names it.
@@ -154,7 +162,8 @@ impl Identity {
         &self.table.source
     }
 
-    /// The live session that signs: of those that may, the one with the longest life. `None` also while it is paused.
+    /// The live session that signs: of those that may, the one with the longest life. `None` also while it is paused, and
+    /// where parts sign.
     pub fn current(&self) -> Option<Arc<Live>> {
         self.keeper.current().filter(|_| !self.is_paused())
     }
@@ -178,12 +187,17 @@ impl Identity {
         self.keeper.renew().await
     }
 
-    /// How the last attempt to get a session went; waits for the first.
+    /// How the last attempt to get a session went; waits for the first. With partitions it gets one for a tenant that there
+    /// is not, [`NOBODY`].
     ///
     /// # Errors
     /// What the attempt met.
     pub async fn outcome(&self) -> Result<Arc<Live>, Arc<RenewError>> {
-        self.keeper.outcome().await
+        match self.part(NOBODY) {
+            Ok(None) => self.keeper.outcome().await,
+            Ok(Some(part)) => part.keeper.renew().await,
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether AWS can be asked whose its credentials are; not so for the keys of an S3-compatible store.
@@ -196,9 +210,12 @@ impl Identity {
         self.keeper.last_failure()
     }
 
-    /// How it is.
+    /// How it is; with partitions, how all parts are together.
     pub fn status(&self) -> Status {
-        self.keeper.status()
+        match &self.tenants {
+            Some(tenants) => tenants.status(self.is_paused()),
+            None => self.keeper.status(),
+        }
     }
 
     /// How its URLs are addressed.

@@ -6,6 +6,7 @@ mod asked;
 mod pick;
 mod prepare;
 mod rate;
+mod tenant;
 
 use std::sync::{Arc, RwLock};
 
@@ -51,6 +52,9 @@ pub struct Ask {
     pub tag: bool,
     /// The record that this one is to follow.
     pub replaces: Option<RecordId>,
+    /// The uid of the caller who had it signed before, where another asks for it again: whose session signs, where each caller
+    /// has its own.
+    pub in_place_of: Option<u32>,
     /// What lets the caller have it.
     pub authority: Authority,
 }
@@ -169,7 +173,7 @@ impl Issuer {
         let picked = self.pick(caller, &asks, &mut prepared, soon).await;
         let ready = prepared.into_iter().zip(picked).zip(&asks);
         let signed = ready.map(|((prepared, picked), ask)| self.sign(caller, ask, prepared?, picked));
-        let answers = self.record(rules, &asks, signed.collect()).await;
+        let answers = self.record(rules, caller, &asks, signed.collect()).await;
         for answer in &answers {
             match answer {
                 Ok(issued) => self.metrics.issued(&issued.session.identity, issued.record.what.operation()),
@@ -183,6 +187,7 @@ impl Issuer {
     async fn record(
         &self,
         rules: &Rules,
+        caller: &Caller,
         asks: &[Ask],
         signed: Vec<Result<Outcome, Error>>,
     ) -> Vec<Result<Issued, Error>> {
@@ -204,7 +209,7 @@ impl Issuer {
                     drop(signing);
                     match rows.next() {
                         Some(Appended::Recorded) => Ok(*issued),
-                        Some(Appended::Already(remembered)) => self.repeat(rules, ask, &remembered),
+                        Some(Appended::Already(remembered)) => self.repeat(rules, caller, ask, &remembered),
                         None => Err(Error::Registry(Arc::new(crate::registry::Error::Closed))),
                     }
                 }

@@ -134,7 +134,7 @@ impl Prober {
         for row in alive {
             let id = row.session.id;
             let identity = identities.identity(&row.session.identity);
-            let live = identity.as_ref().and_then(|identity| identity.held(id));
+            let live = identity.as_ref().and_then(|identity| identity.held(&row.session));
             match (identity, live) {
                 (Some(identity), Some(live)) => {
                     self.remember(row, &identity, &standing, probe);
@@ -143,7 +143,8 @@ impl Prober {
                     }
                 }
                 // Its source may not have been read yet.
-                (Some(identity), None) if identity.status().state == State::Starting => {}
+                (Some(identity), None)
+                    if identity.partition_by().is_none() && identity.status().state == State::Starting => {}
                 _ if row.outstanding > 0 => self.cannot_be_seen(row).await?,
                 _ => {}
             }
@@ -173,9 +174,9 @@ impl Prober {
         kept.due = kept.due.min(due);
         // Nobody would ever revive it while nobody looks.
         if probe.enabled && kept.signs_no_more(canaries) {
-            identity.bury(id);
+            identity.bury(&row.session);
         } else {
-            identity.revive(id);
+            identity.revive(&row.session);
         }
     }
 
@@ -196,7 +197,7 @@ impl Prober {
         kept.due = self.clock.monotonic() + wait;
         let (seen, gone) = (kept.seen(), kept.signs_no_more(identity.canaries()));
         // Before anything waits for the disk: each URL signed meanwhile would be a dead one.
-        let turned = if gone { identity.bury(session.id) } else { identity.revive(session.id) };
+        let turned = if gone { identity.bury(session) } else { identity.revive(session) };
         for (answer, edge) in &changes {
             let (cause, about) = (&answer.cause, answer.about.text());
             match edge {
@@ -259,8 +260,9 @@ impl Prober {
     fn count(&self, identities: &Identities) {
         for name in identities.names() {
             let Some(identity) = identities.identity(name) else { continue };
-            let held = self.kept.iter().filter(|(id, _)| identity.held(**id).is_some());
-            let dead = held.filter(|(_, kept)| kept.seen().is_some_and(Seen::is_dead)).count();
+            let held = self.kept.values().filter(|kept| kept.session.identity == *name);
+            let held = held.filter(|kept| identity.held(&kept.session).is_some());
+            let dead = held.filter(|kept| kept.seen().is_some_and(Seen::is_dead)).count();
             let gauge = self.metrics.sessions_seen_dead.with_label_values(&[name.as_str()]);
             gauge.set(i64::try_from(dead).unwrap_or(i64::MAX));
         }

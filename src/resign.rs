@@ -128,6 +128,7 @@ impl Resigning {
             request_id: self.order.request_id.as_deref().map(|order| request_id(order, url.id)),
             tag: url.tagged,
             replaces: Some(url.id),
+            in_place_of: Some(url.caller.uid),
             authority: self.order.authority,
         })
     }

@@ -183,7 +183,7 @@ impl Rotation {
 
     /// An identity that the configuration does not name any more signs nothing.
     fn secret_of(&self, session: &Session) -> Secret {
-        self.identity(&session.identity).map_or(Secret::Gone, |identity| identity.secret_of(session.id))
+        self.identity(&session.identity).map_or(Secret::Gone, |identity| identity.secret_of(session))
     }
 
     /// Every generation of an identity, newest first, at most [`MAX_STATUSES`].

@@ -37,6 +37,8 @@ pub struct Metrics {
     pub session_expiry_timestamp_seconds: IntGaugeVec,
     /// 1 while the `identity` can sign, else 0.
     pub identity_ready: IntGaugeVec,
+    /// Tenants that have a place, by `identity`; never which.
+    pub partitions: IntGaugeVec,
     /// Outstanding URLs, by `identity` and `state` of the generations that signed them.
     pub generation_outstanding_urls: IntGaugeVec,
     /// The hard end of the last of them, likewise, in seconds since the epoch; 0 with none.
@@ -118,6 +120,7 @@ impl Metrics {
         }
         self.session_expiry_timestamp_seconds.with_label_values(&[name]).add(0);
         self.identity_ready.with_label_values(&[name]).add(0);
+        self.partitions.with_label_values(&[name]).add(0);
         self.sessions_seen_dead.with_label_values(&[name]).add(0);
     }
 
@@ -144,6 +147,7 @@ impl Metrics {
         }
         let _ = self.session_expiry_timestamp_seconds.remove_label_values(&[name]);
         let _ = self.identity_ready.remove_label_values(&[name]);
+        let _ = self.partitions.remove_label_values(&[name]);
         let _ = self.sessions_seen_dead.remove_label_values(&[name]);
     }
 

@@ -17,9 +17,11 @@ impl Assessor {
     pub async fn outages(&self, uid: u32, event: &Event, identities: &Identities) -> Result<Vec<Outage>, Error> {
         let all: Vec<_> = identities.names().filter_map(|name| identities.identity(name)).collect();
         let mut parents = Parents::new(&self.registry, uid);
-        let mut lines = Vec::with_capacity(all.len());
+        let (now, mut lines) = (self.clock.now(), Vec::with_capacity(all.len()));
         for identity in &all {
-            lines.push(match identity.current() {
+            // Of several tenants' sessions the first to end: from then on somebody is not signed for.
+            let first = identity.signing().into_iter().min_by_key(|live| live.session.left(now));
+            lines.push(match first {
                 Some(live) => Some(parents.line(&live.session).await?),
                 None => None,
             });

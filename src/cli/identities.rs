@@ -120,7 +120,7 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
     if format == Format::Table {
         out::line("")?;
     }
-    let mut sheet = Sheet::new(&[
+    let mut heads = vec![
         "GENERATION",
         "KIND",
         "ACCESS KEY",
@@ -130,10 +130,14 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
         "OUTSTANDING",
         "LAST URL ENDS",
         "PRINCIPAL",
-    ]);
+    ];
+    // Scripts count fields, readers of a table do not.
+    let with_partitions = format != Format::Table || one.sessions.iter().any(|session| !session.partition.is_empty());
+    heads.extend(with_partitions.then_some("PARTITION"));
+    let mut sheet = Sheet::new(&heads);
     for session in &one.sessions {
         let reference = session.reference.clone().unwrap_or_default();
-        sheet.row(vec![
+        let mut row = vec![
             reference.generation.to_string(),
             dash(say::kind(session.kind)),
             dash(reference.access_key_id),
@@ -143,7 +147,9 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
             session.outstanding_urls.to_string(),
             dash(say::time(session.last_url_ends_at.as_ref())),
             dash(session.principal_arn.clone()),
-        ]);
+        ];
+        row.extend(with_partitions.then(|| dash(session.partition.clone())));
+        sheet.row(row);
     }
     Ok(sheet.print(format)?)
 }
@@ -156,9 +162,9 @@ fn failure(one: &Identity) -> String {
     }
 }
 
-/// The session that signs, or would if the identity were not paused.
+/// The session that signs, or would if the identity were not paused. Of one that has a session for each tenant, none.
 fn current(one: &Identity) -> Option<&Session> {
-    one.sessions.iter().find(|session| session.state() == GenerationState::Active)
+    one.sessions.iter().find(|session| session.state() == GenerationState::Active && session.partition.is_empty())
 }
 
 /// A field of a line must not vanish: scripts count them.

@@ -144,9 +144,15 @@ pub(super) fn print_one(status: &GenerationStatus, format: Format) -> Result<(),
 
 /// For reading: what can be done stands below it.
 fn table(all: &[GenerationStatus]) -> Sheet {
-    let mut sheet =
-        Sheet::new(&["IDENTITY", "GENERATION", "ACCESS KEY", "STATE", "SINCE", "OUTSTANDING", "LAST URL ENDS"]);
-    all.iter().for_each(|status| sheet.row(cells(status)));
+    let mut heads = vec!["IDENTITY", "GENERATION", "ACCESS KEY", "STATE", "SINCE", "OUTSTANDING", "LAST URL ENDS"];
+    let with_partitions = all.iter().any(|status| !status.partition.is_empty());
+    heads.extend(with_partitions.then_some("PARTITION"));
+    let mut sheet = Sheet::new(&heads);
+    for status in all {
+        let mut row = cells(status);
+        row.extend(with_partitions.then(|| dash(status.partition.clone())));
+        sheet.row(row);
+    }
     sheet
 }
 

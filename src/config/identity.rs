@@ -3,6 +3,7 @@
 //! Refuses what the file alone shows can never hold (SEMANTICS.md 2.1, 2.2). Never looks at a credential.
 
 mod check;
+mod partitions;
 mod syntax;
 mod table;
 
@@ -15,6 +16,7 @@ use crate::session::IdentityName;
 use crate::signer::endpoint::Endpoint;
 
 pub use check::{check, check_s3, check_sts};
+pub use partitions::{DEFAULT_MAX_PARTITIONS, MAX_PARTITIONS, PLACEHOLDER, PartitionBy, Partitions};
 pub(super) use table::{IdentityTable, StsTable};
 
 /// One source of sessions.
@@ -29,6 +31,8 @@ pub struct Identity {
     pub assume_life: Option<Duration>,
     /// Between two attempts at a renewal lies this much at least: 1 s to 10 min. It delays callers, and fails none.
     pub min_pause: Duration,
+    /// A session for each tenant; `None`: one for all.
+    pub partitions: Option<Partitions>,
     /// Where its STS is, beyond what `[sts]` says.
     pub sts: StsEndpoint,
     /// How its URLs are addressed.
@@ -41,12 +45,13 @@ impl Identity {
     /// What a daemon without a file serves: the default chain.
     pub fn of_default_chain() -> Self {
         let (sts, s3) = (StsEndpoint::default(), S3::default());
-        let (headroom, assume_life) = (None, None);
+        let (headroom, assume_life, partitions) = (None, None, None);
         Self {
             source: Source::Default,
             headroom,
             assume_life,
             min_pause: DEFAULT_MIN_PAUSE,
+            partitions,
             sts,
             s3,
             canaries: Vec::new(),
@@ -327,6 +332,10 @@ pub const MAX_ASSUMED_LIFE: Duration = MAX_TOKEN_DURATION;
 pub const DEFAULT_MIN_PAUSE: Duration = Duration::from_secs(5);
 /// Without `calls_per_minute`. STS itself grants hundreds a second to an account; this keeps a loop from taking them.
 pub const DEFAULT_CALLS_PER_MINUTE: u32 = 60;
+/// Characters of an inline session policy that STS takes.
+const MAX_POLICY: usize = 2048;
+/// Session tags that STS takes.
+const MAX_TAGS: usize = 50;
 /// Identities of one file.
 pub const MAX_IDENTITIES: usize = 256;
 

@@ -296,7 +296,7 @@ fn a_reload_names_what_differs_and_what_waits() {
 
 #[test]
 fn the_docs_say_which_keys_of_an_identity_begin_it_anew() {
-    let kept = ["identity.NAME.headroom", "identity.NAME.min_pause"];
+    let kept = ["identity.NAME.headroom", "identity.NAME.min_pause", "identity.NAME.max_partitions"];
     for (key, reload) in reloads().into_iter().filter(|(key, _)| key.starts_with("identity.")) {
         let beside = ["identity.NAME.s3.", "identity.NAME.canary."];
         let keeps = kept.contains(&key) || beside.iter().any(|table| key.starts_with(table));

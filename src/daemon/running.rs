@@ -221,7 +221,7 @@ fn readiness(issuer: &Issuer) -> Readiness {
     }
     let rules = issuer.rules();
     let identities = &rules.identities;
-    let live = identities.names().filter_map(|name| identities.identity(name)).any(|one| one.current().is_some());
+    let live = identities.names().filter_map(|name| identities.identity(name)).any(|one| one.can_sign());
     if !live {
         reasons.push("no identity can sign: each is paused or has no live session".to_owned());
     }

@@ -28,6 +28,10 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(*retry_after));
                 details.add_quota_failure_violation(format!("grant:{grant}"), "signatures per second");
             }
+            Error::PartitionsFull { identity, most, retry_after } => {
+                details.set_retry_info(Some(*retry_after));
+                details.add_quota_failure_violation(format!("identity:{identity}"), format!("{most} partitions"));
+            }
             Error::NoSession { .. } | Error::SessionDead { .. } | Error::Region(_) | Error::Registry(_)
                 if passes(code) =>
             {
@@ -54,6 +58,10 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             map
         }
         Error::SessionDead { identity, cause } => why(identity, cause.as_deref()),
+        Error::PartitionsFull { identity, most, .. } => HashMap::from([
+            ("identity".to_owned(), identity.to_string()),
+            ("max_partitions".to_owned(), most.to_string()),
+        ]),
         Error::IdentityPaused(identity) => HashMap::from([("identity".to_owned(), identity.to_string())]),
         Error::Unchanged(Unchanged::Outstanding { outstanding, last_url_ends_at, .. }) => HashMap::from([
             ("outstanding_urls".to_owned(), outstanding.to_string()),

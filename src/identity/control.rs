@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::gate::Gate;
 use super::{Identity, Live, Signing, Stopped};
-use crate::session::RecordId;
+use crate::session::Session;
 use crate::session::generation::Secret;
 
 /// What outlasts the configuration of an identity.
@@ -51,14 +51,14 @@ impl Identity {
     /// Keeps it from signing; its sessions are renewed all the same. Whether it signed before.
     pub fn pause(&self) -> bool {
         let signed = self.keeper.control.gate.close();
-        self.keeper.look();
+        self.show_pause(true);
         signed
     }
 
     /// Lets it sign again.
     pub fn resume(&self) {
         self.keeper.control.gate.open();
-        self.keeper.look();
+        self.show_pause(false);
     }
 
     /// Waits until every signature that was under way is recorded or given up. Pause it first.
@@ -66,39 +66,51 @@ impl Identity {
         self.keeper.control.gate.is_empty().await;
     }
 
-    /// The generation that signs, or would if the identity were not paused.
+    fn show_pause(&self, is_paused: bool) {
+        match &self.tenants {
+            Some(tenants) => tenants.pause(is_paused),
+            None => self.keeper.look(),
+        }
+    }
+
+    /// The generation that signs, or would if the identity were not paused. `None` where parts sign.
     pub fn signing_generation(&self) -> Option<Arc<Live>> {
         self.keeper.current()
     }
 
     /// What can be done with the secret of a generation.
-    pub fn secret_of(&self, session: RecordId) -> Secret {
-        self.keeper.secret_of(session)
+    pub fn secret_of(&self, session: &Session) -> Secret {
+        self.keeper_of(session).map_or(Secret::Gone, |keeper| keeper.secret_of(session.id))
     }
 
     /// Keeps a generation from signing, and has another looked for where it signed. Whether it may have signed before.
-    pub fn stop_generation(&self, session: RecordId) -> bool {
-        let stopped = self.keeper.held(session).is_some_and(|live| live.gate.close());
-        if stopped && self.keeper.current().is_none() {
-            self.keeper.want();
+    pub fn stop_generation(&self, session: &Session) -> bool {
+        let Some(keeper) = self.keeper_of(session) else { return false };
+        let stopped = keeper.held(session.id).is_some_and(|live| live.gate.close());
+        if stopped {
+            keeper.want_another();
         }
         stopped
     }
 
     /// Lets it sign again. A key takes the place of the one that signs, until its source gives another.
-    pub fn start_generation(&self, session: RecordId) {
-        self.keeper.start(session);
+    pub fn start_generation(&self, session: &Session) {
+        if let Some(keeper) = self.keeper_of(session) {
+            keeper.start(session.id);
+        }
     }
 
     /// Keeps it from signing, and forgets its secret.
-    pub fn forget_generation(&self, session: RecordId) {
+    pub fn forget_generation(&self, session: &Session) {
         self.stop_generation(session);
-        self.keeper.forget(session);
+        if let Some(keeper) = self.keeper_of(session) {
+            keeper.forget(session.id);
+        }
     }
 
     /// Waits until every signature of the generation that was under way is recorded or given up. Stop it first.
-    pub async fn generation_at_rest(&self, session: RecordId) {
-        if let Some(live) = self.keeper.held(session) {
+    pub async fn generation_at_rest(&self, session: &Session) {
+        if let Some(live) = self.keeper_of(session).and_then(|keeper| keeper.held(session.id)) {
             live.gate.is_empty().await;
         }
     }

@@ -4,6 +4,7 @@
 
 mod admit;
 mod look;
+mod needed;
 mod waiting;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,9 @@ use tracing::{debug, warn};
 use super::control::Control;
 use super::due::{self, Due, Now};
 use super::error::{RenewError, TIMEOUT};
+use super::gauges::{Gauges, Part};
 use super::mint::{Mint, Minted};
+use super::need::Need;
 use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
@@ -27,7 +30,6 @@ use crate::session::generation::{Secret, has_no_end};
 use crate::session::lifetime::{self, Fresh};
 use crate::session::{IdentityName, RecordId, Session};
 use crate::telemetry::Metrics;
-use crate::time::Timestamp;
 use waiting::Ended;
 
 /// See the room.
@@ -42,6 +44,11 @@ pub(super) struct Keeper {
     /// Of the name, whatever the configuration.
     pub(super) control: Arc<Control>,
     state: Mutex<Kept>,
+    /// Of whom its sessions are; empty: of all.
+    tenant: String,
+    /// `None`: always.
+    need: Option<Need>,
+    gauges: Arc<Gauges>,
     /// The number of the last attempt that somebody wants.
     wanted: AtomicU64,
     nudge: Notify,
@@ -98,9 +105,29 @@ impl Keeper {
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Self {
-        let (state, wanted, nudge) = (Mutex::default(), AtomicU64::new(0), Notify::new());
-        let (ended, control) = (watch::Sender::new(Ended::default()), Arc::default());
-        Self { name, source, pace, registry, clock, metrics, stop, control, state, wanted, nudge, ended }
+        let gauges = Arc::new(Gauges::new(name.clone(), Arc::clone(&metrics), false));
+        Self {
+            name,
+            source,
+            pace,
+            registry,
+            clock,
+            metrics,
+            stop,
+            control: Arc::default(),
+            state: Mutex::default(),
+            tenant: String::new(),
+            need: None,
+            gauges,
+            wanted: AtomicU64::new(0),
+            nudge: Notify::new(),
+            ended: watch::Sender::new(Ended::default()),
+        }
+    }
+
+    /// The same for one tenant, whose gauges are those of all.
+    pub(super) fn of_tenant(self, tenant: String, need: Need, gauges: Arc<Gauges>) -> Self {
+        Self { tenant, need: Some(need), gauges, ..self }
     }
 
     /// The same under what operators decide of the name.
@@ -190,7 +217,8 @@ impl Keeper {
     }
 
     pub(super) fn status(&self) -> Status {
-        let (now, kept) = (self.clock.now(), self.kept());
+        let (moment, kept) = (self.now(), self.kept());
+        let now = moment.wall;
         let failure = kept.last_failure.as_deref();
         let state = match (kept.shelf.current(now).is_some(), kept.failures > 0) {
             _ if self.control.gate.is_closed() => State::Paused,
@@ -203,7 +231,7 @@ impl Keeper {
         Status {
             state,
             sessions: kept.shelf.sessions(now),
-            next_renewal_at: kept.due.shown(self.now()),
+            next_renewal_at: kept.due.shown(moment).filter(|_| !self.idles(kept.due, moment)),
             failures: kept.failures,
             last_failure: failure.map(RenewError::to_string).unwrap_or_default(),
             last_failure_reason: failure.map_or("", RenewError::reason),
@@ -215,29 +243,36 @@ impl Keeper {
         self.kept().last_failure.clone()
     }
 
-    /// Until told to stop. A source that is being asked then is given up; what it has given is recorded first.
-    pub(super) async fn run(&self) {
+    /// Until told to stop, or until nobody needs it: then `true`. A source that is being asked when it is told to stop is
+    /// given up; what it has given is recorded first.
+    pub(super) async fn run(&self) -> bool {
         let mut due = self.first();
         // What was taken over is looked after from the beginning.
         let mut look_at = self.look_at();
         let mut not_before: Option<Instant> = None;
         loop {
+            if self.is_over() {
+                return true;
+            }
             // Wakes for the end of the session too: the gauges must not call a dead one ready.
             let ends_at = self.current().and_then(|live| live.session.facts.expires_at);
+            let next = if self.idles(due, self.now()) { Due::default() } else { due };
+            let wall = [next.wall, ends_at, self.over_at()];
             tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = self.clock.sleep_until([due.wall, ends_at].into_iter().flatten().min()) => {}
-                () = sleep_until([due.steady, look_at].into_iter().flatten().min()) => {}
+                () = self.stop.cancelled() => return false,
+                () = self.clock.sleep_until(wall.into_iter().flatten().min()) => {}
+                () = sleep_until([next.steady, look_at].into_iter().flatten().min()) => {}
                 () = self.nudge.notified() => {}
             }
             self.measure();
             let done = self.ended.borrow().number;
             let now = self.now();
-            if !due.is_over(now) && self.wanted.load(Ordering::Relaxed) <= done {
+            let is_due = due.is_over(now) && !self.idles(due, now);
+            if !is_due && self.wanted.load(Ordering::Relaxed) <= done {
                 if look_at.is_none_or(|at| at > now.steady) {
                     continue;
                 }
-                let Some(news) = self.stop.run_until_cancelled(self.source.has_news()).await else { return };
+                let Some(news) = self.stop.run_until_cancelled(self.source.has_news()).await else { return false };
                 if !news {
                     look_at = self.look_at();
                     continue;
@@ -245,8 +280,9 @@ impl Keeper {
                 not_before = not_before.filter(|_| !self.source.tells_changes());
             }
             let rest = self.rest(not_before.unwrap_or(now.steady));
-            let Some(()) = self.stop.run_until_cancelled(rest).await else { return };
-            let Some(outcome) = self.stop.run_until_cancelled(self.ask()).await else { return };
+            let Some(()) = self.stop.run_until_cancelled(rest).await else { return false };
+            self.need.iter().for_each(Need::answer);
+            let Some(outcome) = self.stop.run_until_cancelled(self.ask_source()).await else { return false };
             let outcome = match outcome {
                 Ok(minted) => self.admit(minted).await,
                 Err(error) => Err(error),
@@ -261,19 +297,21 @@ impl Keeper {
         }
     }
 
-    async fn ask(&self) -> Result<Minted, RenewError> {
+    async fn ask_source(&self) -> Result<Minted, RenewError> {
         let minted = timeout(ATTEMPT, self.source.mint()).await;
         minted.unwrap_or_else(|_| {
             Err(RenewError::new(TIMEOUT, "the source did not answer in time; presignd tries again by itself"))
         })
     }
 
-    /// When the first attempt is due: at once, unless there is a session that was taken over.
+    /// When the first attempt is due: at once, unless there is a session that was taken over. A tenant's waits until
+    /// somebody wants to sign.
     fn first(&self) -> Due {
         let now = self.now();
         let mut kept = self.kept();
         kept.due = match kept.shelf.current(now.wall) {
             Some(live) => self.next(&mut kept, &live.session, now),
+            None if self.need.is_some() => Due::default(),
             None => Due::after(Duration::ZERO, now),
         };
         kept.due
@@ -323,15 +361,17 @@ impl Keeper {
     }
 
     fn measure(&self) {
+        let now = self.now();
         // Held to the end, so that nothing is told of a keeper that has retired.
         let kept = self.kept();
         if kept.retired {
             return;
         }
-        let current = kept.shelf.current(self.clock.now()).filter(|_| !self.control.gate.is_closed());
-        let ends_at = current.as_ref().and_then(|live| live.session.facts.expires_at).map_or(0, Timestamp::unix);
-        self.metrics.session_expiry_timestamp_seconds.with_label_values(&[self.name.as_str()]).set(ends_at);
-        self.metrics.identity_ready.with_label_values(&[self.name.as_str()]).set(i64::from(current.is_some()));
+        let current = kept.shelf.current(now.wall).filter(|_| !self.control.gate.is_closed());
+        let ends_at = current.as_ref().and_then(|live| live.session.facts.expires_at);
+        let is_renewed = !self.idles(kept.due, now);
+        let part = Part { signs: current.is_some(), fails: kept.failures > 0, ends_at: ends_at.filter(|_| is_renewed) };
+        self.gauges.set(&self.tenant, part);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

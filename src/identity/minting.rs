@@ -68,15 +68,15 @@ pub(super) struct Minter {
     pub base: Base,
     pub sts: Sts,
     pub names: Arc<Names>,
-    /// What STS said of the duration, and when.
-    pub cap: Mutex<Option<(LimitedBy, Instant)>>,
+    pub cap: Cap,
+    /// For whom alone its sessions sign; empty for all.
+    pub tenant: String,
 }
 
-impl Minter {
-    pub(super) fn new(name: &str, what: What, base: Base, sts: Sts, names: Arc<Names>) -> Self {
-        Self { name: name.to_owned(), what, base, sts, names, cap: Mutex::new(None) }
-    }
+/// What STS said of the duration, and when; shared by those who ask for the same.
+pub(super) type Cap = Arc<Mutex<Option<(LimitedBy, Instant)>>>;
 
+impl Minter {
     fn wanted(&self) -> Duration {
         match &self.what {
             What::Role(role) => role.duration,
@@ -158,7 +158,11 @@ impl Minter {
 
 impl Mint for Minter {
     fn mint(&self) -> Minting<'_> {
-        Box::pin(self.get())
+        Box::pin(async {
+            let mut minted = self.get().await?;
+            minted.facts.partition_of.clone_from(&self.tenant);
+            Ok(minted)
+        })
     }
 
     fn fresh(&self) -> Option<Fresh> {

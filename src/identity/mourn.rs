@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::sts::Sts;
 use super::{Identity, Live};
 use crate::config::probe::Canary;
-use crate::session::RecordId;
+use crate::session::Session;
 use crate::signer::endpoint::home_of;
 
 /// What STS said of a key.
@@ -33,8 +33,8 @@ impl Identity {
     }
 
     /// Any generation that has not ended and whose secret is here, also one that does not sign.
-    pub fn held(&self, session: RecordId) -> Option<Arc<Live>> {
-        self.keeper.live(session)
+    pub fn held(&self, session: &Session) -> Option<Arc<Live>> {
+        self.keeper_of(session)?.live(session.id)
     }
 
     /// Asks STS of a session, with that very session; `None` where STS cannot be asked. A key that nobody has named may be
@@ -47,21 +47,23 @@ impl Identity {
 
     /// Keeps a session from signing, because it was seen dead; another is looked for where nothing else signs. Whether
     /// that is news.
-    pub fn bury(&self, session: RecordId) -> bool {
-        let buried = self.keeper.held(session).is_some_and(|live| live.gate.bury());
-        if buried && self.keeper.current().is_none() {
-            self.keeper.want();
+    pub fn bury(&self, session: &Session) -> bool {
+        let Some(keeper) = self.keeper_of(session) else { return false };
+        let buried = keeper.held(session.id).is_some_and(|live| live.gate.bury());
+        if buried {
+            keeper.want_another();
         }
         buried
     }
 
     /// Lets it sign again. Whether that is news.
-    pub fn revive(&self, session: RecordId) -> bool {
-        let revived = self.keeper.held(session).is_some_and(|live| live.gate.revive());
+    pub fn revive(&self, session: &Session) -> bool {
+        let Some(keeper) = self.keeper_of(session) else { return false };
+        let revived = keeper.held(session.id).is_some_and(|live| live.gate.revive());
         if revived {
-            match self.last_failure() {
-                Some(error) if error.is_of_the_dead() => self.keeper.want(),
-                _ => self.keeper.look(),
+            match keeper.last_failure() {
+                Some(error) if error.is_of_the_dead() => keeper.want(),
+                _ => keeper.look(),
             }
         }
         revived

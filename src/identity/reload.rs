@@ -3,6 +3,7 @@
 //! Nothing here can fail: a configuration that does not hold is refused before it comes here.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -11,10 +12,13 @@ use tokio_util::task::TaskTracker;
 
 use super::base::Directory;
 use super::control::Control;
+use super::gauges::Gauges;
 use super::keeper::{Keeper, Pace};
-use super::minting::Names;
+use super::minting::{Cap, Names};
+use super::need::Need;
 use super::pace::Budget;
 use super::sts::Sts;
+use super::tenants::{Premises, Tenants};
 use super::{Identities, Identity, sources, tables};
 use crate::aws::{Aws, chain};
 use crate::config::Config;
@@ -99,8 +103,11 @@ impl Identities {
         for (name, identity) in &self.all {
             if !next.all.get(name).is_some_and(|one| Arc::ptr_eq(one, identity)) {
                 identity.keeper.retire();
+                identity.tenants.iter().for_each(|tenants| tenants.retire());
             }
         }
+        let parted = next.all.values().filter_map(|identity| identity.tenants.as_ref());
+        parted.for_each(|tenants| tenants.gauges.renew());
     }
 
     /// Waits until every renewal task has ended, which each does when it is told to stop.
@@ -122,14 +129,20 @@ impl Identities {
 }
 
 impl Shared {
-    fn identity(&self, name: &IdentityName, table: tables::Identity, former: Option<&Arc<Identity>>) -> Arc<Identity> {
-        let source = sources::source(name, &table, self);
-        let pace = Pace { headroom: table.headroom, min_pause: table.min_pause };
-        let (registry, clock, stop) = (self.registry.clone(), self.aws.clock.clone(), self.stop.child_token());
-        let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&self.metrics), stop);
-        let keeper = keeper.under(self.control(name));
-        if let Some(former) = former.filter(|former| gives_the_same_sessions(&former.table, &table)) {
-            keeper.take_over(&former.keeper);
+    fn identity(
+        self: &Arc<Self>,
+        name: &IdentityName,
+        table: tables::Identity,
+        former: Option<&Arc<Identity>>,
+    ) -> Arc<Identity> {
+        let cap = Cap::default();
+        let keeper = self.keeper(name, &table, &cap, "");
+        let former = former.filter(|former| gives_the_same_sessions(&former.table, &table));
+        let tenants = self.tenants(name, &table, cap);
+        match (former, &tenants) {
+            (Some(former), None) => keeper.take_over(&former.keeper),
+            (Some(former), Some(tenants)) => former.tenants.iter().for_each(|former| tenants.take_over(former)),
+            (None, _) => {}
         }
         let sts = Sts::new(
             self.aws.clone(),
@@ -139,7 +152,26 @@ impl Shared {
             Arc::clone(&self.budget),
             Arc::clone(&self.metrics),
         );
-        Arc::new(Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)).asking(sts))
+        let mut identity = Identity::new(name.clone(), table, keeper, Arc::clone(&self.metrics)).asking(sts);
+        identity.tenants = tenants;
+        Arc::new(identity)
+    }
+
+    fn keeper(&self, name: &IdentityName, table: &tables::Identity, cap: &Cap, tenant: &str) -> Keeper {
+        let source = sources::source(name, table, self, cap, tenant);
+        let pace = Pace { headroom: table.headroom, min_pause: table.min_pause };
+        let (registry, clock, stop) = (self.registry.clone(), self.aws.clock.clone(), self.stop.child_token());
+        let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&self.metrics), stop);
+        keeper.under(self.control(name))
+    }
+
+    fn tenants(self: &Arc<Self>, name: &IdentityName, table: &tables::Identity, cap: Cap) -> Option<Arc<Tenants>> {
+        let partitions = table.partitions.clone()?;
+        let gauges = Arc::new(Gauges::new(name.clone(), Arc::clone(&self.metrics), true));
+        gauges.pause(self.control(name).gate.is_closed());
+        let (name, table, shared) = (name.clone(), table.clone(), Arc::clone(self));
+        let premises = Box::new(Configured { name, table, shared, cap, gauges: Arc::clone(&gauges) });
+        Some(Arc::new(Tenants::new(partitions, premises, self.aws.clock.clone(), gauges)))
     }
 
     fn control(&self, name: &IdentityName) -> Arc<Control> {
@@ -149,18 +181,54 @@ impl Shared {
     }
 
     fn run(&self, identity: Arc<Identity>) {
-        let (name, broken) = (identity.name().clone(), self.broken.clone());
+        match &identity.tenants {
+            Some(tenants) => tenants.run_all(),
+            None => self.spawn(&identity.name.clone(), async move { _ = identity.keeper.run().await }),
+        }
+    }
+
+    /// Renews something of that name until it ends.
+    fn spawn(&self, name: &IdentityName, renewing: impl Future<Output = ()> + Send + 'static) {
+        let (name, broken) = (name.clone(), self.broken.clone());
         self.renewals.spawn(async move {
             // In a task of its own, so that a panic is seen.
-            if let Err(error) = tokio::spawn(async move { identity.keeper.run().await }).await {
+            if let Err(error) = tokio::spawn(renewing).await {
                 broken.send_replace(Some(format!("identity {name}: {}", chain(&error))));
             }
         });
     }
 }
 
+/// Parts as a table with partitions describes them.
+struct Configured {
+    name: IdentityName,
+    /// With what `[sts]` adds to it.
+    table: tables::Identity,
+    shared: Arc<Shared>,
+    /// What one part learns of the role holds for all.
+    cap: Cap,
+    gauges: Arc<Gauges>,
+}
+
+impl Premises for Configured {
+    fn part(&self, tenant: &str, need: Need) -> Result<Arc<Identity>, String> {
+        let table = self.table.of_tenant(tenant)?;
+        let keeper = self.shared.keeper(&self.name, &table, &self.cap, tenant);
+        let keeper = keeper.of_tenant(tenant.to_owned(), need, Arc::clone(&self.gauges));
+        Ok(Arc::new(Identity::new(self.name.clone(), table, keeper, Arc::clone(&self.shared.metrics))))
+    }
+
+    fn spawn(&self, renewing: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.shared.spawn(&self.name, renewing);
+    }
+}
+
 /// Whether the tables differ only in when sessions are renewed and looked after, and how URLs are addressed.
 fn gives_the_same_sessions(one: &tables::Identity, other: &tables::Identity) -> bool {
     let tables::Identity { headroom, min_pause, s3, canaries, .. } = other.clone();
-    tables::Identity { headroom, min_pause, s3, canaries, ..one.clone() } == *other
+    let mut same = tables::Identity { headroom, min_pause, s3, canaries, ..one.clone() };
+    if let (Some(one), Some(other)) = (&mut same.partitions, &other.partitions) {
+        one.most = other.most;
+    }
+    same == *other
 }

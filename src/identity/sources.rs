@@ -12,7 +12,7 @@ use super::environment::FromEnvironment;
 use super::instance::Instance;
 use super::keyfile::FromFile;
 use super::mint::Mint;
-use super::minting::{Minter, Names, What};
+use super::minting::{Cap, Minter, Names, What};
 use super::profile::FromProfile;
 use super::reload::Shared;
 use super::sts::Sts;
@@ -22,23 +22,32 @@ use crate::config::identity::{self as tables, KeyFile, Profile, Source, WebIdent
 use crate::session::IdentityName;
 use crate::signer::endpoint;
 
-/// `table.sts` is what `[sts]` and the table say together.
-pub(super) fn source(name: &IdentityName, table: &tables::Identity, shared: &Shared) -> Box<dyn Mint> {
+/// `table.sts` is what `[sts]` and the table say together. `tenant` is whose sessions they are, empty for all.
+pub(super) fn source(
+    name: &IdentityName,
+    table: &tables::Identity,
+    shared: &Shared,
+    cap: &Cap,
+    tenant: &str,
+) -> Box<dyn Mint> {
     let Shared { aws, budget, metrics, names, directory, .. } = shared;
     let home = home_of(&table.source);
     let sts = Sts::new(aws.clone(), table.sts.clone(), &table.s3, home, Arc::clone(budget), Arc::clone(metrics));
     if !sts.knows_static_keys() && is_static(&table.source) {
         info!(identity = %name, "not AWS's S3 and no sts.endpoint_url: whose a key is stays unknown, AWS is not asked");
     }
-    let source = Maker { name: name.as_str(), aws, sts, names, directory }.source(&table.source);
+    let maker = Maker { name: name.as_str(), tenant, aws, sts, names, cap, directory };
+    let source = maker.source(&table.source);
     Box::new(Vouched { source, kind: table.source.name(), assume_life: table.assume_life })
 }
 
 struct Maker<'a> {
     name: &'a str,
+    tenant: &'a str,
     aws: &'a Aws,
     sts: Sts,
     names: &'a Arc<Names>,
+    cap: &'a Cap,
     directory: &'a Arc<Directory>,
 }
 
@@ -63,7 +72,15 @@ impl Maker<'_> {
     }
 
     fn minter(&self, what: What, base: Base) -> Box<dyn Mint> {
-        Box::new(Minter::new(self.name, what, base, self.sts.clone(), Arc::clone(self.names)))
+        Box::new(Minter {
+            name: self.name.to_owned(),
+            what,
+            base,
+            sts: self.sts.clone(),
+            names: Arc::clone(self.names),
+            cap: Arc::clone(self.cap),
+            tenant: self.tenant.to_owned(),
+        })
     }
 
     fn web(&self, table: &WebIdentity) -> What {

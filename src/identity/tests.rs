@@ -4,6 +4,7 @@ mod clock;
 mod ends;
 mod news;
 mod stopped;
+mod tenants;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::pick::Picked;
-use super::{Ask, Authority, Caution, Issued, Issuer, Output, Rules, asked};
+use super::{Ask, Authority, Caution, Issued, Issuer, Output, Rules, asked, tenant};
 use crate::access::{Caller, Permit};
 use crate::error::Error;
 use crate::identity::{Identity, Live, RenewError, Signing};
@@ -106,12 +106,13 @@ impl Issuer {
             None => None,
         };
         if let Some(former) = &former {
-            match self.repeat(rules, ask, former) {
+            match self.repeat(rules, caller, ask, former) {
                 Err(Error::Superseded) => {}
                 answer => return answer.map(|issued| Prepared::Repeated(Box::new(issued))),
             }
         }
         let region = self.region(&identity, ask, deadline).await?;
+        let identity = tenant::part(identity, caller, ask)?;
         let want = Want { asked: ask.asked, at_least: ask.at_least, granted };
         let granted = self.session(&identity, want, deadline).await.map_err(|error| of_the_dead(&identity, error))?;
         let supersedes = former.map(|former| former.record.url.id);
@@ -135,6 +136,7 @@ impl Issuer {
         };
         let Ready { identity, region, supersedes, .. } = ready;
         let Picked { live, now, life, signing } = picked;
+        identity.serves_until(now + life.ttl);
         let id = self.registry.next_url_id();
         let signed = sign(&identity, &live, ask, region, Stamp { id, at: now, ttl: life.ttl })?;
         let record = signed.record(ask, caller, &live, id, now, life, supersedes);
@@ -166,12 +168,18 @@ impl Issuer {
 
     /// The same URL again, from its record: same session, same date, same bytes. [`Error::Superseded`] when that cannot
     /// be, because the session's secret is gone, the URL has ended, or the identity signs for another host by now.
-    pub(super) fn repeat(&self, rules: &Rules, ask: &Ask, former: &Remembered) -> Result<Issued, Error> {
+    pub(super) fn repeat(
+        &self,
+        rules: &Rules,
+        caller: &Caller,
+        ask: &Ask,
+        former: &Remembered,
+    ) -> Result<Issued, Error> {
         if former.asked_sha256 != asked::sha256(ask) {
             return Err(Error::RequestIdReused);
         }
         let record = &former.record.url;
-        let identity = self.identity(rules, ask)?;
+        let identity = tenant::known_part(self.identity(rules, ask)?, caller, ask)?;
         // A generation that is drained may repeat itself: that is no new URL. A pause stops that too.
         let _signing = identity.repeat().ok_or_else(|| Error::IdentityPaused(identity.name().clone()))?;
         let live = identity.live(record.session).ok_or(Error::Superseded)?;

@@ -1,6 +1,7 @@
 //! What is believed of one session: of its key, and of each canary. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::belief::{Belief, Edge};
 use super::happened::{self, About};
@@ -8,11 +9,14 @@ use super::reading::Sight;
 use super::{Due, Seen};
 use crate::config::probe::Canary;
 use crate::registry::{EventRow, SessionRow};
+use crate::session::Session;
 use crate::time::Timestamp;
 
 /// See the file.
 #[derive(Clone)]
 pub(super) struct Kept {
+    /// Which it is.
+    pub session: Arc<Session>,
     /// When it is looked at next.
     pub due: Due,
     /// By [`About::text`].
@@ -29,7 +33,7 @@ impl Kept {
         if seen == Some(Seen::KeyDead) {
             beliefs.insert(About::Key.text(), Belief::dead());
         }
-        Self { due, beliefs }
+        Self { session: Arc::clone(&row.session), due, beliefs }
     }
 
     /// Canaries that the configuration does not name any more are not asked about.

@@ -14,7 +14,7 @@ use crate::identity::Identity;
 use crate::registry::Mark;
 use crate::s3::Refused;
 use crate::session::generation::{Secret, State};
-use crate::session::{IdentityName, RecordId};
+use crate::session::{IdentityName, Session};
 
 /// An answer to `Retire`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,10 @@ impl Rotation {
             let _deciding = deciding(own.as_deref()).await;
             let generation = match (generation, &own) {
                 (Some(generation), _) => generation,
+                (None, Some(own)) if own.partition_by().is_some() => {
+                    let problem = "is left out, and each partition signs with a generation of its own: name one";
+                    return Err(Refused::new("generation", problem).into());
+                }
                 (None, Some(own)) => own
                     .signing_generation()
                     .map(|live| live.session.generation)
@@ -54,7 +58,7 @@ impl Rotation {
             if is_drained || desk.told(&before).state == State::Retired {
                 return Ok(desk.told(&before));
             }
-            let session = before.row.session.id;
+            let session = &*before.row.session;
             let stopped = stop(own.as_deref(), session).await;
             let written = desk.mark(uid, &before, Mark::Drain { replaced: false }, Told::GenerationDraining).await;
             if let (Err(_), true, Some(own)) = (&written, stopped, &own) {
@@ -91,11 +95,11 @@ impl Rotation {
             if before.row.drained_since.is_none() {
                 return Ok(desk.told(&before));
             }
-            let own = own.as_ref().filter(|own| own.secret_of(session.id) != Secret::Gone);
+            let own = own.as_ref().filter(|own| own.secret_of(session) != Secret::Gone);
             let own = own.ok_or(Unchanged::SecretGone(session.generation))?;
-            own.start_generation(session.id);
+            own.start_generation(session);
             let written = desk.mark(uid, &before, Mark::CancelDrain, Told::DrainCancelled).await;
-            written.inspect_err(|_| _ = own.stop_generation(session.id))
+            written.inspect_err(|_| _ = own.stop_generation(session))
         })
         .await
     }
@@ -116,14 +120,14 @@ impl Rotation {
             let own = desk.identity(&identity);
             let _deciding = deciding(own.as_deref()).await;
             let mut before = desk.row(uid, &identity, generation).await?;
-            let session = before.row.session.id;
+            let session = Arc::clone(&before.row.session);
             let state = desk.told(&before).state;
             if state != State::Retired {
                 if state == State::Active && !force {
                     return Err(Unchanged::Signs { identity, generation }.into());
                 }
                 nothing_outstanding(&before, force)?;
-                let stopped = stop(own.as_deref(), session).await;
+                let stopped = stop(own.as_deref(), &session).await;
                 // Signatures that were under way count too.
                 before = desk.row(uid, &identity, generation).await?;
                 let mark = Mark::Retire { forced: before.row.outstanding > 0 };
@@ -132,8 +136,8 @@ impl Rotation {
                     Err(unchanged) => Err(unchanged.into()),
                 };
                 match (&written, &own) {
-                    (Ok(()), Some(own)) => own.forget_generation(session),
-                    (Err(_), Some(own)) if stopped => own.start_generation(session),
+                    (Ok(()), Some(own)) => own.forget_generation(&session),
+                    (Err(_), Some(own)) if stopped => own.start_generation(&session),
                     _ => {}
                 }
                 written?;
@@ -262,7 +266,7 @@ async fn deciding(own: Option<&Identity>) -> Option<impl Drop> {
 }
 
 /// Whether it may have signed before.
-async fn stop(own: Option<&Identity>, session: RecordId) -> bool {
+async fn stop(own: Option<&Identity>, session: &Session) -> bool {
     let Some(own) = own else { return false };
     let stopped = own.stop_generation(session);
     own.generation_at_rest(session).await;

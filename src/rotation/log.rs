@@ -16,7 +16,10 @@ pub(super) struct Log {
     changes: HashMap<RecordId, Change>,
     /// Sessions that were told to end soon.
     ending: HashSet<RecordId>,
-    identities: HashMap<IdentityName, Renewals>,
+    /// Sessions that were told to sign.
+    renewed: HashSet<RecordId>,
+    /// By identity and tenant, the reason for which there is no newer one.
+    failing: HashMap<(IdentityName, String), String>,
 }
 
 /// A change of a generation.
@@ -25,14 +28,6 @@ pub(super) struct Change {
     pub(super) kind: EventKind,
     pub(super) identity: IdentityName,
     pub(super) generation: u64,
-}
-
-#[derive(Default)]
-struct Renewals {
-    /// The newest generation that was told to sign.
-    newest: u64,
-    /// The reason for which there is no newer one.
-    failing: Option<String>,
 }
 
 impl Log {
@@ -51,12 +46,12 @@ impl Log {
         self.read = row.number;
         match Told::of(row) {
             Some(Told::SessionRenewed(session)) => {
-                let renewals = self.identities.entry(session.identity).or_default();
-                renewals.newest = renewals.newest.max(session.generation);
-                renewals.failing = None;
+                // No tenant outlasts the daemon whose rows these are.
+                self.failing.remove(&(session.identity, String::new()));
+                self.renewed.insert(session.id);
             }
             Some(Told::RenewalFailed(failed)) => {
-                self.identities.entry(failed.identity).or_default().failing = Some(failed.reason);
+                self.failing.insert((failed.identity, failed.partition), failed.reason);
             }
             Some(Told::SessionEnding(status)) => _ = self.ending.insert(status.session.id),
             Some(
@@ -90,21 +85,24 @@ impl Log {
         self.ending.contains(&session)
     }
 
-    /// Whether it was told that this generation, or a later one, signs.
-    pub(super) fn told_renewed(&self, identity: &IdentityName, generation: u64) -> bool {
-        self.identities.get(identity).is_some_and(|renewals| renewals.newest >= generation)
+    /// Whether it was told that this session signs.
+    pub(super) fn told_renewed(&self, session: RecordId) -> bool {
+        self.renewed.contains(&session)
     }
 
     /// Whether it was told that renewals fail for this reason, and of nothing else since.
-    pub(super) fn told_failing(&self, identity: &IdentityName, reason: &str) -> bool {
-        self.identities.get(identity).and_then(|renewals| renewals.failing.as_deref()) == Some(reason)
+    pub(super) fn told_failing(&self, identity: &IdentityName, tenant: &str, reason: &str) -> bool {
+        self.failing.get(&(identity.clone(), tenant.to_owned())).is_some_and(|told| told == reason)
     }
 
     /// Renewals work: the next failure is news, whatever its reason.
-    pub(super) fn works(&mut self, identity: &IdentityName) {
-        if let Some(renewals) = self.identities.get_mut(identity) {
-            renewals.failing = None;
-        }
+    pub(super) fn works(&mut self, identity: &IdentityName, tenant: &str) {
+        self.failing.remove(&(identity.clone(), tenant.to_owned()));
+    }
+
+    /// Forgets whoever is there no more.
+    pub(super) fn keep_failing(&mut self, is_there: impl Fn(&IdentityName, &str) -> bool) {
+        self.failing.retain(|(identity, tenant), _| is_there(identity, tenant));
     }
 
     /// Forgets a generation.
@@ -115,6 +113,7 @@ impl Log {
     /// Forgets what nobody asks about any more: sessions that have neither life nor outstanding URLs.
     pub(super) fn keep_only(&mut self, is_known: impl Fn(RecordId) -> bool) {
         self.ending.retain(|session| is_known(*session));
+        self.renewed.retain(|session| is_known(*session));
         self.changes.retain(|session, change| change.kind != EventKind::GenerationRetired || is_known(*session));
     }
 }

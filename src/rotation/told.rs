@@ -38,6 +38,9 @@ pub enum Told {
 pub struct RenewalFailed {
     /// Whose.
     pub identity: IdentityName,
+    /// The tenant whose session it was to be; empty for all.
+    #[serde(default)]
+    pub partition: String,
     /// Stable; docs/errors.md lists them.
     pub reason: String,
     /// In words.
@@ -140,6 +143,7 @@ mod tests {
         let (web, status) = (IdentityName::parse("web").unwrap(), status());
         let failed = RenewalFailed {
             identity: web.clone(),
+            partition: String::new(),
             reason: "UNKNOWN_KEY".into(),
             message: "no".into(),
             signs: true,

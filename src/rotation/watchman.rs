@@ -77,18 +77,21 @@ impl Rotation {
     /// Tells of sessions that came, and of those that could not be had.
     async fn watch_renewals(&self, log: &mut Log) -> Result<(), Error> {
         let identities = Arc::clone(&self.issuer.rules().identities);
-        for identity in identities.names().filter_map(|name| identities.identity(name)) {
-            let (name, status) = (identity.name(), identity.status());
+        let all = identities.names().filter_map(|name| identities.identity(name));
+        let parts: Vec<_> = all.flat_map(|identity| identity.parts()).collect();
+        for identity in &parts {
+            let (name, tenant, status) = (identity.name(), identity.tenant(), identity.status());
             let signs = identity.signing_generation();
-            if let Some(live) = signs.as_ref().filter(|live| !log.told_renewed(name, live.session.generation)) {
+            if let Some(live) = signs.as_ref().filter(|live| !log.told_renewed(live.session.id)) {
                 self.tell(Told::SessionRenewed(Reference::from(&*live.session))).await?;
             }
             let reason = status.last_failure_reason;
             if status.failures == 0 {
-                log.works(name);
-            } else if !log.told_failing(name, reason) {
+                log.works(name, tenant);
+            } else if !log.told_failing(name, tenant, reason) {
                 let failed = RenewalFailed {
                     identity: name.clone(),
+                    partition: tenant.to_owned(),
                     reason: reason.to_owned(),
                     message: status.last_failure.chars().take(MAX_MESSAGE).collect(),
                     signs: signs.is_some(),
@@ -97,6 +100,7 @@ impl Rotation {
                 self.tell(Told::RenewalFailed(failed)).await?;
             }
         }
+        log.keep_failing(|name, tenant| parts.iter().any(|part| part.name() == name && part.tenant() == tenant));
         Ok(())
     }
 
@@ -108,7 +112,7 @@ impl Rotation {
             return Ok(false);
         }
         let Some(own) = self.identity(&session.identity) else { return Ok(false) };
-        let wanted = |own: &Identity| match (row.row.drained_since, own.secret_of(session.id)) {
+        let wanted = |own: &Identity| match (row.row.drained_since, own.secret_of(session)) {
             (None, Secret::Rests | Secret::Gone) if own.signing_generation().is_some() => {
                 Some(Mark::Drain { replaced: true })
             }
@@ -124,7 +128,7 @@ impl Rotation {
         let same = (now.row.drained_since, now.row.retired_at) == (row.row.drained_since, row.row.retired_at);
         let Some(mark) = wanted(&own).filter(|_| same) else { return Ok(true) };
         let told = if mark == Mark::CancelDrain { Told::DrainCancelled } else { Told::GenerationDraining };
-        if mark != Mark::CancelDrain && timeout(AT_REST, own.generation_at_rest(session.id)).await.is_err() {
+        if mark != Mark::CancelDrain && timeout(AT_REST, own.generation_at_rest(session)).await.is_err() {
             return Ok(false); // Signatures are under way: next time.
         }
         self.mark(DAEMON, &now, mark, told).await?;
@@ -166,7 +170,7 @@ impl Rotation {
         }
         let session = &row.row.session;
         if let Some(own) = self.identity(&session.identity)
-            && timeout(AT_REST, own.generation_at_rest(session.id)).await.is_err()
+            && timeout(AT_REST, own.generation_at_rest(session)).await.is_err()
         {
             return Ok(());
         }

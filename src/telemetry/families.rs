@@ -46,6 +46,12 @@ impl Metrics {
                 "1 while the identity has a live session to sign with, and is not paused.",
                 &["identity"],
             )?,
+            partitions: gauges(
+                r,
+                "presignd_partitions",
+                "Tenants that have a place, of an identity with partition_by.",
+                &["identity"],
+            )?,
             generation_outstanding_urls: gauges(
                 r,
                 "presignd_generation_outstanding_urls",

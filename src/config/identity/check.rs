@@ -111,6 +111,12 @@ fn base(name: &IdentityName, identity: &Identity, identities: &BTreeMap<Identity
         seen.push(link);
         next = identities.get(link).and_then(|identity| identity.source.base());
     }
+    if base.partitions.is_some() {
+        let problem = format!(
+            "is {base_name}, which has a session for each tenant and none for itself; name an identity without partition_by"
+        );
+        return Err(Error::new(at("base"), problem));
+    }
     let kind = base.source.name();
     match &identity.source {
         Source::AssumeRole(_) if matches!(base.source, Source::FederationToken(_)) => {

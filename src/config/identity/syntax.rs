@@ -3,12 +3,18 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{MAX_ROLE_DURATION, MAX_TOKEN_DURATION, MIN_DURATION, Scope, Source};
+use super::{
+    MAX_POLICY, MAX_ROLE_DURATION, MAX_TAGS, MAX_TOKEN_DURATION, MIN_DURATION, PLACEHOLDER, Partitions, Scope, Source,
+};
 use crate::config::Error;
 use crate::signer::endpoint::Endpoint;
 
 /// Checks the values of one source.
-pub(super) fn source(source: &Source, at: impl Fn(&str) -> String) -> Result<(), Error> {
+pub(super) fn source(
+    source: &Source,
+    partitions: Option<&Partitions>,
+    at: impl Fn(&str) -> String,
+) -> Result<(), Error> {
     match source {
         Source::Default | Source::Environment | Source::Container => Ok(()),
         Source::Profile(profile) => {
@@ -34,7 +40,9 @@ pub(super) fn source(source: &Source, at: impl Fn(&str) -> String) -> Result<(),
             }
             word(&at("session_name_prefix"), &role.session_name_prefix, 1..=32, "=,.@-_+")?;
             scope(&role.scope, &at)?;
-            let key = role.transitive_tag_keys.iter().find(|key| !role.scope.tags.iter().any(|(tag, _)| tag == *key));
+            let own = partitions.and_then(|partitions| partitions.tag.as_ref());
+            let is_tag = |key: &String| own == Some(key) || role.scope.tags.iter().any(|(tag, _)| tag == key);
+            let key = role.transitive_tag_keys.iter().find(|key| !is_tag(key));
             key.map_or(Ok(()), |key| {
                 let problem = format!("names {key:?}, which is no key of tags; add the tag or remove the key");
                 Err(Error::new(at("transitive_tag_keys"), problem))
@@ -105,8 +113,10 @@ fn word(key: &str, given: &str, range: RangeInclusive<usize>, marks: &str) -> Re
 
 fn scope(scope: &Scope, at: &impl Fn(&str) -> String) -> Result<(), Error> {
     if let Some(policy) = &scope.policy {
-        if policy.len() > MAX_POLICY {
-            let problem = format!("has {} characters; STS takes {MAX_POLICY} at most", policy.len());
+        // What stands for a tenant has the length of the tenant, which is one at least.
+        let length = policy.replace(PLACEHOLDER, "x").len();
+        if length > MAX_POLICY {
+            let problem = format!("has {length} characters; STS takes {MAX_POLICY} at most");
             return Err(Error::new(at("session_policy"), problem));
         }
         let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(policy);
@@ -134,9 +144,5 @@ fn scope(scope: &Scope, at: &impl Fn(&str) -> String) -> Result<(), Error> {
     Ok(())
 }
 
-/// Characters of an inline session policy that STS takes.
-const MAX_POLICY: usize = 2048;
 /// Managed session policies that STS takes.
 const MAX_POLICY_ARNS: usize = 10;
-/// Session tags that STS takes.
-const MAX_TAGS: usize = 50;

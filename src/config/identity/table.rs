@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{
     AssumeRole, DEFAULT_CALLS_PER_MINUTE, DEFAULT_MIN_PAUSE, DEFAULT_ROLE_DURATION, DEFAULT_TOKEN_DURATION,
     FederationToken, Identity, Instance, KeyFile, KeyFormat, MAX_ASSUMED_LIFE, MIN_ASSUMED_LIFE, Profile, S3, Scope,
-    SessionToken, Source, Sts, StsEndpoint, WebIdentity, syntax,
+    SessionToken, Source, Sts, StsEndpoint, WebIdentity, partitions, syntax,
 };
 use crate::config::probe::{self, CanaryTable};
 use crate::config::{Error, Length};
@@ -49,6 +49,9 @@ pub(in crate::config) struct IdentityTable {
     section: Option<String>,
     poll: Option<Length>,
     endpoint_url: Option<String>,
+    partition_by: Option<String>,
+    partition_tag: Option<String>,
+    max_partitions: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -129,6 +132,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("section", &["key-file"]),
     ("poll", &["key-file"]),
     ("endpoint_url", &["instance"]),
+    // Only what is minted under a name of its own can be denied by itself.
+    ("partition_by", &["assume-role", "web-identity", "federation-token"]),
+    ("partition_tag", &["assume-role", "federation-token"]),
+    ("max_partitions", &["assume-role", "web-identity", "federation-token"]),
 ];
 
 impl IdentityTable {
@@ -156,6 +163,8 @@ impl IdentityTable {
             policy_arns: self.policy_arns.unwrap_or_default(),
             tags: self.tags.unwrap_or_default().into_iter().collect(),
         };
+        let partitions =
+            partitions::PartitionKeys { by: self.partition_by, tag: self.partition_tag, most: self.max_partitions };
         let prefix = self.session_name_prefix.unwrap_or_else(|| "presignd".to_owned());
         let duration = |default: Duration| self.duration.map_or(default, |length| length.0);
         let source = match self.source {
@@ -202,8 +211,10 @@ impl IdentityTable {
             Kind::Instance => Source::Instance(Instance { endpoint_url: self.endpoint_url }),
         };
         foreign_keys(&given, source.name(), at)?;
-        syntax::source(&source, at)?;
-        Ok(Identity { source, headroom, assume_life, min_pause, sts, s3, canaries })
+        let partitions = partitions.check(at)?;
+        syntax::source(&source, partitions.as_ref(), at)?;
+        partitions::check(partitions.as_ref(), &source, at)?;
+        Ok(Identity { source, headroom, assume_life, min_pause, partitions, sts, s3, canaries })
     }
 
     /// Which of [`KEYS`] are there.
@@ -229,6 +240,9 @@ impl IdentityTable {
             self.section.is_some(),
             self.poll.is_some(),
             self.endpoint_url.is_some(),
+            self.partition_by.is_some(),
+            self.partition_tag.is_some(),
+            self.max_partitions.is_some(),
         ];
         KEYS.iter().zip(present).filter(|(_, present)| *present).map(|((key, _), _)| *key).collect()
     }

@@ -24,6 +24,7 @@ pub(in crate::grpc) fn url_ask(wire: proto::PresignRequest) -> Result<Ask, Refus
         request_id: given(text("request_id", wire.request_id, MAX_REQUEST_ID_BYTES)?),
         tag: wire.tag_url,
         replaces: None,
+        in_place_of: None,
         authority: Authority::Grants,
     })
 }
@@ -50,6 +51,7 @@ pub(in crate::grpc) fn form_ask(wire: proto::PresignPostRequest) -> Result<Ask, 
         request_id: given(text("request_id", wire.request_id, MAX_REQUEST_ID_BYTES)?),
         tag: false,
         replaces: None,
+        in_place_of: None,
         authority: Authority::Grants,
     })
 }

@@ -44,8 +44,8 @@ pub(in crate::grpc) fn described(
 
 fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Session {
     let facts = &row.session.facts;
-    let secret = identity.secret_of(row.session.id);
-    let is_dead = identity.held(row.session.id).is_some_and(|live| live.is_dead());
+    let secret = identity.secret_of(&row.session);
+    let is_dead = identity.held(&row.session).is_some_and(|live| live.is_dead());
     let signing = matches!(secret, Secret::Signs | Secret::Rests) && row.drained_since.is_none() && !is_dead;
     let one = Generation {
         session: &row.session,

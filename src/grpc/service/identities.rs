@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::Services;
+use crate::access::Caller;
+use crate::config::identity::PartitionBy;
 use crate::error::Error;
 use crate::grpc::call::Call;
 use crate::grpc::convert;
@@ -55,7 +57,7 @@ impl Identities for Services {
         let answer = async {
             call.must_be_admin("sessions are renewed by hand on the admin socket only")?;
             let identity = self.named(&call, &request.get_ref().name)?;
-            let renewed = identity.renew().await;
+            let renewed = identity.renew_all().await;
             renewed.map_err(|cause| {
                 let identity = identity.name().clone();
                 Error::NoSession { identity, cause: Some(cause), short: None }
@@ -76,7 +78,8 @@ impl Services {
 
     pub(super) async fn described(&self, call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
         let rows = self.issuer.registry().sessions(call.caller.uid, Some(identity.name())).await;
-        let rows = rows.map_err(Error::registry)?;
+        let mut rows = rows.map_err(Error::registry)?;
+        rows.retain(|row| call.sees_all() || is_for(&call.caller, identity, &row.session.facts.partition_of));
         // The admin socket tells of the identity, the other of what its caller can have.
         let granted = match call.sees_all() {
             true => None,
@@ -84,4 +87,10 @@ impl Services {
         };
         Ok(convert::described(identity, &rows, self.issuer.clock().now(), granted.unwrap_or(Ttl::MAX)))
     }
+}
+
+/// Whether a session may sign for a caller: no caller sees those of other tenants, nor of tenants that it may only name.
+fn is_for(caller: &Caller, identity: &Identity, tenant: &str) -> bool {
+    let is_tenant = || identity.partition_by() == Some(&PartitionBy::Caller) && tenant == caller.uid.to_string();
+    tenant.is_empty() || is_tenant()
 }

@@ -125,22 +125,23 @@ impl House {
         self.identity.current().map(|live| live.session.generation)
     }
 
-    async fn generation(&self, number: u64) -> RecordId {
-        self.registry.generations(DAEMON, &self.identity.name, Some(number + 1)).await.unwrap()[0].session.id
+    async fn generation(&self, number: u64) -> Arc<Session> {
+        let rows = self.registry.generations(DAEMON, &self.identity.name, Some(number + 1)).await.unwrap();
+        Arc::clone(&rows[0].session)
     }
 
     async fn secret(&self, number: u64) -> Secret {
-        self.identity.secret_of(self.generation(number).await)
+        self.identity.secret_of(&self.generation(number).await)
     }
 
     /// As the desk does.
     async fn mark(&self, number: u64, mark: Mark) {
         let session = self.generation(number).await;
-        self.registry.mark(session, mark, NewEvent::new(EventKind::GenerationDraining, ().into())).await.unwrap();
+        self.registry.mark(session.id, mark, NewEvent::new(EventKind::GenerationDraining, ().into())).await.unwrap();
         match mark {
-            Mark::Drain { .. } => _ = self.identity.stop_generation(session),
-            Mark::CancelDrain => self.identity.start_generation(session),
-            Mark::Retire { .. } => self.identity.forget_generation(session),
+            Mark::Drain { .. } => _ = self.identity.stop_generation(&session),
+            Mark::CancelDrain => self.identity.start_generation(&session),
+            Mark::Retire { .. } => self.identity.forget_generation(&session),
         }
     }
 
@@ -307,7 +308,7 @@ async fn a_retired_key_never_signs_again() {
 async fn a_stopped_session_is_followed_by_another_at_once() {
     let kit = Kit::new(&[Turn::Fresh(3600)], None).await;
     let first = kit.identity.renew().await.unwrap();
-    assert!(kit.identity.stop_generation(first.session.id));
+    assert!(kit.identity.stop_generation(&first.session));
     assert_eq!(kit.generation(), None);
     kit.seconds(10).await;
     assert_eq!((kit.asked(), kit.generation()), (2, Some(2)));

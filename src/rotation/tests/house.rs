@@ -110,6 +110,7 @@ impl House {
             request_id: request_id.map(str::to_owned),
             tag: false,
             replaces: None,
+            in_place_of: None,
             authority: crate::issuer::Authority::Grants,
         };
         let deadline = self.clock.monotonic() + Duration::from_secs(30);

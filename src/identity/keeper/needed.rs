@@ -1,0 +1,60 @@
+//! A keeper that nobody may need: it rests while nobody asks, and is over when nothing is left that anybody could ask for.
+
+use std::sync::atomic::Ordering;
+
+use super::super::due::{Due, Now};
+use super::super::need::Need;
+use super::Keeper;
+use crate::time::Timestamp;
+
+impl Keeper {
+    /// Who needs it; `None`: everybody, always.
+    pub(in crate::identity) fn need(&self) -> Option<&Need> {
+        self.need.as_ref()
+    }
+
+    /// Of whom its sessions are.
+    pub(in crate::identity) fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// Somebody asks, and may come back until then.
+    pub(in crate::identity) fn ask(&self, until: Timestamp) {
+        if self.need.as_ref().is_some_and(|need| need.ask(until)) {
+            // It may have rested.
+            self.look();
+        }
+    }
+
+    /// Has another session looked for where nothing signs; for a tenant, when it asks.
+    pub(in crate::identity) fn want_another(&self) {
+        if self.current().is_none() && self.need.is_none() {
+            self.want();
+        }
+    }
+
+    /// Whether what is due is put off until somebody asks.
+    pub(super) fn idles(&self, due: Due, now: Now) -> bool {
+        self.need.as_ref().is_some_and(|need| !need.is_asked()) && due.is_over(now)
+    }
+
+    /// When nothing of it can be needed any more, if nobody asks; `None`: never.
+    pub(super) fn over_at(&self) -> Option<Timestamp> {
+        let until = self.need.as_ref()?.until();
+        let kept = self.kept();
+        let ends: Option<Vec<_>> = kept.shelf.all().map(|live| live.session.facts.expires_at).collect();
+        ends.map(|ends| ends.into_iter().fold(until, Ord::max))
+    }
+
+    /// Whether that has come.
+    pub(in crate::identity) fn is_over(&self) -> bool {
+        let is_wanted = self.wanted.load(Ordering::Relaxed) > self.ended.borrow().number;
+        !is_wanted && self.over_at().is_some_and(|at| at <= self.clock.now())
+    }
+
+    /// Whether it got nothing, and nobody waits for it to get something.
+    pub(in crate::identity) fn has_nothing(&self) -> bool {
+        let (now, kept) = (self.clock.now(), self.kept());
+        kept.failures > 0 && kept.shelf.sessions(now).is_empty() && self.ended.receiver_count() == 0
+    }
+}
