@@ -25,6 +25,8 @@ mod running;
 #[path = "daemon/secrets.rs"]
 mod secrets;
 mod support;
+#[path = "daemon/tenants.rs"]
+mod tenants;
 #[path = "daemon/visitor.rs"]
 mod visitor;
 #[path = "daemon/watch.rs"]

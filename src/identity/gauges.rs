@@ -112,18 +112,18 @@ mod tests {
         let (gauges, metrics) = gauges(true);
         gauges.renew();
         assert_eq!(shown(&metrics), [1, 0, 0], "nobody has come, and nothing has failed");
-        gauges.set("ann", part(false, true, None));
+        gauges.set("tenant-a", part(false, true, None));
         assert_eq!((shown(&metrics), gauges.is_ready()), ([0, 0, 1], false));
-        gauges.set("bob", part(true, false, Some(900)));
-        gauges.set("eve", part(true, true, Some(600)));
+        gauges.set("tenant-b", part(true, false, Some(900)));
+        gauges.set("tenant-e", part(true, true, Some(600)));
         assert_eq!((shown(&metrics), gauges.is_ready()), ([1, 600, 3], true), "the first end is told");
         gauges.pause(true);
         assert_eq!((shown(&metrics), gauges.is_ready()), ([0, 0, 3], false));
         gauges.pause(false);
-        gauges.remove("eve");
+        gauges.remove("tenant-e");
         assert_eq!(shown(&metrics), [1, 900, 2]);
         let text = metrics.encode();
-        assert!(["ann", "bob", "eve"].iter().all(|tenant| !text.contains(tenant)), "no tenant is a label");
+        assert!(!text.contains("tenant-"), "no tenant is a label");
     }
 
     #[test]

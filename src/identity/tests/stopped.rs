@@ -131,7 +131,7 @@ impl House {
     }
 
     async fn secret(&self, number: u64) -> Secret {
-        self.identity.secret_of(&self.generation(number).await)
+        self.identity.secret_of(&*self.generation(number).await)
     }
 
     /// As the desk does.
