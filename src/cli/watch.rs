@@ -123,7 +123,10 @@ fn line(one: &WatchResponse) -> String {
 fn of(what: &What) -> String {
     match what {
         What::SessionRenewed(one) => format!("{} generation {}", one.identity, one.generation),
-        What::RenewalFailed(one) => format!("{}: {} [{}]", one.identity, one.message, one.reason),
+        What::RenewalFailed(one) => {
+            let whose = if one.partition.is_empty() { String::new() } else { format!(" for {}", one.partition) };
+            format!("{}{whose}: {} [{}]", one.identity, one.message, one.reason)
+        }
         What::SessionEnding(one)
         | What::GenerationDraining(one)
         | What::GenerationDrained(one)

@@ -41,6 +41,7 @@ fn what(what: &What) -> (&'static str, Value) {
             "message": one.message,
             "session_ends_at": time(&one.session_ends_at),
             "signs": one.signs,
+            "partition": optional(&one.partition),
         }),
         What::SessionEnding(one)
         | What::GenerationDraining(one)

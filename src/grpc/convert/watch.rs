@@ -55,12 +55,13 @@ fn what(news: News) -> What {
 }
 
 fn renewal_failed(failed: RenewalFailed) -> proto::RenewalFailed {
-    let RenewalFailed { identity, reason, message, signs, session_ends_at } = failed;
+    let RenewalFailed { identity, partition, reason, message, signs, session_ends_at } = failed;
     proto::RenewalFailed {
         identity: identity.as_str().to_owned(),
         reason,
         message,
         session_ends_at: session_ends_at.map(wire_instant),
         signs,
+        partition,
     }
 }

@@ -101,17 +101,13 @@ impl House {
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
         tokio::time::pause();
-        // Somebody is always awake, so time does not run on while the registry's file is written. It creeps: what is due
-        // now is due at the next millisecond.
-        tokio::spawn(async {
-            for turn in 1_u64.. {
-                std::thread::sleep(Duration::from_micros(100));
-                yield_now().await;
-                if turn.is_multiple_of(100) {
-                    advance(Duration::from_millis(1)).await;
-                }
-            }
-        });
+        // It creeps, for what is due now is due at the next millisecond.
+        let kept = registry.clone();
+        let answers = move || {
+            let kept = kept.clone();
+            async move { _ = kept.paused(DAEMON).await.unwrap() }
+        };
+        tokio::spawn(Still::hold().tick(Duration::from_millis(1), answers));
         let gauges = Arc::new(Gauges::new(web(), Arc::clone(&metrics), true));
         let stop = CancellationToken::new();
         let lobby = Lobby { clock, registry, metrics, gauges, sts: Arc::default(), stop };

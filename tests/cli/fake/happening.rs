@@ -58,6 +58,7 @@ const BEFORE: fn() -> Vec<Option<What>> = || {
         message: "not \u{1b}[31mauthorized".into(),
         session_ends_at: at(3600),
         signs: true,
+        partition: String::new(),
     };
     vec![
         None,
