@@ -134,6 +134,11 @@ impl Months {
                 *at <= issued.not_after && issued.not_before.is_none_or(|from| from <= *at)
             };
             assert!(at.is_none_or(|at| within(&at)), "issued at {at:?}, not within {issued:?}");
+            // Somebody may read the very second in CloudTrail (6.2).
+            let issued = match at.filter(|_| self.rng.u8(..8) == 0) {
+                Some(at) => IssueInterval { not_before: Some(at), not_after: at },
+                None => issued,
+            };
             let facts = facts::of(&self.aws, &credential, issued, named, parent);
             self.sessions += 1;
             let id = RecordId { instance: InstanceId::from_random(1), number: self.sessions };

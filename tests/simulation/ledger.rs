@@ -183,7 +183,9 @@ fn compare(out: &Out, change: &Change, said: &Ending, window: Option<&Window>) -
     let from = said.not_before.unix() * 1000;
     assert!(dead.is_empty() || dead.start >= from.min(out.begins()).max(from), "refused too early: {}", about());
     assert!(said.not_before <= said.not_after, "an interval: {}", about());
-    assert!(said.not_after <= out.url.usable_until(), "beyond its own life: {}", about());
+    let own_life = out.url.signed_at..=out.url.usable_until();
+    let within = own_life.contains(&said.not_before) && own_life.contains(&said.not_after);
+    assert!(within, "beyond its own life: {}", about());
     if said.verdict == Verdict::Ends {
         let width = (said.not_after.unix() - said.not_before.unix()) * 1000;
         assert!(width <= change.settles, "wider than what may take so long: {}", about());
