@@ -203,6 +203,7 @@ impl Days {
             tag: false,
             authority: Authority::Grants,
             replaces: None,
+            in_place_of: None,
         };
         let had: Vec<_> = self.identity(number).status().sessions;
         let (issuer, deadline) = (Arc::clone(&self.issuer), self.issuer.clock().monotonic() + PATIENCE);
