@@ -15,9 +15,9 @@ use presignd::grpc::proto::rotation_client::RotationClient;
 use presignd::grpc::proto::signer_client::SignerClient;
 use presignd::grpc::proto::{
     AssessRequest, ContainRequest, Deny, DrainRequest, Event, GenerationState, GetIdentityRequest, ListAffectedRequest,
-    PauseIdentityRequest, PresignBatchRequest, PresignRequest, PresignResponse, RenewIdentityRequest, ResignRequest,
-    ResumeIdentityRequest, RotationStatusRequest, Session, Statement, Totals, contain_request, presign_result,
-    statement::Policy,
+    Observation, PauseIdentityRequest, PresignBatchRequest, PresignRequest, PresignResponse, RenewIdentityRequest,
+    ResignRequest, ResumeIdentityRequest, RotationStatusRequest, Session, Statement, Totals, WatchRequest,
+    contain_request, presign_result, statement::Policy, watch_response,
 };
 use presignd::issued::{Fingerprint, IssuedUrl};
 use presignd::registry::{Append, Options, Registry};
@@ -159,6 +159,18 @@ async fn the_end_of_one_tenants_session_ends_that_tenants_urls_and_no_others_as_
             assert_eq!(status, if reds.contains(&url.id) { red_status } else { 200 });
         }
     }
+    let mut rotation = RotationClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
+    let watch = WatchRequest { from_oldest: true, ..WatchRequest::default() };
+    let mut news = rotation.watch(watch).await.expect("a stream").into_inner();
+    let mut told = BTreeSet::new();
+    while told.len() < 3 {
+        let one = news.message().await.expect("it goes on").expect("more").what;
+        told.extend(one.and_then(|what| match what {
+            watch_response::What::SessionRenewed(session) => Some(session.id),
+            _ => None,
+        }));
+    }
+    assert_eq!(told, urls.iter().map(id).collect(), "each tenant's session is told");
     let metrics = daemon.metrics().await;
     assert!(metrics.contains("presignd_partitions{identity=\"web\"} 3"), "{metrics}");
     assert!(!metrics.contains("tenant-") && !daemon.log().contains("tenant-"), "tenants are data of callers");
@@ -185,12 +197,16 @@ async fn who_names_no_tenant_or_finds_no_place_is_refused_and_never_signed_for_w
     let status = refused(&daemon, of("red")).await;
     let info = status.get_error_details().error_info().cloned().expect("every error has one");
     assert_eq!((info.reason.as_str(), info.metadata["cause"].as_str()), ("NO_SESSION", "POLICY"), "{status}");
-    signed(&daemon, of("red")).await;
+    let long = |team| PresignRequest { expires_in: Some(length(3000)), ..of(team) };
+    signed(&daemon, long("red")).await;
     let status = refused(&daemon, of("blue")).await;
     assert_eq!((status.code(), told(&status).0.as_str()), (Code::ResourceExhausted, "PARTITIONS_FULL"));
     let details = status.get_error_details();
     let wait = details.retry_info().and_then(|info| info.retry_delay).expect("it says when");
-    assert!((Duration::from_secs(500)..=Duration::from_secs(600)).contains(&wait), "{wait:?}");
+    assert!(
+        (Duration::from_secs(2900)..=Duration::from_secs(3000)).contains(&wait),
+        "red's URL lives so long: {wait:?}"
+    );
     assert_eq!(details.quota_failure().expect("it says what of").violations[0].subject, "identity:web");
     signed(&daemon, of("red")).await;
     assert_eq!(world.sts.count("AssumeRole"), 2);
@@ -231,6 +247,11 @@ async fn tenants_stay_apart_over_drains_pauses_reloads_and_restarts() {
     let daemon = ready(&world, BY_TENANT).await;
     let rows = sessions(daemon.web().await.sessions);
     assert_eq!(rows.keys().collect::<Vec<_>>(), ["blue", "red"], "the registry knows whose they are");
+    eventually("their secrets are gone, and it says so", async || {
+        let with_urls = daemon.web().await.sessions.into_iter().filter(|session| session.outstanding_urls > 0);
+        with_urls.map(|session| session.observation()).all(|seen| seen == Observation::Unobservable).then_some(())
+    })
+    .await;
     let again = signed(&daemon, of("red", "a")).await;
     assert!([&red, &next, &blue].iter().all(|former| id(former) != id(&again)));
     let mut rotation = RotationClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
