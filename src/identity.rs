@@ -213,7 +213,11 @@ impl Identity {
     /// How it is; with partitions, how all parts are together.
     pub fn status(&self) -> Status {
         match &self.tenants {
-            Some(tenants) => tenants.status(self.is_paused()),
+            Some(tenants) => {
+                let all = tenants.status(self.is_paused());
+                // Before the first tenant, what is configured.
+                Status { headroom: self.table.headroom.unwrap_or_default().max(all.headroom), ..all }
+            }
             None => self.keeper.status(),
         }
     }

@@ -34,8 +34,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::process::{Daemon, World, connect, get, length, presign};
-use crate::support::eventually;
 use crate::support::sts::Turn;
+use crate::support::{DEADLINE, eventually};
 
 const BY_TENANT: &str = "min_pause = \"1s\"\npartition_by = \"on_behalf_of\"\n";
 
@@ -164,7 +164,8 @@ async fn the_end_of_one_tenants_session_ends_that_tenants_urls_and_no_others_as_
     let mut news = rotation.watch(watch).await.expect("a stream").into_inner();
     let mut told = BTreeSet::new();
     while told.len() < 3 {
-        let one = news.message().await.expect("it goes on").expect("more").what;
+        let one = tokio::time::timeout(DEADLINE, news.message()).await.expect("it is told");
+        let one = one.expect("it goes on").expect("more").what;
         told.extend(one.and_then(|what| match what {
             watch_response::What::SessionRenewed(session) => Some(session.id),
             _ => None,
