@@ -122,7 +122,7 @@ impl Rotation {
     }
 
     /// Generations by identity, newest first within each; of one identity, at most the newest [`MAX_STATUSES`]. Those that
-    /// are retired come only when asked for.
+    /// are retired come only when asked for, or while URLs of theirs are outstanding: their keys must wait as any other.
     ///
     /// # Errors
     /// When the registry cannot be read, there is no such identity, or there are more than [`MAX_STATUSES`] in all.
@@ -163,7 +163,7 @@ impl Rotation {
                 statuses = self.statuses(followed(rows));
             }
         }
-        statuses.retain(|status| with_retired || status.state != State::Retired);
+        statuses.retain(|status| with_retired || status.state != State::Retired || status.outstanding_urls > 0);
         statuses.sort_by(|one, other| {
             let by =
                 |status: &GenerationStatus| (status.session.identity.clone(), u64::MAX - status.session.generation);

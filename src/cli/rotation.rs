@@ -19,7 +19,7 @@ pub struct Rotation {
     /// Of this identity only
     #[arg(value_name = "IDENTITY", default_value = "", hide_default_value = true)]
     pub identity: String,
-    /// Also what is retired or has ended
+    /// Also what is retired or has ended, with nothing outstanding
     #[arg(long)]
     pub with_retired: bool,
 }

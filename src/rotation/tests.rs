@@ -141,7 +141,26 @@ async fn what_signs_or_has_urls_outstanding_is_retired_by_force_only() {
     let after = house.sign(600, Some("once")).await.unwrap();
     assert_eq!((after.session.generation, after.record.replaces), (2, Some(issued.record.id)));
     assert_eq!(house.told().await, [(GenerationDraining, 1), (GenerationRetired, 1)]);
-    assert!(house.desk.status(UID, Some(&web()), false).await.unwrap().iter().all(|one| one.session.generation == 2));
+}
+
+#[tokio::test]
+async fn a_retired_key_stays_listed_until_its_last_url_has_ended() {
+    let house = House::new().await;
+    let ends_at = house.sign(600, None).await.unwrap().record.usable_until();
+    house.desk.retire(UID, web(), 1, true).await.unwrap();
+    house.put(2);
+    house.until("another signs", async || house.signs() == Some(2)).await;
+    let web = web();
+    for identity in [Some(&web), None] {
+        let all = house.desk.status(UID, identity, false).await.unwrap();
+        let retired = all.iter().find(|one| one.session.generation == 1).expect("it must wait");
+        assert_eq!((retired.state, retired.safe_from), (State::Retired, Some(ends_at)));
+        let advice = format!("1 URL outstanding: deactivating {} breaks them; the last ends {ends_at}", key(1));
+        assert!(retired.advice.starts_with(&advice), "{}", retired.advice);
+    }
+    house.until("its URL has ended", async || house.clock.now() > ends_at).await;
+    let all = house.desk.status(UID, Some(&web), false).await.unwrap();
+    assert!(all.iter().all(|one| one.session.generation == 2), "{all:?}");
 }
 
 #[tokio::test]
