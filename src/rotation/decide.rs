@@ -13,7 +13,7 @@ use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::registry::Mark;
 use crate::s3::Refused;
-use crate::session::generation::{Secret, State};
+use crate::session::generation::{Secret, State, has_no_end};
 use crate::session::{IdentityName, Session};
 
 /// An answer to `Retire`.
@@ -27,7 +27,8 @@ pub struct Retired {
 
 impl Rotation {
     /// Keeps a generation from signing; `None` means the one that signs. What it signed lives on. Nothing is signed with it
-    /// after the answer, and what was signed is counted in it.
+    /// after the answer, and what was signed is counted in it. A key in whose place its source put another drains by
+    /// itself: of that nothing is written, so that it signs again when it is put back.
     ///
     /// # Errors
     /// When there is no such generation, or the registry did not take it: then it signs as before.
@@ -59,6 +60,12 @@ impl Rotation {
                 return Ok(desk.told(&before));
             }
             let session = &*before.row.session;
+            if desk.is_replaced(own.as_deref(), &before) {
+                if let Some(own) = &own {
+                    own.generation_at_rest(session).await;
+                }
+                return Ok(desk.told(&desk.row(uid, &identity, generation).await?));
+            }
             let stopped = stop(own.as_deref(), session).await;
             let written = desk.mark(uid, &before, Mark::Drain { replaced: false }, Told::GenerationDraining).await;
             if let (Err(_), true, Some(own)) = (&written, stopped, &own) {
@@ -192,6 +199,14 @@ impl Rotation {
 
     fn known(&self, identity: &IdentityName) -> Result<Arc<Identity>, Error> {
         self.identity(identity).ok_or_else(|| Error::UnknownIdentity(identity.as_str().to_owned()))
+    }
+
+    /// Whether a key rests because its source gave another, also where that is not written down yet.
+    fn is_replaced(&self, own: Option<&Identity>, row: &Row) -> bool {
+        let session = &row.row.session;
+        let rests = matches!(self.secret_of(session), Secret::Rests | Secret::Gone);
+        let another_signs = own.is_some_and(|own| own.signing_generation().is_some());
+        rests && (row.row.replaced || (has_no_end(session.facts.kind) && another_signs))
     }
 
     pub(super) fn told(&self, row: &Row) -> GenerationStatus {

@@ -118,6 +118,43 @@ async fn a_drain_stops_the_only_key_until_it_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_drain_of_a_key_that_was_replaced_only_waits_and_the_key_can_be_put_back() {
+    let house = House::new().await;
+    house.sign(600, None).await.unwrap();
+    house.put(2);
+    house.until_told(&[(GenerationDraining, 1)]).await;
+    let before = house.status(1).await;
+    assert_eq!(house.desk.drain(UID, web(), Some(1)).await.unwrap(), before);
+    assert_eq!(house.told().await, [(GenerationDraining, 1)]);
+    house.put(1);
+    house.until("the first signs again", async || house.signs() == Some(1)).await;
+    house.until("that is told", async || house.told().await.contains(&(DrainCancelled, 1))).await;
+    assert_eq!(house.status(1).await.state, State::Active);
+}
+
+#[tokio::test]
+async fn a_drain_that_comes_before_it_is_written_down_that_a_key_was_replaced_only_waits_too() {
+    let house = House::new().await;
+    house.sign(600, None).await.unwrap();
+    house.put(2);
+    house.until_told(&[(GenerationDraining, 1)]).await;
+    let own = house.desk.identity(&web()).unwrap();
+    let deciding = own.decide().await;
+    let drain = tokio::spawn({
+        let desk = house.desk.clone();
+        async move { desk.drain(UID, web(), Some(1)).await }
+    });
+    house.step().await;
+    let row = house.desk.row(UID, &web(), 1).await.unwrap();
+    let unmarked = Told::DrainCancelled(house.status(1).await).event();
+    house.registry.mark(row.row.session.id, crate::registry::Mark::CancelDrain, unmarked).await.unwrap();
+    drop(deciding);
+    assert_eq!(drain.await.unwrap().unwrap().state, State::Draining);
+    house.until("it is written down", async || house.told().await.len() == 3).await;
+    assert!(house.desk.row(UID, &web(), 1).await.unwrap().row.replaced, "and not as an operator's decision");
+}
+
+#[tokio::test]
 async fn what_signs_or_has_urls_outstanding_is_retired_by_force_only() {
     let house = House::new().await;
     let issued = house.sign(600, Some("once")).await.unwrap();
