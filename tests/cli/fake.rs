@@ -287,7 +287,12 @@ impl registry_server::Registry for Rote {
     }
 
     async fn find_url(&self, request: Request<FindUrlRequest>) -> Answer<FindUrlResponse> {
-        self.0.lock().unwrap().texts.push(request.into_inner().text);
+        let text = request.into_inner().text;
+        self.0.lock().unwrap().texts.push(text.clone());
+        if text == "nothing of a URL" {
+            let details = ErrorDetails::with_error_info("INVALID_FIELD", "presignd", HashMap::new());
+            return Err(Status::with_error_details(Code::InvalidArgument, "text cannot be used", details));
+        }
         let found = vec![FoundUrl { url: Some(record(1)), r#match: found_url::Match::Signature.into() }];
         Ok(Response::new(FindUrlResponse { found, explanation: "searched by credential and date".into() }))
     }

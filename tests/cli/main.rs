@@ -5,6 +5,7 @@
 
 mod docs;
 mod fake;
+mod find;
 mod happening;
 mod impact;
 mod registry;
