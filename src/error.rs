@@ -217,6 +217,7 @@ impl Error {
         "GENERATION_SIGNS",
         "URLS_OUTSTANDING",
         "GENERATION_RETIRED",
+        "ANOTHER_SIGNS",
         "SECRET_GONE",
         "EVENT_NOT_FOUND",
         "EVENT_IRREVERSIBLE",

@@ -50,6 +50,14 @@ pub enum Unchanged {
     /// It is done.
     #[error("generation {0} is retired: it never signs again")]
     Retired(u64),
+    /// Another lives longer.
+    #[error("generation {generation} does not sign again: generation {by}, which lives longer, signs in its place")]
+    AnotherSigns {
+        /// Which.
+        generation: u64,
+        /// What signs.
+        by: u64,
+    },
     /// Its secret is not in memory.
     #[error("generation {0} cannot sign again: its secret is not in this daemon's memory any more")]
     SecretGone(u64),
@@ -64,6 +72,7 @@ impl Unchanged {
             Self::Signs { .. } => (Code::FailedPrecondition, "GENERATION_SIGNS"),
             Self::Outstanding { .. } => (Code::FailedPrecondition, "URLS_OUTSTANDING"),
             Self::Retired(_) => (Code::FailedPrecondition, "GENERATION_RETIRED"),
+            Self::AnotherSigns { .. } => (Code::FailedPrecondition, "ANOTHER_SIGNS"),
             Self::SecretGone(_) => (Code::FailedPrecondition, "SECRET_GONE"),
         }
     }

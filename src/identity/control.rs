@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 use super::gate::Gate;
 use super::{Identity, Live, Signing, Stopped};
 use crate::session::Session;
-use crate::session::generation::Secret;
+use crate::session::generation::{Secret, has_no_end};
 
 /// What outlasts the configuration of an identity.
 #[derive(Default)]
@@ -98,6 +98,14 @@ impl Identity {
         if let Some(keeper) = self.keeper_of(session) {
             keeper.start(session.id);
         }
+    }
+
+    /// The generation that signs even when that one may sign again: it lives longer. A key has no end, and takes any place.
+    pub fn outlived_by(&self, session: &Session) -> Option<u64> {
+        if has_no_end(session.facts.kind) {
+            return None;
+        }
+        self.keeper_of(session)?.outlived_by(session.id)
     }
 
     /// Keeps it from signing, and forgets its secret.

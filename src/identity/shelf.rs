@@ -43,6 +43,12 @@ impl Shelf {
         living.max_by_key(|live| (live.session.left(now), live.session.generation)).cloned()
     }
 
+    /// The session that signs although that generation may, because it is better.
+    pub(super) fn outlives(&self, live: &Live, now: Timestamp) -> Option<Arc<Live>> {
+        let rank = |live: &Live| (live.session.left(now), live.session.generation);
+        self.current(now).filter(|signs| rank(signs) > rank(live))
+    }
+
     pub(super) fn live(&self, id: RecordId, now: Timestamp) -> Option<Arc<Live>> {
         self.all.iter().find(|live| live.session.id == id && live.session.left(now).is_some()).cloned()
     }

@@ -99,6 +99,10 @@ impl Rotation {
             if desk.told(&before).state == State::Retired {
                 return Err(Unchanged::Retired(session.generation).into());
             }
+            // Of two sessions the longer life signs: it would be let in, and sign nothing all the same.
+            if let Some(by) = own.as_ref().and_then(|own| own.outlived_by(session)) {
+                return Err(Unchanged::AnotherSigns { generation: session.generation, by }.into());
+            }
             if before.row.drained_since.is_none() {
                 return Ok(desk.told(&before));
             }

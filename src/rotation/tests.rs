@@ -155,6 +155,27 @@ async fn a_drain_that_comes_before_it_is_written_down_that_a_key_was_replaced_on
 }
 
 #[tokio::test]
+async fn a_cancelled_drain_of_a_session_in_whose_place_a_longer_one_signs_is_refused() {
+    let ends = |hours: u64| Some(Timestamp::from_unix(1_795_348_800) + Duration::from_secs(hours * 3600));
+    let house = House::with(|dir| put(dir, 1, ends(9))).await;
+    house.desk.drain(UID, web(), None).await.unwrap();
+    put(house.dir.path(), 2, ends(10));
+    house.until("the second signs", async || house.signs() == Some(2)).await;
+    let refused = house.desk.cancel_drain(UID, web(), Some(1)).await;
+    let words = refused.as_ref().unwrap_err().to_string();
+    assert!(words.contains("generation 2, which lives longer, signs in its place"), "{words}");
+    assert_eq!(reason(refused), (Code::FailedPrecondition, "ANOTHER_SIGNS"));
+    assert_eq!((house.status(1).await.state, house.signs()), (State::Drained, Some(2)));
+    house.desk.drain(UID, web(), None).await.unwrap();
+    put(house.dir.path(), 3, ends(8));
+    house.until("the third signs", async || house.signs() == Some(3)).await;
+    let cancelled = house.desk.cancel_drain(UID, web(), Some(1)).await.unwrap();
+    assert_eq!((cancelled.state, house.signs()), (State::Active, Some(1)), "it lives longer");
+    assert!(!house.told().await.contains(&(DrainCancelled, 2)));
+    assert_eq!(house.told().await.iter().filter(|told| told.0 == DrainCancelled).count(), 1);
+}
+
+#[tokio::test]
 async fn what_signs_or_has_urls_outstanding_is_retired_by_force_only() {
     let house = House::new().await;
     let issued = house.sign(600, Some("once")).await.unwrap();

@@ -90,6 +90,7 @@ fn one_of_each() -> Vec<Error> {
         Unchanged::Signs { identity: web(), generation: 3 }.into(),
         outstanding.into(),
         Unchanged::Retired(3).into(),
+        Unchanged::AnotherSigns { generation: 3, by: 4 }.into(),
         Unchanged::SecretGone(3).into(),
         Error::Region(region::Error::BucketNotFound { bucket: bucket() }),
         Error::Region(region::Error::NotNamed { bucket: bucket(), status: 500 }),

@@ -13,7 +13,7 @@ use crate::identity::error::{ENDED, REGISTRY, RenewError};
 use crate::identity::mint::Minted;
 use crate::registry::{DAEMON, Observed};
 use crate::session::generation::has_no_end;
-use crate::session::{Facts, Session};
+use crate::session::{Facts, RecordId, Session};
 use crate::signer::Signer;
 use crate::time::Timestamp;
 
@@ -111,6 +111,13 @@ impl Keeper {
         );
         self.kept().prepared = Some(live);
         RenewError::new(error.reason(), message)
+    }
+
+    /// What signs in the place of a generation, although that may sign too.
+    pub(in crate::identity) fn outlived_by(&self, session: RecordId) -> Option<u64> {
+        let (now, kept) = (self.clock.now(), self.kept());
+        let other = kept.shelf.outlives(&*kept.of(session)?, now)?;
+        Some(other.session.generation)
     }
 
     fn put(&self, live: &Arc<Live>) {
