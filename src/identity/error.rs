@@ -11,6 +11,8 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 pub struct RenewError {
     reason: &'static str,
     message: String,
+    /// See [`Self::generation`].
+    generation: Option<u64>,
 }
 
 impl RenewError {
@@ -18,7 +20,7 @@ impl RenewError {
     pub const REASONS: &[&str] = REASONS;
 
     pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: message.into(), generation: None }
     }
 
     /// The source gives a key that an operator drained.
@@ -27,7 +29,7 @@ impl RenewError {
             "the source gives {access_key_id}, which an operator drained (generation {generation}); put another key in its \
              place, or let it sign again with `presignd drain {identity} --generation {generation} --cancel`"
         );
-        Self::new(DRAINING, message)
+        Self { generation: Some(generation), ..Self::new(DRAINING, message) }
     }
 
     /// The source gives a key that was retired.
@@ -47,7 +49,12 @@ impl RenewError {
              (`presignd identities {identity}` shows what was seen)",
             facts.access_key_id
         );
-        Self::new(SESSION_DEAD, message)
+        Self { generation: Some(*generation), ..Self::new(SESSION_DEAD, message) }
+    }
+
+    /// The generation that the source gives and that does not sign: nothing else is wrong, so once it signs this is over.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.generation
     }
 
     /// What machines match.

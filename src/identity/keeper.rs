@@ -197,6 +197,8 @@ impl Keeper {
         if has_no_end(facts.kind) {
             kept.shelf.put(live, now);
         }
+        drop(kept);
+        self.forgive(session);
         self.look();
     }
 

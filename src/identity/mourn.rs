@@ -61,6 +61,7 @@ impl Identity {
         let Some(keeper) = self.keeper_of(session) else { return false };
         let revived = keeper.held(session.id).is_some_and(|live| live.gate.revive());
         if revived {
+            keeper.forgive(session.id);
             match keeper.last_failure() {
                 Some(error) if error.is_of_the_dead() => keeper.want(),
                 _ => keeper.look(),

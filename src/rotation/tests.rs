@@ -176,6 +176,27 @@ async fn a_cancelled_drain_of_a_session_in_whose_place_a_longer_one_signs_is_ref
 }
 
 #[tokio::test]
+async fn a_generation_that_signs_again_is_ready_at_once() {
+    let house = House::new().await;
+    let own = house.desk.identity(&web()).unwrap();
+    let signs = own.signing_generation().unwrap();
+    let fails = async |reason| {
+        house.until("its source gives what does not sign", async || own.status().last_failure_reason == reason).await;
+    };
+    let is_ready = || {
+        let status = own.status();
+        (status.state, status.failures, status.last_failure) == (crate::identity::State::Ready, 0, String::new())
+    };
+    house.desk.drain(UID, web(), None).await.unwrap();
+    fails("DRAINING").await;
+    house.desk.cancel_drain(UID, web(), Some(1)).await.unwrap();
+    assert!(is_ready(), "{:?}", own.status());
+    assert!(own.bury(&signs.session));
+    fails("SESSION_DEAD").await;
+    assert!(own.revive(&signs.session) && is_ready(), "{:?}", own.status());
+}
+
+#[tokio::test]
 async fn what_signs_or_has_urls_outstanding_is_retired_by_force_only() {
     let house = House::new().await;
     let issued = house.sign(600, Some("once")).await.unwrap();

@@ -120,6 +120,16 @@ impl Keeper {
         Some(other.session.generation)
     }
 
+    /// Ends the failure to get a generation that signs again: its source gives it, and nothing else was wrong.
+    pub(in crate::identity) fn forgive(&self, session: RecordId) {
+        let (now, mut kept) = (self.clock.now(), self.kept());
+        let signs = kept.shelf.current(now).filter(|live| live.session.id == session);
+        let failed = kept.last_failure.as_ref().and_then(|error| error.generation());
+        if signs.is_some_and(|live| Some(live.session.generation) == failed) {
+            (kept.failures, kept.last_failure) = (0, None);
+        }
+    }
+
     fn put(&self, live: &Arc<Live>) {
         let mut kept = self.kept();
         kept.prepared = None;
