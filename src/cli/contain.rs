@@ -88,12 +88,12 @@ fn subject(answer: &ContainResponse) -> String {
 }
 
 fn along(one: &Containment) -> String {
+    let others = |urls| format!("{} other URL{} along", count(urls), if urls == 1 { "" } else { "s" });
     match (one.takes_along, one.may_take_along) {
         (0, 0) => "takes nothing else along".to_owned(),
-        (1, 0) => "takes 1 other URL along".to_owned(),
-        (ends, 0) => format!("takes {} other URLs along", count(ends)),
-        (0, may) => format!("may take {} others along", count(may)),
-        (ends, may) => format!("takes {} other URLs along, and may take {} more", count(ends), count(may)),
+        (ends, 0) => format!("takes {}", others(ends)),
+        (0, may) => format!("may take {}", others(may)),
+        (ends, may) => format!("takes {}, and may take {} more", others(ends), count(may)),
     }
 }
 
@@ -112,4 +112,18 @@ fn lines(answer: &ContainResponse) -> Sheet {
         sheet.row(cells);
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_url_is_told_as_one() {
+        let told =
+            |takes_along, may_take_along| along(&Containment { takes_along, may_take_along, ..Default::default() });
+        assert_eq!(told(0, 1), "may take 1 other URL along");
+        assert_eq!(told(1, 1203), "takes 1 other URL along, and may take 1,203 more");
+        assert_eq!([told(1, 0), told(0, 2)], ["takes 1 other URL along", "may take 2 other URLs along"]);
+    }
 }

@@ -75,10 +75,10 @@ impl<'a> Waiting<'a> {
         let mut status = first;
         if is_draining(&status) {
             let SessionReference { identity, generation, .. } = &session;
-            let (urls, end) = (status.outstanding_urls, say::time(status.last_url_ends_at.as_ref()));
+            let (urls, end) = (say::urls(status.outstanding_urls), say::time(status.last_url_ends_at.as_ref()));
             self.progress.clear();
             warn(&format!(
-                "{identity} {generation} is draining: {urls} URLs outstanding, the last ends {end}; Ctrl-C leaves it draining"
+                "{identity} {generation} is draining: {urls} outstanding, the last ends {end}; Ctrl-C leaves it draining"
             ));
         }
         while is_draining(&status) {
@@ -140,10 +140,10 @@ fn bar(status: &GenerationStatus, most: u64) -> String {
     let done = usize::try_from(gone.saturating_mul(WIDTH as u64) / most).unwrap_or(WIDTH).min(WIDTH);
     let end = say::time(status.last_url_ends_at.as_ref());
     format!(
-        "[{}{}] {} URLs outstanding, the last ends {end}",
+        "[{}{}] {} outstanding, the last ends {end}",
         "#".repeat(done),
         "-".repeat(WIDTH - done),
-        status.outstanding_urls
+        say::urls(status.outstanding_urls)
     )
 }
 
@@ -166,5 +166,6 @@ mod tests {
         let filled = |outstanding| bar(&at(outstanding), 1203).matches('#').count();
         assert_eq!([1203, 602, 1, 0].map(filled), [0, 14, 29, 30]);
         assert_eq!(filled(5000), 0, "signatures that were under way came after the first count");
+        assert!(bar(&at(1), 1203).contains("] 1 URL outstanding, the last ends"));
     }
 }

@@ -74,7 +74,8 @@ impl Retire {
                     let (key, end) =
                         (&status.session.clone().unwrap_or_default().access_key_id, &status.last_url_ends_at);
                     let end = say::time(end.as_ref());
-                    warn(&format!("{breaks} outstanding URLs break if {key} ends before {end}"));
+                    let urls = if breaks == 1 { "URL breaks" } else { "URLs break" };
+                    warn(&format!("{breaks} outstanding {urls} if {key} ends before {end}"));
                 }
                 print_one(&status, format)?;
             }

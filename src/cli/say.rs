@@ -28,6 +28,11 @@ pub fn seconds(seconds: u64) -> String {
     }
 }
 
+/// `1 URL`, `1203 URLs`.
+pub fn urls(count: u64) -> String {
+    format!("{count} URL{}", if count == 1 { "" } else { "s" })
+}
+
 /// The name of an enum's value: `IDENTITY_STATE_RENEWAL_FAILING` without its prefix is `renewal-failing`.
 pub fn name(full: &str, prefix: &str) -> String {
     match full.strip_prefix(prefix).unwrap_or(full).trim_start_matches('_') {

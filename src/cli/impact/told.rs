@@ -18,7 +18,9 @@ pub(super) fn page(answer: &AssessResponse) -> String {
     for outage in outages {
         page += &wrapped(&outage, 0);
     }
-    page += "\n";
+    if !answer.effects.is_empty() {
+        page += "\n";
+    }
     let mut effects: Vec<&Effect> = answer.effects.iter().collect();
     effects.sort_by_key(|effect| effect.ending.as_ref().map_or(0, |ending| ending.verdict));
     effects.into_iter().for_each(|effect| page += &told(effect));

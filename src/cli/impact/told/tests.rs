@@ -87,6 +87,16 @@ fn an_end_at_one_instant_and_an_interval_of_its_own_are_told_as_they_are() {
 }
 
 #[test]
+fn where_nothing_matches_no_empty_lines_stand_for_it() {
+    let gaps = answer(1, 0, 0).gaps;
+    let page = page(&AssessResponse { gaps, ..AssessResponse::default() });
+    assert!(
+        page.starts_with("No outstanding URL matches: the event breaks nothing.\n\nNot in this answer:\n- "),
+        "{page}"
+    );
+}
+
+#[test]
 fn a_page_fits_into_eighty_columns_and_tells_what_it_leaves_out() {
     let page = page(&answer(42, 0, 1161));
     for line in page.lines() {
