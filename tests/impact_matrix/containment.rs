@@ -101,12 +101,61 @@ fn a_revocation_reaches_the_session_and_spares_all_that_were_issued_later() {
     });
     assert_eq!(revoke.ending.verdict, Verdict::Ends);
     assert_eq!(later.ending(&revoke.event, &get()).verdict, Verdict::Lives);
-    assert_eq!(
-        revoke.steps[0].text,
-        "aws iam put-role-policy --role-name Signer --policy-name AWSRevokeOlderSessions --policy-document \
-         '{\"Statement\":[{\"Action\":[\"*\"],\"Condition\":{\"DateLessThan\":{\"aws:TokenIssueTime\":\
-         \"1969-12-31T23:55:03Z\"}},\"Effect\":\"Deny\",\"Resource\":[\"*\"]}],\"Version\":\"2012-10-17\"}'"
-    );
+    let (name, document) = inline_policy(&revoke.steps[0].text);
+    assert!(revoke.steps[0].text.starts_with("aws iam put-role-policy --role-name Signer "));
+    assert!(name.starts_with("PresigndRevokeOlderSessions"), "AWSRevokeOlderSessions may be there, with a later date");
+    let statement = &document["Statement"][0];
+    assert_eq!((&statement["Sid"], &statement["Effect"]), (&name.into(), &"Deny".into()));
+    assert_eq!((&statement["Action"], &statement["Resource"]), (&serde_json::json!(["*"]), &serde_json::json!(["*"])));
+    let older = serde_json::json!({ "DateLessThan": { "aws:TokenIssueTime": "1969-12-31T23:55:03Z" } });
+    assert_eq!(statement["Condition"], older);
+}
+
+/// Name and document of the inline policy that a command puts.
+fn inline_policy(command: &str) -> (String, serde_json::Value) {
+    let (_, rest) = command.split_once(" --policy-name ").expect("an inline policy");
+    let (name, document) = rest.split_once(" --policy-document ").expect("its document");
+    (name.to_owned(), serde_json::from_str(document.trim_matches('\'')).expect("JSON without quotes for the shell"))
+}
+
+/// The names under which the ways would put inline policies, and the Sids of the statements that they would add.
+fn put_under(ways: &[Containment]) -> Vec<String> {
+    let steps = ways.iter().flat_map(|way| &way.steps);
+    steps
+        .filter_map(|step| match serde_json::from_str::<serde_json::Value>(&step.text) {
+            Ok(statement) => Some(statement["Sid"].as_str().expect("a statement has a Sid").to_owned()),
+            Err(_) => step.text.contains(" --policy-name ").then(|| inline_policy(&step.text).0),
+        })
+        .collect()
+}
+
+#[test]
+fn containing_a_second_url_replaces_nothing_that_contains_the_first() {
+    let one = signed(CredentialKind::AssumeRole);
+    let later = one.clone().with(|facts| {
+        facts.session_name = "presignd-later".into();
+        facts.principal_arn = "arn:aws:sts::111122223333:assumed-role/Signer/presignd-later".into();
+        facts.issued.not_after = at(ISSUED.1 + 1);
+    });
+    let (cat, dog) = (ask(Operation::GetObject), ask(Operation::GetObject).key("dog.jpg"));
+    let first = put_under(&ways(&one, &cat));
+    assert_eq!(first, put_under(&ways(&one, &cat)), "what says the same is called the same");
+    assert!(first.iter().all(|name| name.len() <= 128 && name.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+    let mut told = first.clone();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), first.len(), "{first:?}");
+    let of_session = put_under(&ways(&later, &cat));
+    assert_eq!(first.len(), 8, "object, session, userid, userid everywhere, age, revoke, the role, bucket");
+    let differ: Vec<&String> = first.iter().filter(|name| !of_session.contains(name)).collect();
+    let begin = |name: &&&String, with: &str| name.starts_with(with);
+    assert_eq!(differ.len(), 4, "what says the same of both sessions is called the same: {differ:?}");
+    for (with, count) in [("PresigndDenySession", 1), ("PresigndDenyUserId", 2), ("PresigndRevokeOlderSessions", 1)] {
+        assert_eq!(differ.iter().filter(|name| begin(name, with)).count(), count, "{with}: {differ:?}");
+    }
+    let of_object = put_under(&ways(&one, &dog));
+    assert_ne!(first[0], of_object[0], "each object has a statement of its own");
+    assert_eq!(first[1..], of_object[1..]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenyObject", "Effect": "Deny", "Principal": "*", "Action": action,
             "Resource": home.objects(self.partition, key, begins) });
         let statement = Statement { key_prefix: key.to_owned(), ..self.in_bucket(&[action]) };
-        Some(self.bucket_policy(home, statement, None, &json))
+        Some(self.bucket_policy(home, statement, None, json))
     }
 
     fn denied_session(&self) -> Option<Way> {
@@ -111,7 +111,7 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenySession", "Effect": "Deny",
             "Principal": { "AWS": self.facts.principal_arn }, "Action": "s3:*", "Resource": self.all_of(home) });
         let statement = Statement { principal_arn: self.facts.principal_arn.clone(), ..self.in_bucket(&["s3:*"]) };
-        Some(self.bucket_policy(home, statement, None, &json))
+        Some(self.bucket_policy(home, statement, None, json))
     }
 
     fn denied_userid(&self) -> Option<Way> {
@@ -119,7 +119,7 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenyUserId", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
             "Resource": self.all_of(home), "Condition": { "StringEquals": { "aws:userid": userid } } });
         let statement = Statement { userid, ..self.in_bucket(&["s3:*"]) };
-        Some(self.bucket_policy(home, statement, None, &json))
+        Some(self.bucket_policy(home, statement, None, json))
     }
 
     fn object_deleted(&self) -> Option<Way> {
@@ -150,7 +150,7 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenyOldSignatures", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
             "Resource": self.all_of(home),
             "Condition": { "NumericGreaterThan": { "s3:signatureAge": (age.as_millis()).to_string() } } });
-        Some(self.bucket_policy(home, self.in_bucket(&["s3:*"]), Some(age), &json))
+        Some(self.bucket_policy(home, self.in_bucket(&["s3:*"]), Some(age), json))
     }
 
     fn denied_on_bucket(&self) -> Option<Way> {
@@ -164,7 +164,7 @@ impl<'a> Target<'a> {
         };
         let json = json!({ "Sid": "PresigndDenyBucket", "Effect": "Deny", "Principal": "*", "Action": action,
             "Resource": resource });
-        Some(self.bucket_policy(home, self.in_bucket(&[action]), None, &json))
+        Some(self.bucket_policy(home, self.in_bucket(&[action]), None, json))
     }
 
     fn access_point_deleted(&self) -> Option<Way> {
@@ -178,7 +178,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn bucket_policy(&self, home: &Home<'_>, statement: Statement, age: Option<Duration>, json: &Value) -> Way {
+    fn bucket_policy(&self, home: &Home<'_>, statement: Statement, age: Option<Duration>, json: Value) -> Way {
         Way { what: denied(statement, None, age), steps: home.steps(&self.url.region, json) }
     }
 

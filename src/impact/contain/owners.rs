@@ -19,19 +19,20 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenyUserId", "Effect": "Deny", "Action": "*", "Resource": "*",
             "Condition": { "StringEquals": { "aws:userid": userid } } });
         let statement = Statement { userid, ..self.of_owner(Policy::Identity) };
-        let steps = vec![inline(Inline::Role(role), "PresigndDenySession", &json)];
+        let steps = vec![inline(Inline::Role(role), json)];
         Some(Way { what: denied(statement, None, None), steps })
     }
 
-    /// AWS's own remedy, with a T that surely lies after the issue of this session and spares all later ones.
+    /// AWS's own remedy, with a T that surely lies after the issue of this session and spares all later ones. Not under
+    /// AWS's name for it: there an earlier T would replace a later one, and let sessions live again.
     pub(super) fn sessions_revoked(&self) -> Option<Way> {
         let owner = self.owner?;
         let issued_before = self.facts.issued.not_after + Duration::from_secs(1);
-        let json = json!({ "Effect": "Deny", "Action": ["*"], "Resource": ["*"],
+        let json = json!({ "Sid": "PresigndRevokeOlderSessions", "Effect": "Deny", "Action": ["*"], "Resource": ["*"],
             "Condition": { "DateLessThan": { "aws:TokenIssueTime": issued_before.to_string() } } });
         let (of, title) = self.inline_of(owner)?;
-        let mut step = inline(of, "AWSRevokeOlderSessions", &json);
-        step.title = format!("{title} A policy of that name is replaced: its date must not be later than this one.");
+        let mut step = inline(of, json);
+        step.title = title.to_owned();
         let what = What::SessionsRevoked { principal: self.principal(owner), issued_before };
         Some(Way { what, steps: vec![step] })
     }
@@ -81,7 +82,7 @@ impl<'a> Target<'a> {
         let owner = self.owner?;
         let (of, title) = self.inline_of(owner)?;
         let json = json!({ "Sid": "PresigndDenyAll", "Effect": "Deny", "Action": "*", "Resource": "*" });
-        let mut step = inline(of, "PresigndDenyAll", &json);
+        let mut step = inline(of, json);
         step.title = title.to_owned();
         Some(Way { what: denied(self.of_owner(Policy::Identity), None, None), steps: vec![step] })
     }

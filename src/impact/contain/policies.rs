@@ -1,6 +1,7 @@
 //! Policy statements in JSON, and the steps that put them where they belong.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::Step;
 use super::cli::{Command, quoted};
@@ -40,7 +41,7 @@ impl<'a> Home<'a> {
     }
 
     /// Get, merge, put: a put replaces the whole policy.
-    pub(super) fn steps(&self, region: &Region, statement: &Value) -> Vec<Step> {
+    pub(super) fn steps(&self, region: &Region, statement: Value) -> Vec<Step> {
         let (get, put, options) = match self {
             Self::Bucket(bucket) => ("get-bucket-policy", "put-bucket-policy", format!("--bucket {}", quoted(bucket))),
             Self::AccessPoint(point) => (
@@ -62,26 +63,41 @@ impl<'a> Home<'a> {
                 ),
             },
             Step {
-                title: "Add this to the list Statement in policy.json; leave what stands there.".to_owned(),
-                text: pretty(statement),
+                title:
+                    "Merge this into what is there: add it to the list Statement in policy.json, and leave all that \
+                        stands in it. If a statement of the same Sid is there, this is done already."
+                        .to_owned(),
+                text: pretty(&named(statement)),
             },
             Step {
-                title: "Put the merged policy back. This replaces the whole policy.".to_owned(),
+                title: "Put the merged policy back, never that statement alone: this replaces the whole policy."
+                    .to_owned(),
                 text: format!("aws {service} {put} --region {region} {options} --policy file://policy.json"),
             },
         ]
     }
 }
 
-/// An inline policy of a role or a user, which replaces none but one of the same name.
-pub(super) fn inline(of: Inline<'_>, policy_name: &'static str, statement: &Value) -> Step {
+/// An inline policy of a role or a user, called as its only statement is. It replaces none but one that says the same.
+pub(super) fn inline(of: Inline<'_>, statement: Value) -> Step {
+    let statement = named(statement);
+    let policy_name = statement["Sid"].as_str().expect("a statement has its Sid").to_owned();
     let document = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
     let (words, option, name, title) = match of {
         Inline::Role(name) => ("iam put-role-policy", "role-name", name, "Attach this inline policy to the role."),
         Inline::User(name) => ("iam put-user-policy", "user-name", name, "Attach this inline policy to the user."),
     };
-    let options = vec![(option, name), ("policy-name", policy_name), ("policy-document", &document)];
+    let options = vec![(option, name), ("policy-name", &policy_name), ("policy-document", &document)];
     Command { words, options, region: None }.step(title)
+}
+
+/// With a Sid that tells what else the statement says: of two that differ neither replaces the other, nor do both claim
+/// one Sid in a policy. Letters and digits are all that a Sid may have.
+fn named(mut statement: Value) -> Value {
+    let digest = Sha256::digest(statement.to_string());
+    let sid = format!("{}{}", statement["Sid"].as_str().expect("a statement has its Sid"), hex::encode(&digest[..5]));
+    statement["Sid"] = sid.into();
+    statement
 }
 
 /// Whose inline policy.
@@ -126,7 +142,7 @@ mod tests {
             home.objects("aws", "a", false),
             "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports/object/a"
         );
-        let steps = home.steps(&Region::parse("eu-central-1").unwrap(), &json!({}));
+        let steps = home.steps(&Region::parse("eu-central-1").unwrap(), json!({ "Sid": "X" }));
         assert!(steps[2].text.starts_with("aws s3control put-access-point-policy --region eu-central-1 --account-id"));
         assert!(Home::of(&Bucket::parse("reports-abc-s3alias").unwrap()).is_none());
     }
