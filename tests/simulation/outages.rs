@@ -52,7 +52,7 @@ impl Months {
             let facts = sessions[*number].as_deref().map(|session| &session.facts);
             facts.is_none_or(|facts| facts.principal_arn.is_empty() || self.is_of_former_role(*number, facts))
         };
-        let unknown = (0..self.kept.len()).filter(|number| self.line(*number).iter().any(is_unknown)).collect();
+        let unknown = (0..self.kept.len()).filter(is_unknown).collect();
         self.outages.0.insert(change, Forecast { stop, unknown });
     }
 
@@ -101,7 +101,7 @@ impl Months {
     /// A renewal failed because of a change: that was said, and for when, if nothing is left that signs.
     pub(crate) fn was_forecast(&self, number: usize, change: usize) {
         let Some(forecast) = self.outages.0.get(&change) else { return };
-        if forecast.unknown.contains(&number) {
+        if self.is_unknown(number, forecast) {
             return;
         }
         let (said, done) = (forecast.stop.get(&number), self.aws.change(change));
@@ -109,6 +109,11 @@ impl Months {
         let early = said.copied().flatten().is_some_and(|at| self.now.saturating_add(self.wrist.within) < at);
         let has_none = self.current(number).is_none() && !self.wrist.is_off;
         assert!(!early || !has_none, "{done:?} stops {number} at {}, before {said:?}: {}", self.now, self.tell(number));
+    }
+
+    /// Whether presignd did not know what it or something that it is based on would get next.
+    fn is_unknown(&self, number: usize, forecast: &Forecast) -> bool {
+        self.line(number).iter().any(|one| forecast.unknown.contains(one))
     }
 
     /// For how much longer than was said it may get sessions: its base may get one more while its own base has one.
@@ -135,7 +140,7 @@ impl Months {
             // An SCP does not bind the management account, and presignd cannot know which that is.
             let of_scp = matches!(&done.what, Act::Denied(statement) if statement.place == Place::Scp);
             let untold = spares || of_scp && self.aws.home_is_management;
-            let said = stopped && !untold && !forecast.unknown.contains(&number);
+            let said = stopped && !untold && !self.is_unknown(number, forecast);
             let (at, stop) = (self.now, &forecast.stop);
             assert!(
                 !said,
