@@ -75,9 +75,10 @@ impl Assessor {
         if question.by_on_behalf_of {
             report = report.by_on_behalf_of();
         }
-        let mut count = count::Count::new(self, question, now);
+        let standing = standing::Standing::read(&self.registry, question.uid, now).await?;
+        let mut count = count::Count::new(self, question, standing, now);
         count.all(&question.filter, &mut report).await?;
-        let gaps = gap::gaps(&self.registry, question, &report, count.seen(), now);
+        let gaps = gap::gaps(&self.registry, question, &report, count.seen(), count.standing(), now);
         Ok(Assessment { report, gaps })
     }
 

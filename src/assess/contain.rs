@@ -1,7 +1,10 @@
 //! The question backwards: for one URL, what would end it, and what each of these takes along.
 
+use std::collections::BTreeSet;
+
 use super::gap::{self, Gap, GapReason};
-use super::parents::Parents;
+use super::parents::{Line, Parents};
+use super::standing::Standing;
 use super::{Assessor, Question, count};
 use crate::error::Error;
 use crate::impact::concern::Concern;
@@ -9,7 +12,7 @@ use crate::impact::contain::{Containment, containments};
 use crate::impact::ending::Verdict;
 use crate::impact::report::Report;
 use crate::issued::{Filter, Record};
-use crate::time::Timestamp;
+use crate::session::RecordId;
 
 /// A containment and its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +54,15 @@ impl Assessor {
             return Ok(Contained { containments: Vec::new(), gaps });
         }
         let line = Parents::new(&self.registry, uid).line(&record.session).await?;
-        let mut costed = Vec::new();
+        let standing = Standing::read(&self.registry, uid, now).await?;
+        let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
         for containment in containments(&record.url, line.lineage(), now) {
-            costed.push(self.priced(uid, containment, now).await?);
+            costed.push(self.priced(uid, containment, (record, &line), &standing, &mut ended).await?);
+        }
+        if !ended.is_empty() {
+            let events = gap::named(&ended.into_iter().collect::<Vec<_>>());
+            let message = format!("What {events} surely ended by now is not counted as taken along.");
+            gaps.push(Gap::new(GapReason::EndedByEvent, message));
         }
         costed.sort_by_key(|one| {
             (one.containment.ending.verdict, one.takes_along, one.may_take_along, one.containment.rank)
@@ -62,15 +71,29 @@ impl Assessor {
     }
 
     /// Counts as [`assess`](Self::assess) does, of those that may be touched at all, less the URL itself.
-    async fn priced(&self, uid: u32, containment: Containment, now: Timestamp) -> Result<Costed, Error> {
+    async fn priced(
+        &self,
+        uid: u32,
+        containment: Containment,
+        (record, line): (&Record, &Line),
+        standing: &Standing,
+        ended: &mut BTreeSet<RecordId>,
+    ) -> Result<Costed, Error> {
+        let now = self.clock.now();
         let Some(filter) = Concern::of(&containment.event).narrow(&Filter::default()) else {
             return Ok(Costed { containment, takes_along: 0, may_take_along: 0 });
         };
         let question = Question { uid, event: containment.event.clone(), filter, by_on_behalf_of: false };
         let mut report = Report::new(&question.event, now);
-        count::Count::new(self, &question, now).all(&question.filter, &mut report).await?;
+        let mut count = count::Count::new(self, &question, standing.clone(), now);
+        count.all(&question.filter, &mut report).await?;
+        ended.extend(count.standing().ended().1);
         let totals = report.totals();
+        let what = &record.url.what;
+        let mut standing = standing.clone().asked(&question.event.what);
         let (own_end, own_may) = match containment.ending.verdict {
+            // It was not counted.
+            _ if standing.has_ended(line, what.bucket().as_str(), what.operation(), 1) => (0, 0),
             Verdict::Ends => (1, 0),
             Verdict::MayEnd => (0, 1),
             Verdict::Lives => (0, 0),

@@ -8,6 +8,7 @@ use super::cells::{Axis, Span, Spans};
 use super::gap::Seen;
 use super::parents::{Line, Parents};
 use super::passes::passes;
+use super::standing::Standing;
 use super::{Assessor, Question};
 use crate::error::Error;
 use crate::impact::concern::Concern;
@@ -32,6 +33,7 @@ pub(super) struct Count<'a> {
     now: Timestamp,
     parents: Parents,
     seen: Seen,
+    standing: Standing,
 }
 
 /// Where URLs are counted together.
@@ -59,7 +61,7 @@ struct Asked {
 }
 
 impl<'a> Count<'a> {
-    pub(super) fn new(desk: &'a Assessor, question: &'a Question, now: Timestamp) -> Self {
+    pub(super) fn new(desk: &'a Assessor, question: &'a Question, standing: Standing, now: Timestamp) -> Self {
         let parents = Parents::new(&desk.registry, question.uid);
         let Question { uid, event, by_on_behalf_of, .. } = question;
         Self {
@@ -70,6 +72,7 @@ impl<'a> Count<'a> {
             now,
             parents,
             seen: Seen::default(),
+            standing: standing.asked(&event.what),
         }
     }
 
@@ -78,7 +81,12 @@ impl<'a> Count<'a> {
         &self.seen
     }
 
-    /// Adds everything outstanding that the filter wants.
+    /// Which events stand, and what of theirs was met on the way.
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Adds everything outstanding that the filter wants, less what events that stand have surely ended by now.
     pub(super) async fn all(&mut self, filter: &Filter, report: &mut Report) -> Result<(), Error> {
         let axis = Axis { from: filter.usable_after.map_or(self.now, |after| after.max(self.now)), at: self.event.at };
         let filter = Filter { usable_after: None, ..filter.clone() };
@@ -152,6 +160,10 @@ impl<'a> Count<'a> {
     async fn add(&mut self, tally: Tally, axis: Axis, report: &mut Report, asked: &mut Asked) -> Result<(), Error> {
         let line = self.parents.line(&tally.session).await?;
         let Tally { session, bucket, uid, operation, urls, last_end, .. } = tally;
+        if self.standing.has_ended(&line, &bucket, operation, urls) {
+            self.seen.add_ended(self.event, &line);
+            return Ok(());
+        }
         let kin = Kin { session: session.id, bucket, operation, uid, cell: axis.cell(last_end) };
         if let Some(ending) = self.of_group(&line, &kin.bucket, operation, kin.cell) {
             self.seen.add(&session, &ending);

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::Question;
+use super::parents::Line;
+use super::standing::Standing;
+use crate::impact::concern::Concern;
 use crate::impact::ending::Ending;
 use crate::impact::event::{Event, What};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::report::{MOST_NAMES, Report};
 use crate::registry::Registry;
-use crate::session::{IdentityName, Session};
+use crate::session::{IdentityName, RecordId, Session};
 use crate::time::{Timestamp, Ttl};
 
 macro_rules! gap_reasons {
@@ -38,6 +41,10 @@ gap_reasons! {
     NotYetSigned "NOT_YET_SIGNED";
     /// The event lies behind.
     EndedSince "ENDED_SINCE";
+    /// Events that stand have ended URLs that are therefore not counted.
+    EndedByEvent "ENDED_BY_EVENT";
+    /// Events that stand end some of the counted URLs soon, or may end them.
+    EventStands "EVENT_STANDS";
     /// Nothing that was looked at has to do with the event: perhaps its name is mistyped.
     NotSeen "NOT_SEEN";
     /// Nobody told whose a session is.
@@ -75,6 +82,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// URLs that were ended before: a name that fits them is not mistyped.
+    pub(super) fn add_ended(&mut self, event: &Event, line: &Line) {
+        self.concerned |= Concern::of(event).touches_session(line.lineage());
+    }
+
     pub(super) fn add(&mut self, session: &Session, ending: &Ending) {
         self.concerned |= !matches!(ending.reason, Reason::NotConcerned | Reason::NotMatched);
         if !self.unnamed.contains(&session.identity)
@@ -86,7 +98,14 @@ impl Seen {
 }
 
 /// The gaps of a count.
-pub(super) fn gaps(registry: &Registry, question: &Question, report: &Report, seen: &Seen, now: Timestamp) -> Vec<Gap> {
+pub(super) fn gaps(
+    registry: &Registry,
+    question: &Question,
+    report: &Report,
+    seen: &Seen,
+    standing: &Standing,
+    now: Timestamp,
+) -> Vec<Gap> {
     let event = &question.event;
     let mut gaps = of_registry(registry, now);
     if event.at > now {
@@ -97,6 +116,7 @@ pub(super) fn gaps(registry: &Registry, question: &Question, report: &Report, se
         let message = format!("The event lies in the past: what has ended since {} is not counted.", event.at);
         gaps.push(Gap::new(GapReason::EndedSince, message));
     }
+    gaps.extend(of_standing(standing));
     if !seen.concerned {
         gaps.push(Gap::new(GapReason::NotSeen, not_seen(event)));
     }
@@ -116,6 +136,38 @@ pub(super) fn gaps(registry: &Registry, question: &Question, report: &Report, se
         gaps.push(Gap::new(GapReason::GroupsBounded, message));
     }
     gaps
+}
+
+/// What events that stand did to what was looked at, and what they may do.
+fn of_standing(standing: &Standing) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let (urls, events) = standing.ended();
+    if urls > 0 {
+        let message = format!(
+            "{urls} more would still be alive by their own ends, but surely ended by {}, and are not counted. Is that \
+             not so, lift it with presignd events --lift.",
+            named(&events)
+        );
+        gaps.push(Gap::new(GapReason::EndedByEvent, message));
+    }
+    let (urls, events) = standing.touched();
+    if urls > 0 {
+        let message = format!(
+            "Up to {urls} of the counted URLs are touched by {}: what it has ended, ends or may end of them is not \
+             taken in. presignd find tells it of a URL, and so does --list.",
+            named(&events)
+        );
+        gaps.push(Gap::new(GapReason::EventStands, message));
+    }
+    gaps
+}
+
+/// `event k3yd2a7q-5`, `events k3yd2a7q-5, k3yd2a7q-6`.
+pub(super) fn named(events: &[RecordId]) -> String {
+    let ids: Vec<String> = events.iter().take(MOST_NAMED).map(RecordId::to_string).collect();
+    let (some, more) =
+        (if ids.len() == 1 { "event" } else { "events" }, if events.len() > MOST_NAMED { ", …" } else { "" });
+    format!("{some} {}{more}", ids.join(", "))
 }
 
 /// What no answer of this registry can see.
@@ -179,5 +231,5 @@ fn not_seen(event: &Event) -> String {
     format!("No outstanding URL that was looked at has to do with {what}: is that the right name?")
 }
 
-/// Identities that one gap names.
+/// Identities or events that one gap names.
 const MOST_NAMED: usize = 20;

@@ -6,6 +6,7 @@ use futures_util::stream::try_unfold;
 
 use super::parents::Parents;
 use super::passes::passes;
+use super::standing::Standing;
 use super::{Assessor, Question};
 use crate::error::Error;
 use crate::impact::concern::Concern;
@@ -19,8 +20,10 @@ use crate::registry::{Registry, ScanPlace};
 pub struct Affected {
     /// Its record.
     pub record: Record,
-    /// Ends, may end, or lives.
+    /// Ends, may end, or lives; of one that another event has surely ended by now, how it ended.
     pub ending: Ending,
+    /// In a list: what the events that stand do to it, surest and soonest first.
+    pub standing: Vec<Ending>,
 }
 
 /// Where a list is.
@@ -31,6 +34,7 @@ struct Listing {
     /// What is still to be read, the last first.
     passes: Vec<Filter>,
     parents: Parents,
+    standing: Standing,
     page: std::vec::IntoIter<Record>,
     after: Option<ScanPlace>,
 }
@@ -50,6 +54,7 @@ impl Assessor {
             usable_after: question.filter.usable_after.max(Some(self.clock.now())),
             ..question.filter.clone()
         };
+        let standing = Standing::read(&self.registry, question.uid, self.clock.now()).await?;
         let concern = Concern::of(&question.event);
         let mut passes = match concern.narrow(&filter) {
             _ if with_living => vec![filter],
@@ -62,6 +67,7 @@ impl Assessor {
             passes,
             with_living,
             parents: Parents::new(&self.registry, question.uid),
+            standing: standing.asked(&question.event.what),
             page: Vec::new().into_iter(),
             after: None,
             question,
@@ -78,7 +84,8 @@ impl Listing {
                 let ending = ending(&self.question.event, line.lineage(), Subject::Url(&record.url));
                 let wanted = ending.filter(|ending| self.with_living || ending.verdict != Verdict::Lives);
                 if let Some(ending) = wanted {
-                    return Ok(Some(Affected { record, ending }));
+                    let (standing, over) = self.standing.endings_and_end(&line, &record.url);
+                    return Ok(Some(Affected { record, ending: over.unwrap_or(ending), standing }));
                 }
             }
             let Some(filter) = self.passes.last() else { return Ok(None) };

@@ -1,14 +1,147 @@
-//! What was reported or seen, applied to single records: how each of them ends before its hard end.
+//! What was reported or seen, and stands: how single records end by it before their hard end, and which URLs of a count it
+//! has ended already.
+//!
+//! Takes nothing out of a count that it has not surely ended by now; what it may end, or ends soon, is told beside it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Assessor;
-use super::parents::Parents;
+use super::parents::{Line, Parents};
 use crate::error::Error;
+use crate::impact::concern::Concern;
 use crate::impact::ending::{Ending, Verdict};
-use crate::impact::event::Event;
+use crate::impact::event::{Event, What};
 use crate::impact::{Subject, ending};
-use crate::issued::Record;
+use crate::issued::{IssuedUrl, Record};
+use crate::registry::Registry;
+use crate::s3::operation::Operation;
+use crate::session::RecordId;
+use crate::time::Timestamp;
+
+/// The events that stand.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    now: Timestamp,
+    events: Vec<Stood>,
+    /// Those that may touch URLs of a session, by its id.
+    of_sessions: HashMap<RecordId, Arc<[usize]>>,
+    ended: u64,
+    touched: u64,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+struct Stood {
+    id: RecordId,
+    event: Event,
+    /// It is the very event that is asked about: what it ends is the answer.
+    is_asked: bool,
+    /// Whether it was met in a count.
+    has_ended: bool,
+    has_touched: bool,
+}
+
+impl Standing {
+    /// Reads them, newest first.
+    pub(super) async fn read(registry: &Registry, uid: u32, now: Timestamp) -> Result<Self, Error> {
+        let rows = registry.standing(uid).await.map_err(Error::registry)?;
+        let instance = registry.instance();
+        let events = rows.iter().filter_map(|row| {
+            let id = RecordId { instance, number: row.number };
+            let event = event_of(&row.body)?;
+            Some(Stood { id, event, is_asked: false, has_ended: false, has_touched: false })
+        });
+        Ok(Self { now, events: events.collect(), of_sessions: HashMap::new(), ended: 0, touched: 0 })
+    }
+
+    /// The same, for a question about that.
+    #[must_use]
+    pub(super) fn asked(mut self, what: &What) -> Self {
+        self.events.iter_mut().for_each(|stood| stood.is_asked = stood.event.what == *what);
+        self
+    }
+
+    /// Whether all these URLs, outstanding by their hard ends, have surely been ended by now.
+    pub(super) fn has_ended(&mut self, line: &Line, bucket: &str, operation: Operation, urls: u64) -> bool {
+        let (subject, mut touch) = (Subject::Group { bucket, operation }, Vec::new());
+        for place in self.of_session(line).iter().copied() {
+            let stood = &mut self.events[place];
+            match ending(&stood.event, line.lineage(), subject) {
+                Some(ending) if ending.verdict == Verdict::Lives => {}
+                Some(ending) if !stood.is_asked && is_over(&ending, self.now) => {
+                    stood.has_ended = true;
+                    self.ended += urls;
+                    return true;
+                }
+                _ => touch.push(place),
+            }
+        }
+        if !touch.is_empty() {
+            self.touched += urls;
+        }
+        touch.into_iter().for_each(|place| self.events[place].has_touched = true);
+        false
+    }
+
+    /// What they do to one URL, surest and soonest first; nothing where they let it live.
+    pub(super) fn endings(&mut self, line: &Line, url: &IssuedUrl) -> Vec<Ending> {
+        let told = self.told(line, url);
+        told.into_iter().map(|(_, ending)| ending).collect()
+    }
+
+    /// The same, and beside it the one of them that has ended the URL by now.
+    pub(super) fn endings_and_end(&mut self, line: &Line, url: &IssuedUrl) -> (Vec<Ending>, Option<Ending>) {
+        let told = self.told(line, url);
+        let over = told.iter().find(|(is_asked, ending)| !is_asked && is_over(ending, self.now));
+        let over = over.map(|(_, ending)| *ending);
+        (told.into_iter().map(|(_, ending)| ending).collect(), over)
+    }
+
+    /// URLs that were found ended, and by what.
+    pub(super) fn ended(&self) -> (u64, Vec<RecordId>) {
+        let ids = self.events.iter().filter(|stood| stood.has_ended).map(|stood| stood.id);
+        (self.ended, ids.collect())
+    }
+
+    /// URLs that were found touched at most, and by what.
+    pub(super) fn touched(&self) -> (u64, Vec<RecordId>) {
+        let ids = self.events.iter().filter(|stood| stood.has_touched).map(|stood| stood.id);
+        (self.touched, ids.collect())
+    }
+
+    fn told(&mut self, line: &Line, url: &IssuedUrl) -> Vec<(bool, Ending)> {
+        let own = self.of_session(line);
+        let told = own.iter().filter_map(|place| {
+            let stood = &self.events[*place];
+            Some((stood.is_asked, ending(&stood.event, line.lineage(), Subject::Url(url))?))
+        });
+        let mut told: Vec<_> = told.filter(|(_, ending)| ending.verdict != Verdict::Lives).collect();
+        told.sort_by_key(|(_, ending)| (ending.verdict, ending.not_before, ending.not_after));
+        told
+    }
+
+    fn of_session(&mut self, line: &Line) -> Arc<[usize]> {
+        let id = line.lineage().session.id;
+        if let Some(known) = self.of_sessions.get(&id) {
+            return Arc::clone(known);
+        }
+        let may = |stood: &Stood| Concern::of(&stood.event).touches_session(line.lineage());
+        let own = self.events.iter().enumerate().filter(|(_, stood)| may(stood)).map(|(place, _)| place);
+        let own: Arc<[usize]> = own.collect();
+        if self.of_sessions.len() >= MOST_SESSIONS {
+            self.of_sessions.clear();
+        }
+        self.of_sessions.insert(id, Arc::clone(&own));
+        own
+    }
+}
+
+fn is_over(ending: &Ending, now: Timestamp) -> bool {
+    ending.verdict == Verdict::Ends && ending.not_after <= now
+}
 
 impl Assessor {
     /// For each record, what the events that stand do to it, surest and soonest first; nothing for one that they let live.
@@ -16,18 +149,14 @@ impl Assessor {
     /// # Errors
     /// When the registry cannot be read.
     pub async fn endings(&self, uid: u32, records: &[Record]) -> Result<Vec<Vec<Ending>>, Error> {
-        let mut endings = vec![Vec::new(); records.len()];
         if records.is_empty() {
-            return Ok(endings);
+            return Ok(Vec::new());
         }
-        let standing = self.registry.standing(uid).await.map_err(Error::registry)?;
-        let events: Vec<Event> = standing.iter().filter_map(|row| event_of(&row.body)).collect();
-        let mut parents = Parents::new(&self.registry, uid);
-        for (record, endings) in records.iter().zip(&mut endings) {
+        let mut standing = Standing::read(&self.registry, uid, self.clock.now()).await?;
+        let (mut parents, mut endings) = (Parents::new(&self.registry, uid), Vec::with_capacity(records.len()));
+        for record in records {
             let line = parents.line(&record.session).await?;
-            let told = events.iter().filter_map(|event| ending(event, line.lineage(), Subject::Url(&record.url)));
-            endings.extend(told.filter(|ending| ending.verdict != Verdict::Lives));
-            endings.sort_by_key(|ending| (ending.verdict, ending.not_before, ending.not_after));
+            endings.push(standing.endings(&line, &record.url));
         }
         Ok(endings)
     }
@@ -39,3 +168,6 @@ pub fn event_of(body: &Value) -> Option<Event> {
     let read = serde_json::from_value(body.get("event")?.clone());
     read.inspect_err(|error| tracing::warn!(%error, "an event that happened cannot be read by this version")).ok()
 }
+
+/// Sessions whose events are held at once.
+const MOST_SESSIONS: usize = 4096;

@@ -59,7 +59,7 @@ impl Walk {
                 let ending = ending(&self.event, line.lineage(), Subject::Url(&record.url));
                 let Some(record) = self.page.next() else { break };
                 if let Some(ending) = ending.filter(|ending| ending.verdict != Verdict::Lives) {
-                    return Ok(Some(Affected { record, ending }));
+                    return Ok(Some(Affected { record, ending, standing: Vec::new() }));
                 }
             }
             let Some(filter) = &self.rest else { return Ok(None) };

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+mod ended;
 mod lists;
 #[expect(dead_code, reason = "this crate takes the part that it needs")]
 #[path = "../impact_matrix/made.rs"]

@@ -28,7 +28,8 @@ pub(in crate::grpc) fn assessed(event: Event, answer: Assessment, outages: Vec<O
 
 /// One of `ListAffected`.
 pub(in crate::grpc) fn affected(one: Affected) -> proto::ListAffectedResponse {
-    proto::ListAffectedResponse { ending: Some(wire_ending(&one.ending)), url: Some(url_record(one.record)) }
+    let Affected { record, ending, standing } = one;
+    proto::ListAffectedResponse { ending: Some(wire_ending(&ending)), url: Some(url_record_with(record, &standing)) }
 }
 
 /// The answer to `Contain`.

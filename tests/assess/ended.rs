@@ -1,0 +1,160 @@
+//! What was reported or seen, in the answers about what would happen next.
+
+use futures_util::StreamExt;
+use presignd::assess::{Assessment, GapReason, Question};
+use presignd::impact::ending::Verdict;
+use presignd::impact::event::{Event, SETTLES_WITHIN, What};
+use presignd::impact::reason::Reason;
+use presignd::issued::Filter;
+use presignd::registry::{EventKind, NewEvent};
+use serde_json::json;
+
+use crate::made::{self, BUCKET, USER_KEY, at};
+use crate::place::{ASKER, Place, Random};
+
+/// Seconds before now: all that the event does has been done.
+const LONG_AGO: i64 = 400;
+
+fn event(place: &Place, what: What, ago: i64) -> Event {
+    Event { at: at(place.clock.now().unix() - ago), settles_within: SETTLES_WITHIN, what }
+}
+
+async fn stands(place: &Place, event: &Event) -> String {
+    let row = NewEvent::new(EventKind::EventHappened, json!({ "event": event }));
+    let row = place.registry.note(row).await.unwrap();
+    format!("{}-{}", place.registry.instance(), row.number)
+}
+
+async fn asked(place: &Place, what: What) -> Assessment {
+    place.desk.assess(&about(event(place, what, 0))).await.unwrap()
+}
+
+fn about(event: Event) -> Question {
+    Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false }
+}
+
+fn gap(answer: &Assessment, reason: GapReason) -> Option<&str> {
+    answer.gaps.iter().find(|gap| gap.reason == reason).map(|gap| gap.message.as_str())
+}
+
+async fn of_three() -> (Place, Random) {
+    let (mut random, place) = (Random::of(50), Place::empty(700).await);
+    for end in [1000, 4000, 5000] {
+        place.add(&mut random, end).await;
+    }
+    (place, random)
+}
+
+fn bucket() -> What {
+    What::BucketDeleted { bucket: BUCKET.into() }
+}
+
+fn renewed() -> What {
+    What::IdentityRenewed(made::identity("web"))
+}
+
+fn key() -> What {
+    What::KeyDeleted { access_key_id: USER_KEY.into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_event_that_stands_has_surely_ended_is_neither_alive_nor_ended_again() {
+    let (place, _) = of_three().await;
+    assert_eq!(asked(&place, renewed()).await.report.totals().lives, 3);
+    let id = stands(&place, &event(&place, bucket(), LONG_AGO)).await;
+    for what in [renewed(), key()] {
+        let answer = asked(&place, what).await;
+        assert_eq!(answer.report.totals().sum(), 0);
+        assert!(answer.report.curve().iter().all(|point| point.alive == 0), "{:?}", answer.report.curve());
+        assert_eq!(answer.report.breaks_nothing_from(), None);
+        let told = gap(&answer, GapReason::EndedByEvent).unwrap();
+        assert!(told.starts_with("3 more") && told.contains(&id), "{told}");
+        assert_eq!(gap(&answer, GapReason::NotSeen).filter(|_| answer.report.totals().sum() > 0), None);
+    }
+    // Asked about itself it answers what it did.
+    let answer = asked(&place, bucket()).await;
+    assert_eq!((answer.report.totals().ends, gap(&answer, GapReason::EndedByEvent)), (3, None));
+    assert!(gap(&answer, GapReason::EventStands).is_some_and(|told| told.contains(&id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_event_may_have_ended_or_is_just_ending_is_counted_and_told() {
+    let object = What::ObjectDeleted(made::object("", Some(false)));
+    for (what, ago) in [(bucket(), 10), (object, LONG_AGO)] {
+        let (place, _) = of_three().await;
+        let id = stands(&place, &event(&place, what, ago)).await;
+        let answer = asked(&place, renewed()).await;
+        assert_eq!(answer.report.totals().lives, 3);
+        let told = gap(&answer, GapReason::EventStands).unwrap();
+        assert!(told.starts_with("Up to 3 ") && told.contains(&id), "{told}");
+        assert_eq!(gap(&answer, GapReason::EndedByEvent), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_tells_of_each_url_the_exact_end_that_it_has_had() {
+    let (place, _) = of_three().await;
+    let stood = event(&place, bucket(), LONG_AGO);
+    stands(&place, &stood).await;
+    for (what, with_living) in [(renewed(), true), (key(), false)] {
+        let list = place.desk.list(about(event(&place, what, 0)), with_living).await.unwrap();
+        let listed: Vec<_> = list.map(Result::unwrap).collect().await;
+        assert_eq!(listed.len(), 3);
+        for one in listed {
+            assert_eq!((one.ending.verdict, one.ending.reason), (Verdict::Ends, Reason::BucketDeleted));
+            assert_eq!(one.ending, place.ending(&stood, &one.record));
+            assert_eq!(one.standing, [one.ending]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_is_not_taken_along_by_a_containment() {
+    let (place, mut random) = of_three().await;
+    let mut other = place.url(&mut random, 6000);
+    other.what = made::ask(presignd::s3::operation::Operation::GetObject).bucket("attic").key("x").url().what;
+    place.append(vec![other.clone()]).await;
+    let records = place.outstanding(&Filter::default()).await;
+    stands(&place, &event(&place, bucket(), LONG_AGO)).await;
+    for (is_other, along) in [(true, 0), (false, 1)] {
+        let record = records.iter().find(|record| (record.url.id == other.id) == is_other).unwrap();
+        let answer = place.desk.contain(ASKER, record, 0).await.unwrap();
+        let of_key =
+            |one: &&presignd::assess::Costed| matches!(one.containment.event.what, What::KeyDeactivated { .. });
+        assert_eq!(answer.containments.iter().find(of_key).unwrap().takes_along, along);
+        assert!(answer.gaps.iter().any(|gap| gap.reason == GapReason::EndedByEvent), "{:?}", answer.gaps);
+    }
+}
+
+/// Whatever stands and whatever is asked: a URL that may work is never left out of a count.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_out_that_may_be_alive() {
+    let mut left_out = 0;
+    for seed in 60..68 {
+        let mut random = Random::of(seed);
+        let place = Place::filled(&mut random).await;
+        let mut stood = Vec::new();
+        for _ in 0..3 {
+            let what = place.question(&mut random).event.what;
+            stood.push(event(&place, what, LONG_AGO));
+            stands(&place, &stood[stood.len() - 1]).await;
+        }
+        for _ in 0..20 {
+            let question = place.question(&mut random);
+            let records = place.outstanding(&question.filter).await;
+            let over = |record: &&presignd::issued::Record| {
+                let others = stood.iter().filter(|stood| stood.what != question.event.what);
+                others
+                    .map(|stood| place.ending(stood, record))
+                    .any(|ending| ending.verdict == Verdict::Ends && ending.not_after <= place.clock.now())
+            };
+            let over = records.iter().filter(over).count() as u64;
+            let answer = place.desk.assess(&question).await.unwrap();
+            let missing = records.len() as u64 - answer.report.totals().sum();
+            assert!(missing <= over, "{missing} of {over} {stood:?} {question:?}");
+            assert_eq!(gap(&answer, GapReason::EndedByEvent).is_some(), missing > 0);
+            left_out += missing;
+        }
+    }
+    assert!(left_out > 100, "{left_out}");
+}
