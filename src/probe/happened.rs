@@ -107,11 +107,13 @@ fn has_a_name_of_its_own(kind: CredentialKind) -> bool {
     matches!(kind, CredentialKind::AssumeRole | CredentialKind::WebIdentity | CredentialKind::FederationToken)
 }
 
-/// `aws:userid`; `None` while nobody has told it. Without it a statement would speak of everybody.
+/// `aws:userid`, or what stands for it; `None` while nobody has told it. Without it a statement would speak of everybody.
 fn userid(facts: &Facts) -> Option<String> {
     let Facts { kind, principal_arn, principal_unique_id: id, session_name: name, account, .. } = facts;
     let role = principal_arn.contains(":assumed-role/");
     match kind {
+        // Stores other than AWS's name nobody: there the key is all that is known. No one whose id is known is meant.
+        CredentialKind::LongTermKey if id.is_empty() => Some(facts.access_key_id.clone()),
         CredentialKind::Root => Some(account.clone()).filter(|account| !account.is_empty()),
         _ if id.is_empty() => None,
         _ if role && name.is_empty() => None,

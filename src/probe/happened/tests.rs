@@ -111,13 +111,23 @@ fn a_denied_canary_speaks_of_reading_from_its_bucket_and_never_surely() {
 
 #[test]
 fn nobody_is_meant_where_nobody_told_whose_it_is() {
-    let mut unnamed = user();
-    unnamed.facts.principal_unique_id.clear();
-    assert!(died(&unnamed, About::Canary(&canary()), DIED, "").is_none(), "it would mean everybody");
-    assert!(died(&unnamed, About::Key, DIED, "").is_some(), "its id is known");
     let mut unnamed = role("a");
     unnamed.facts.session_name.clear();
     assert!(died(&unnamed, About::Key, DIED, "").is_none());
+}
+
+#[test]
+fn a_denied_canary_of_a_key_that_nobody_named_may_end_its_urls_and_those_of_nobody_who_is_known() {
+    let mut unnamed = user();
+    unnamed.facts.principal_unique_id.clear();
+    unnamed.facts.principal_arn.clear();
+    let seen = event(&unnamed, About::Canary(&canary())).unwrap();
+    assert_eq!(verdict(&seen, &unnamed, "photos", Operation::GetObject), Verdict::MayEnd);
+    assert_eq!(verdict(&seen, &unnamed, "photos", Operation::PutObject), Verdict::Lives);
+    for known in [user(), role("a"), on_instance(1)] {
+        assert_eq!(verdict(&seen, &known, "photos", Operation::GetObject), Verdict::Lives);
+    }
+    assert_eq!(verdict(&event(&unnamed, About::Key).unwrap(), &unnamed, "photos", Operation::GetObject), Verdict::Ends);
 }
 
 #[test]
