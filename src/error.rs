@@ -119,6 +119,19 @@ pub enum Error {
     /// The same URL can no longer be made. Never leaves the desk.
     #[error("the former URL can no longer be signed again")]
     Superseded,
+    /// A successor would end by the very event for which records are signed again.
+    #[error(
+        "the new URL would end by the same event [{reason}], because {identity} signs with its generation {generation}; let \
+         another key or session sign first"
+    )]
+    EndsToo {
+        /// Which identity.
+        identity: IdentityName,
+        /// Its session that signs.
+        generation: u64,
+        /// How the event ends the new URL.
+        reason: &'static str,
+    },
     /// No such record, or none that this caller may see.
     #[error("no record has this id in this registry, or it is not yours")]
     UrlNotFound,
@@ -188,6 +201,7 @@ impl Error {
             Self::Registry(error) => registry_verdict(error),
             Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
             Self::Superseded => (Code::Aborted, "SUPERSEDED"),
+            Self::EndsToo { .. } => (Code::FailedPrecondition, "ENDS_TOO"),
             Self::UrlNotFound | Self::TextNotFound => (Code::NotFound, "URL_NOT_FOUND"),
             Self::UnknownSession { .. } => (Code::NotFound, "SESSION_NOT_FOUND"),
             Self::Deadline(_) => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
@@ -233,6 +247,7 @@ impl Error {
         "TOO_MANY_REQUEST_IDS",
         "REQUEST_ID_REUSED",
         "SUPERSEDED",
+        "ENDS_TOO",
         "URL_NOT_FOUND",
         "SESSION_NOT_FOUND",
         "DEADLINE_EXCEEDED",

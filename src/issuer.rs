@@ -3,6 +3,7 @@
 //! Never signs by itself, never talks to STS or to disk: it asks the rooms below in order.
 
 mod asked;
+mod doomed;
 mod pick;
 mod prepare;
 mod rate;
@@ -20,6 +21,7 @@ use crate::access::{Caller, Grants};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::{Identities, Identity};
+use crate::impact::event::Event;
 use crate::issued::IssuedUrl;
 use crate::region::Regions;
 use crate::registry::{Append, Appended, Registry, RequestId};
@@ -163,6 +165,17 @@ impl Issuer {
     /// Signs every ask and records what was signed as one group; answers in order. A failure of one ask fails no other,
     /// a failure of the registry fails all that were to be recorded.
     pub async fn issue(&self, caller: &Caller, asks: Vec<Ask>, deadline: Instant) -> Vec<Result<Issued, Error>> {
+        self.issue_unless(caller, asks, None, deadline).await
+    }
+
+    /// The same, but that what the event would end is neither recorded nor handed out.
+    pub async fn issue_unless(
+        &self,
+        caller: &Caller,
+        asks: Vec<Ask>,
+        ended_by: Option<&Event>,
+        deadline: Instant,
+    ) -> Vec<Result<Issued, Error>> {
         let rules = self.rules();
         let rules = &rules;
         // What cannot be had in time fails alone, and leaves the others of its call time to be recorded.
@@ -173,7 +186,11 @@ impl Issuer {
         let picked = self.pick(caller, &asks, &mut prepared, soon).await;
         let ready = prepared.into_iter().zip(picked).zip(&asks);
         let signed = ready.map(|((prepared, picked), ask)| self.sign(caller, ask, prepared?, picked));
-        let answers = self.record(rules, caller, &asks, signed.collect()).await;
+        let mut signed: Vec<_> = signed.collect();
+        if let Some(event) = ended_by {
+            self.refuse_doomed(event, &mut signed).await;
+        }
+        let answers = self.record(rules, caller, &asks, signed).await;
         for answer in &answers {
             match answer {
                 Ok(issued) => self.metrics.issued(&issued.session.identity, issued.record.what.operation()),
@@ -216,6 +233,13 @@ impl Issuer {
             });
         }
         answers
+    }
+
+    /// The session that would sign this now; `None` where one would have to be got first.
+    pub fn present_session(&self, caller: &Caller, ask: &Ask) -> Option<Arc<Session>> {
+        let identity = self.identity(&self.rules(), ask).ok()?;
+        let identity = tenant::known_part(identity, caller, ask).ok()?;
+        identity.current().map(|live| Arc::clone(&live.session))
     }
 
     fn identity(&self, rules: &Rules, ask: &Ask) -> Result<Arc<Identity>, Error> {

@@ -214,6 +214,16 @@ impl Registry {
         store.url(uid, id.number).await
     }
 
+    /// Of these records those that were signed again: the newest successor of each, if any is outstanding;
+    /// its `replaces` tells whose it is.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn successors(&self, uid: u32, formers: &[RecordId]) -> Result<Vec<Record>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.successors(uid, formers.iter().map(RecordId::to_string).collect(), self.0.clock.now()).await
+    }
+
     /// Records that match, newest first: at most `page_size` (held to 1 to [`MAX_PAGE`]) of those before `after`, the
     /// last id of the page before. Fewer than asked means that there are no more.
     ///

@@ -5,6 +5,7 @@
 
 mod secrets;
 mod source;
+mod standing;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use crate::time::Ttl;
 
 pub use secrets::Secrets;
 use source::Source;
+use standing::Standing;
 
 /// What is to be signed again, and how.
 pub struct Order {
@@ -53,7 +55,16 @@ pub struct Resigned {
     /// The record that was to be signed again.
     pub id: RecordId,
     /// Its successor.
-    pub issued: Result<Issued, Error>,
+    pub successor: Result<Successor, Error>,
+}
+
+/// What follows a record.
+pub enum Successor {
+    /// What was signed now.
+    Signed(Box<Issued>),
+    /// It was signed again before, and this one still lives: nothing was signed. So whoever repeats an order gets no second
+    /// URL for each.
+    Standing(RecordId),
 }
 
 /// An order under way.
@@ -61,6 +72,8 @@ pub struct Resigning {
     issuer: Arc<Issuer>,
     caller: Arc<Caller>,
     order: Order,
+    /// What the order is about, where it is about an event.
+    event: Option<Event>,
     source: Source,
 }
 
@@ -72,8 +85,12 @@ impl Resigning {
     pub async fn begin(issuer: Arc<Issuer>, caller: Arc<Caller>, mut order: Order) -> Result<Self, Error> {
         let own = (order.authority == Authority::Grants).then_some(caller.uid);
         let which = std::mem::replace(&mut order.which, Which::Ids(Vec::new()));
+        let event = match &which {
+            Which::Ending(_, event) => Some(Event::clone(event)),
+            Which::Ids(_) | Which::Outstanding(_) => None,
+        };
         let source = Source::open(&issuer, caller.uid, own, which).await?;
-        Ok(Self { issuer, caller, order, source })
+        Ok(Self { issuer, caller, order, event, source })
     }
 
     /// Signs the next records, at most `most`, and records their successors as one group; `None` after the last.
@@ -85,25 +102,30 @@ impl Resigning {
         let Some(found) = self.source.next(most).await? else { return Ok(None) };
         let (mut asks, mut waiting) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
         let order = self.order.request_id.as_deref().filter(|_| self.source.is_searched());
+        let standing = match self.source.is_searched() {
+            true => Standing::of(&self.issuer, self.caller.uid, &self.order, self.event.as_ref(), &found).await?,
+            false => Standing::default(),
+        };
         for (id, record) in found {
-            match record {
-                Ok(record) if is_of_order(order, &self.issuer, self.caller.uid, &record).await? => {}
-                record => match record.and_then(|record| self.ask(record)) {
-                    Ok(ask) => {
-                        asks.push(ask);
-                        waiting.push((id, None));
-                    }
-                    Err(error) => waiting.push((id, Some(error))),
-                },
+            let record = match record {
+                Ok(record) if is_of_order(order, &self.issuer, self.caller.uid, &record).await? => continue,
+                record => record,
+            };
+            let known = record.as_ref().ok().and_then(|record| standing.instead_of(self, record));
+            match record.and_then(|record| self.ask(record)) {
+                _ if known.is_some() => waiting.push((id, known.map(|known| Ok(Successor::Standing(known))))),
+                Ok(ask) => {
+                    asks.push(ask);
+                    waiting.push((id, None));
+                }
+                Err(error) => waiting.push((id, Some(Err(error)))),
             }
         }
-        let mut issued = self.issuer.issue(&self.caller, asks, deadline).await.into_iter();
-        let answer = |(id, refused)| {
-            let issued = match refused {
-                Some(error) => Err(error),
-                None => issued.next().unwrap_or(Err(Error::Deadline("the desk"))),
-            };
-            Resigned { id, issued }
+        let issued = self.issuer.issue_unless(&self.caller, asks, self.event.as_ref(), deadline).await;
+        let mut issued = issued.into_iter().map(|one| one.map(|issued| Successor::Signed(Box::new(issued))));
+        let answer = |(id, known): (_, Option<_>)| {
+            let successor = known.or_else(|| issued.next()).unwrap_or(Err(Error::Deadline("the desk")));
+            Resigned { id, successor }
         };
         Ok(Some(waiting.into_iter().map(answer).collect()))
     }

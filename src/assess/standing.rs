@@ -160,6 +160,16 @@ impl Assessor {
         }
         Ok(endings)
     }
+
+    /// What one event does to one record.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn verdict(&self, uid: u32, event: &Event, record: &Record) -> Result<Verdict, Error> {
+        let line = Parents::new(&self.registry, uid).line(&record.session).await?;
+        let ending = ending(event, line.lineage(), Subject::Url(&record.url));
+        Ok(ending.map_or(Verdict::MayEnd, |ending| ending.verdict))
+    }
 }
 
 /// The event in the body of a row that says that it happened; `None` where a later version wrote what this one does not

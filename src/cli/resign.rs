@@ -52,6 +52,8 @@ pub struct Resign {
 struct Tally {
     signed: u64,
     failed: u64,
+    /// Of those that need no other successor.
+    standing: u64,
     progress: Progress,
 }
 
@@ -88,7 +90,7 @@ impl Resign {
             Some(_) => globals.connect_admin(around).await?,
             None => globals.connect(around).await?,
         };
-        let mut tally = Tally { signed: 0, failed: 0, progress: Progress::new() };
+        let mut tally = Tally { signed: 0, failed: 0, standing: 0, progress: Progress::new() };
         if self.ids == ["-"] {
             let mut coming = batch::lines_of_stdin();
             while let Some(chunk) = batch::next_chunk(&mut coming).await {
@@ -131,6 +133,13 @@ impl Tally {
     }
 
     fn print(&mut self, one: ResignResponse, json: bool) -> Result<(), Failure> {
+        if !one.standing.is_empty() {
+            self.standing += 1;
+            if json {
+                out::json(of(&one.id, json!({"standing": one.standing})))?;
+            }
+            return Ok(());
+        }
         let answer = match (&one.form, one.result.and_then(|result| result.result)) {
             (Some(form), _) => Ok((json::form(form).to_string(), json::form(form))),
             (None, Some(Either::Response(signed))) => Ok((signed.url.clone(), json::presigned(&signed))),
@@ -156,7 +165,11 @@ impl Tally {
     }
 
     fn end(self) -> Result<(), Failure> {
-        let Self { signed, failed, .. } = self;
+        let Self { signed, failed, standing, mut progress } = self;
+        if standing > 0 {
+            progress.clear();
+            warn(&format!("{standing} left as they are: they were signed again before, and the new URLs still live"));
+        }
         match failed {
             0 => Ok(()),
             _ => Err(Failure::new(Exit::Refused, format!("{failed} of {} could not be signed again", signed + failed))),

@@ -76,20 +76,24 @@ async fn what_the_death_of_a_key_ends_lives_on_under_the_next_and_one_failure_st
     let daemon = world.daemon(&table).await;
     let (first, broken, last) =
         (signed(&daemon, long("a")).await, signed(&daemon, sealed()).await, signed(&daemon, long("c")).await);
+    let order = || ResignRequest {
+        filter: Some(UrlFilter::default()),
+        event: Some(Event {
+            what: Some(What::KeyDeactivated(KeyEvent { access_key_id: world.user.access_key_id.clone() })),
+            ..Event::default()
+        }),
+        ..ResignRequest::default()
+    };
+    let too_early = outcomes(&resign(&mut admin(&daemon).await, order()).await.expect("the stream ends well"));
+    let reasons: Vec<_> =
+        too_early.iter().map(|(_, one)| one.as_ref().expect_err("the same key signs").as_str()).collect();
+    assert_eq!(reasons, ["ENDS_TOO", "INVALID_FIELD", "ENDS_TOO"]);
+    assert_eq!(records(&daemon).await, 3, "nothing is recorded that nobody gets");
     put(&world, &world.keys.user("deploy"));
     generation(&daemon, 2).await;
     let spared = signed(&daemon, long("d")).await;
 
-    let dead = || Event {
-        what: Some(What::KeyDeactivated(KeyEvent { access_key_id: world.user.access_key_id.clone() })),
-        ..Event::default()
-    };
-    let order = || ResignRequest {
-        filter: Some(UrlFilter::default()),
-        event: Some(dead()),
-        request_id: "before the key dies".into(),
-        ..ResignRequest::default()
-    };
+    let order = || ResignRequest { request_id: "before the key dies".into(), ..order() };
     let answers = outcomes(&resign(&mut admin(&daemon).await, order()).await.expect("the stream ends well"));
     let of = |url: &PresignResponse| {
         let answer = answers.iter().find(|(id, _)| *id == url.id);
@@ -108,9 +112,13 @@ async fn what_the_death_of_a_key_ends_lives_on_under_the_next_and_one_failure_st
         answers.iter().filter_map(|(_, one)| Some(one.as_ref().ok()?.url.clone())).collect::<Vec<_>>()
     };
     assert_eq!((urls(&again), records(&daemon).await), (urls(&answers), count), "repeated, it signs nothing");
+    let anew = ResignRequest { request_id: String::new(), ..order() };
+    let anew = resign(&mut admin(&daemon).await, anew).await.expect("the stream ends well");
+    assert_eq!(anew.iter().filter(|one| !one.standing.is_empty()).count(), 2, "nor does another order: {anew:?}");
+    assert_eq!(records(&daemon).await, count);
 
     world.keys.deactivate(&world.user.access_key_id);
-    let asked = ReportEventRequest { event: Some(dead()) };
+    let asked = ReportEventRequest { event: order().event };
     rotation(&daemon).await.report_event(asked).await.expect("it is written down");
     for former in [&first, &last] {
         assert_eq!(world.s3.fetch("GET", &former.url, [], "").await.code(), "InvalidAccessKeyId");

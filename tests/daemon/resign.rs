@@ -122,7 +122,32 @@ async fn a_repeated_order_gives_the_same_urls_and_signs_nothing_anew() {
     assert!(refused.iter().all(|(_, one)| one.as_ref().is_err_and(|reason| reason == "REQUEST_ID_REUSED")));
     let anew = ResignRequest { request_id: String::new(), ..order };
     let anew = resign(&mut signer, anew).await.expect("the stream ends well");
-    assert_eq!(anew.len(), 6, "another order signs all that is outstanding by now");
+    assert_eq!((anew.len(), signed_of(&anew)), (6, 0), "a second Enter doubles nothing: {anew:?}");
+}
+
+/// How many were signed, and not left as they are.
+fn signed_of(answers: &[ResignResponse]) -> usize {
+    answers.iter().filter(|one| one.standing.is_empty()).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_signed_again_is_left_until_another_session_signs_and_named_ids_are_always_signed() {
+    let (_world, daemon) = world().await;
+    let first = signed(&daemon, PresignRequest { expires_in: Some(length(600)), ..get("a") }).await;
+    let order = || ResignRequest { filter: Some(UrlFilter::default()), ..ResignRequest::default() };
+    let mut signer = daemon.signer().await;
+    let one = resign(&mut signer, order()).await.expect("the stream ends well");
+    let new = outcomes(&one)[0].1.clone().expect("it was signed again").id;
+    for _ in 0..2 {
+        let again = resign(&mut signer, order()).await.expect("the stream ends well");
+        let standing: Vec<_> = again.iter().map(|one| (&*one.id, &*one.standing)).collect();
+        assert_eq!(standing, [(&*first.id, &*new), (&*new, &*new)]);
+    }
+    let named = resign(&mut signer, by_ids([&*first.id])).await.expect("the stream ends well");
+    assert_eq!(urls(&named).len(), 1);
+    daemon.admin().await.renew_identity(RenewIdentityRequest { name: "web".into() }).await.expect("STS answers");
+    let renewed = resign(&mut signer, order()).await.expect("the stream ends well");
+    assert_eq!((renewed.len(), signed_of(&renewed)), (3, 2), "the ends of both lines: {renewed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,7 +296,11 @@ async fn the_command_line_prints_a_line_for_each_record_and_tells_of_failures_ap
     let (code, out, told) = run(&["--bucket", "photos", "--key-prefix", "a", "--output", "json", "--admin"], "").await;
     assert_eq!(code, Some(0), "{told}");
     let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert!(lines.iter().any(|line| line["former"] == *a && line["replaces"] == *a), "{lines:?}");
+    assert!(lines.iter().any(|line| line["former"] == *a && line["standing"].is_string()), "{lines:?}");
+    assert!(told.contains("2 left as they are"), "{told}");
+    let (_, out, told) = run(&[&a, "--output", "json"], "").await;
+    let line: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert!(line["former"] == *a && line["replaces"] == *a, "{line} {told}");
     for usage in [&[][..], &["--all", "k-1"], &["--all", "--output", "table"]] {
         assert_eq!(run(usage, "").await.0, Some(252), "{usage:?}");
     }

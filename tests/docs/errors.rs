@@ -104,6 +104,7 @@ fn one_of_each() -> Vec<Error> {
         of_registry(registry::Error::BadRow { id: id.to_string(), problem: "kind: is unknown".into() }),
         Error::RequestIdReused,
         Error::Superseded,
+        Error::EndsToo { identity: web(), generation: 1, reason: "KEY_INACTIVE" },
         Error::UrlNotFound,
         Error::TextNotFound,
         Error::UnknownSession { id, registry: id.instance },

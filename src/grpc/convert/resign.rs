@@ -6,8 +6,8 @@ use super::issued::failure;
 use super::{MAX_ITEMS, given, presigned, presigned_form, record_id, text, ttl};
 use crate::grpc::proto;
 use crate::grpc::proto::presign_result::Result as Either;
-use crate::issuer::{Authority, Issued, Output};
-use crate::resign::{Order, Secrets, Which};
+use crate::issuer::{Authority, Output};
+use crate::resign::{Order, Secrets, Successor, Which};
 use crate::s3::Refused;
 use crate::session::RecordId;
 
@@ -46,14 +46,19 @@ pub(in crate::grpc) fn order(wire: proto::ResignRequest, which: Which, authority
 }
 
 /// One answer.
-pub(in crate::grpc) fn resigned(id: RecordId, answer: Result<Issued, Status>) -> proto::ResignResponse {
+pub(in crate::grpc) fn resigned(id: RecordId, answer: Result<Successor, Status>) -> proto::ResignResponse {
     let result = |either| Some(proto::PresignResult { result: Some(either) });
-    let (result, form) = match answer {
-        Ok(issued) if matches!(issued.output, Output::Form { .. }) => (None, Some(presigned_form(issued))),
-        Ok(issued) => (result(Either::Response(presigned(issued))), None),
-        Err(status) => (result(Either::Failure(failure(&status))), None),
-    };
-    proto::ResignResponse { id: id.to_string(), result, form }
+    let nothing = proto::ResignResponse { id: id.to_string(), ..Default::default() };
+    match answer {
+        Ok(Successor::Standing(successor)) => proto::ResignResponse { standing: successor.to_string(), ..nothing },
+        Ok(Successor::Signed(issued)) if matches!(issued.output, Output::Form { .. }) => {
+            proto::ResignResponse { form: Some(presigned_form(*issued)), ..nothing }
+        }
+        Ok(Successor::Signed(issued)) => {
+            proto::ResignResponse { result: result(Either::Response(presigned(*issued))), ..nothing }
+        }
+        Err(status) => proto::ResignResponse { result: result(Either::Failure(failure(&status))), ..nothing },
+    }
 }
 
 /// With the id of a record behind it, it is a request id like any other.

@@ -64,8 +64,8 @@ impl Services {
 impl Answering {
     async fn next(&mut self) -> Option<Result<ResignResponse, Status>> {
         loop {
-            if let Some(Resigned { id, issued }) = self.answers.pop_front() {
-                let answer = issued.map_err(|error| self.failed(error));
+            if let Some(Resigned { id, successor }) = self.answers.pop_front() {
+                let answer = successor.map_err(|error| self.failed(error));
                 return Some(Ok(convert::resigned(id, answer)));
             }
             if self.services.stop.is_cancelled() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::rows::Reader;
-use super::{Sqlite, events, generations, scan, tallies, tally_rows};
+use super::{Sqlite, events, generations, read, scan, tallies, tally_rows};
 use crate::issued::{Filter, Record};
 use crate::registry::Error;
 use crate::registry::event::EventRow;
@@ -54,6 +54,16 @@ impl Sqlite {
     ) -> Result<Page<u64, ScanPlace>, Error> {
         let instance = self.instance;
         self.questions.read(uid, move |connection| scan::count(connection, instance, &filter, after)).await
+    }
+
+    pub(in crate::registry) async fn successors(
+        &self,
+        uid: u32,
+        formers: Vec<String>,
+        now: Timestamp,
+    ) -> Result<Vec<Record>, Error> {
+        let instance = self.instance;
+        self.questions.read(uid, move |connection| read::successors(connection, instance, &formers, now)).await
     }
 
     pub(in crate::registry) async fn session(&self, uid: u32, number: u64) -> Result<Option<Arc<Session>>, Error> {

@@ -68,6 +68,24 @@ pub(super) fn find(
     Reader::new(connection, instance).records(&sql, values)
 }
 
+/// The newest outstanding successor of each of these, of those that have one.
+pub(super) fn successors(
+    connection: &Connection,
+    instance: InstanceId,
+    formers: &[String],
+    now: Timestamp,
+) -> Result<Vec<Record>, Error> {
+    let connection = &*connection.unchecked_transaction()?;
+    let dictionaries = DICTIONARIES.replace("JOIN", "CROSS JOIN");
+    let sql = format!(
+        "SELECT {RECORD} FROM (SELECT (SELECT number FROM urls INDEXED BY urls_by_former \
+           WHERE replaces = value AND usable_until > ?2 ORDER BY number DESC LIMIT 1) AS newest FROM json_each(?1)) \
+         CROSS JOIN urls u ON u.number = newest {dictionaries}"
+    );
+    let formers = serde_json::to_string(formers).expect("strings are always JSON");
+    Reader::new(connection, instance).records(&sql, params![formers, now.unix()])
+}
+
 /// The record behind a request id.
 pub(super) fn remembered(
     connection: &Connection,
