@@ -28,7 +28,7 @@ async fn an_older_program_refuses_a_newer_schema() {
     let error = refused(&place, &place.path()).await;
     assert!(matches!(error, OpenError::Newer { found: 99, known: 3, .. }));
     let text = error.to_string();
-    assert!(text.contains("99") && text.contains("up to 2") && text.contains("registry.db"), "{text}");
+    assert!(text.contains("99") && text.contains("up to 3") && text.contains("registry.db"), "{text}");
     assert_eq!(std::fs::read(place.path()).unwrap(), bytes);
 }
 
