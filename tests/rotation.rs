@@ -17,6 +17,7 @@ use presignd::grpc::proto::{
 use process::{Daemon, World, connect, get, length, presign};
 use support::keys::Key;
 use support::{eventually, now};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -118,7 +119,7 @@ async fn a_new_key_in_the_file_takes_over_without_breaking_a_link() {
     assert_eq!(draining.safe_from, draining.last_url_ends_at);
 
     // A person waits for it, and the daemon is killed meanwhile.
-    let waiting = tokio::process::Command::new(env!("CARGO_BIN_EXE_presignd"))
+    let mut waiting = tokio::process::Command::new(env!("CARGO_BIN_EXE_presignd"))
         .args(["drain", "store", "--generation", "1", "--wait", "--output", "json"])
         .env_clear()
         .env("PRESIGND_ADMIN_SOCKET", daemon.admin_socket())
@@ -127,8 +128,11 @@ async fn a_new_key_in_the_file_takes_over_without_breaking_a_link() {
         .kill_on_drop(true)
         .spawn()
         .expect("the program starts");
-    eventually("the drain is on", async || {
-        (told(&world, 1).iter().filter(|kind| *kind == "generation-draining").count() > 1).then_some(())
+    let mut says = BufReader::new(waiting.stderr.take().expect("it is a pipe")).lines();
+    let said = says.next_line().await.expect("it can be read").unwrap_or_default();
+    assert!(said.contains("store 1 is draining: "), "{said}");
+    eventually("it is written down", async || {
+        told(&world, 1).iter().any(|kind| kind == "generation-draining").then_some(())
     })
     .await;
     let before = generation(&daemon, "store", 1).await.expect("it is there");
@@ -136,14 +140,19 @@ async fn a_new_key_in_the_file_takes_over_without_breaking_a_link() {
     let daemon = world.daemon(&store(&world)).await;
     let after = generation(&daemon, "store", 1).await.expect("it is there");
     assert_eq!((after.since, after.last_url_ends_at), (before.since, before.last_url_ends_at));
-    assert_eq!(state(&daemon, "store", 2).await, Some(GenerationState::Active));
+    eventually("the new key signs again", async || {
+        (state(&daemon, "store", 2).await? == GenerationState::Active).then_some(())
+    })
+    .await;
     for url in old.iter().filter(|url| end(url) > now() + 2) {
         assert_eq!(world.s3.fetch("GET", &url.url, [], "").await.status, 200, "URLs of the old key live");
     }
 
     let waited = waiting.wait_with_output().await.expect("it is our child");
-    let (out, err) = (String::from_utf8_lossy(&waited.stdout), String::from_utf8_lossy(&waited.stderr));
-    assert!(waited.status.success() && out.contains("\"drained\""), "{out}\n{err}");
+    let out = String::from_utf8_lossy(&waited.stdout);
+    assert!(waited.status.success() && out.contains("\"drained\""), "{out}");
+    let drains = told(&world, 1).iter().filter(|kind| *kind == "generation-draining").count();
+    assert_eq!(drains, 1, "waiting changes nothing");
     assert!(now() >= last.expect("there were URLs"), "it waited for the last of them");
     eventually("it is told", async || {
         (told(&world, 1).last().map(String::as_str) == Some("generation-drained")).then_some(())
