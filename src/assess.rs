@@ -36,6 +36,12 @@ pub struct Assessor {
     clock: Clock,
 }
 
+/// URLs that end or may end.
+fn touched(report: &Report) -> u64 {
+    let Totals { ends, may_end, .. } = report.totals();
+    ends + may_end
+}
+
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -78,8 +84,28 @@ impl Assessor {
         let standing = standing::Standing::read(&self.registry, question.uid, now).await?;
         let mut count = count::Count::new(self, question, standing, now);
         count.all(&question.filter, &mut report).await?;
-        let gaps = gap::gaps(&self.registry, question, &report, count.seen(), count.standing(), now);
+        let mut gaps = gap::gaps(&self.registry, question, &report, count.seen(), count.standing(), now);
+        let of_all = match touched(&report) {
+            0 if question.filter != Filter::default() => self.touched_of_all(question, now).await?,
+            _ => 0,
+        };
+        if of_all > 0 {
+            gaps.push(gap::hidden(of_all));
+        }
         Ok(Assessment { report, gaps })
+    }
+
+    /// What the event ends or may end, whatever was chosen.
+    async fn touched_of_all(&self, question: &Question, now: crate::time::Timestamp) -> Result<u64, Error> {
+        let concern = crate::impact::concern::Concern::of(&question.event);
+        let Some(filter) = concern.narrow(&Filter::default()) else { return Ok(0) };
+        // Its instant is that of the count, which tallies answer.
+        let filter = Filter { usable_after: None, ..filter };
+        let mut report = Report::new(&question.event, now);
+        let standing = standing::Standing::read(&self.registry, question.uid, now).await?;
+        let question = Question { by_on_behalf_of: false, ..question.clone() };
+        count::Count::new(self, &question, standing, now).all(&filter, &mut report).await?;
+        Ok(touched(&report))
     }
 
     /// The totals alone.

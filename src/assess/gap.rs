@@ -47,6 +47,8 @@ gap_reasons! {
     EventStands "EVENT_STANDS";
     /// Nothing that was looked at has to do with the event: perhaps its name is mistyped.
     NotSeen "NOT_SEEN";
+    /// The filter leaves out all that the event touches.
+    FilterHides "FILTER_HIDES";
     /// Nobody told whose a session is.
     PrincipalUnknown "PRINCIPAL_UNKNOWN";
     /// More names than are held.
@@ -95,6 +97,15 @@ impl Seen {
             self.unnamed.insert(session.identity.clone());
         }
     }
+}
+
+/// A count that finds nothing, where one without its filter does.
+pub(super) fn hidden(urls: u64) -> Gap {
+    let message = format!(
+        "The event does end or may end {urls} outstanding URLs; what was chosen leaves them all out. Is every name in \
+         it right?"
+    );
+    Gap::new(GapReason::FilterHides, message)
 }
 
 /// The gaps of a count.

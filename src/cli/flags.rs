@@ -22,7 +22,7 @@ pub struct Signing {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub on_behalf_of: String,
     /// A label to record; may be repeated
-    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
     /// Makes a repeated call safe: the same id and request give the same URL for ten minutes
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
@@ -101,6 +101,12 @@ pub fn pair(text: &str) -> Result<(String, String), String> {
     named(name, value)
 }
 
+/// `NAME=VALUE`; an empty value is written `NAME=`, since a name alone is more likely a slip.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    named(name, value)
+}
+
 /// `Name: value`, blanks around the value left out.
 pub fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("must be NAME:VALUE")?;
@@ -159,6 +165,13 @@ mod tests {
     fn a_parameter_may_have_no_value_and_its_value_may_hold_equals_signs() {
         assert_eq!(pair("acl"), Ok(("acl".into(), String::new())));
         assert_eq!(pair("marker=a=b"), Ok(("marker".into(), "a=b".into())));
+    }
+
+    #[test]
+    fn a_label_has_a_value_if_only_an_empty_one() {
+        assert!(label("job").is_err() && label("=7").is_err());
+        assert_eq!(label("job="), Ok(("job".into(), String::new())));
+        assert_eq!(label("job=a=b"), Ok(("job".into(), "a=b".into())));
     }
 
     #[test]

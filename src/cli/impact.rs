@@ -137,7 +137,7 @@ pub struct Asked {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Which URLs")]
     pub on_behalf_of: String,
     /// With this label; may be repeated, all of them must match
-    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::pair, help_heading = "Which URLs")]
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::label, help_heading = "Which URLs")]
     pub labels: Vec<(String, String)>,
     /// Signed by this identity
     #[arg(

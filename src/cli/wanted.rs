@@ -34,7 +34,7 @@ pub struct Wanted {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub on_behalf_of: String,
     /// With this label; may be repeated, all of them must match
-    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::pair)]
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::label)]
     pub labels: Vec<(String, String)>,
     /// Signed at or after this time (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]

@@ -157,6 +157,11 @@ pub(super) fn has_userid(pattern: &str, facts: &Facts) -> Truth {
     if pattern.is_empty() {
         return Truth::YES;
     }
+    let is_own = matches!(nature(facts), Nature::UserKey | Nature::UserToken | Nature::RootKey | Nature::RootToken);
+    if is_own && pattern.contains(':') {
+        // A user's is its unique id, root's its account: neither has a colon, whoever it is.
+        return Truth::No;
+    }
     let (id, name) = (&facts.principal_unique_id, &facts.session_name);
     let (known, userid, grade) = match nature(facts) {
         Nature::UserKey | Nature::UserToken => (!id.is_empty(), id.clone(), Grade::Unconfirmed),

@@ -158,3 +158,19 @@ async fn nothing_is_left_out_that_may_be_alive() {
     }
     assert!(left_out > 100, "{left_out}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_hides_all_that_an_event_ends_is_told_and_does_not_reassure() {
+    let (place, _) = of_three().await;
+    let hides = async |what: What, bucket: Option<&str>| {
+        let filter = Filter { bucket: bucket.map(str::to_owned), ..Filter::default() };
+        let question = Question { filter, ..about(event(&place, what, 0)) };
+        let answer = place.desk.assess(&question).await.unwrap();
+        gap(&answer, GapReason::FilterHides).map(str::to_owned)
+    };
+    let told = hides(key(), Some("pho")).await.unwrap();
+    assert!(told.contains(" 3 outstanding URLs"), "{told}");
+    assert_eq!(hides(key(), Some(BUCKET)).await, None);
+    assert_eq!(hides(key(), None).await, None);
+    assert_eq!(hides(renewed(), Some("pho")).await, None);
+}

@@ -88,6 +88,22 @@ fn each_form_of_userid_names_whom_table_1_4_says() {
 }
 
 #[test]
+fn the_userid_of_a_session_is_not_that_of_a_key_even_if_nobody_told_whose_the_key_is() {
+    for (kind, wanted) in [(LongTermKey, Lives), (Root, Lives), (SessionToken, Lives), (Temporary, MayEnd)] {
+        let mut signed = signed(kind);
+        let facts = &mut signed.session.facts;
+        (facts.principal_arn, facts.principal_unique_id) = (String::new(), String::new());
+        (facts.account, facts.session_name) = (String::new(), String::new());
+        for userid in ["AROASIGNER:presignd-x-2", "111122223333:presignd-x-1", "*:presignd-x-2"] {
+            let what = deny(Statement { userid: userid.to_owned(), ..statement(Policy::Bucket) });
+            let event = event(what);
+            let told = ending(&event, &signed.session, Subject::Url(&get())).unwrap();
+            assert_eq!(told.verdict, wanted, "{kind:?} {userid}");
+        }
+    }
+}
+
+#[test]
 fn forms_of_userid_that_are_not_confirmed_are_graded_so() {
     let grade = |kind, userid: &str| {
         let what = deny(Statement { userid: userid.to_owned(), ..statement(Policy::Bucket) });

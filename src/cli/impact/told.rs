@@ -72,6 +72,9 @@ fn verdict(answer: &AssessResponse) -> String {
     let Totals { ends, may_end, lives } = sums;
     let all = ends + may_end + lives;
     let at = answer.event.as_ref().and_then(|event| event.at.as_ref());
+    if touched(&sums) == 0 && answer.gaps.iter().any(|gap| gap.reason == "FILTER_HIDES") {
+        return "The event ends or may end URLs, but none of those that you chose: see below.".to_owned();
+    }
     if all == 0 {
         return "No outstanding URL matches: the event breaks nothing.".to_owned();
     }

@@ -18,6 +18,7 @@ use crate::grpc::proto::{
     ListAffectedResponse, UrlFilter,
 };
 use crate::impact::event::What;
+use crate::issued::Filter;
 use crate::s3::Refused;
 
 /// What the caller of `ListAffected` reads.
@@ -49,6 +50,7 @@ impl Impact for Services {
 impl Services {
     async fn assessed(&self, call: &Call, asked: AssessRequest) -> Result<AssessResponse, Error> {
         let question = self.question(call, asked.event, asked.filter, asked.by_on_behalf_of)?;
+        self.signer_is_known(call, &question).await?;
         let answer = self.assessor.assess(&question).await?;
         let identities = &self.issuer.rules().identities;
         let outages = self.assessor.outages(question.uid, &question.event, identities).await?;
@@ -58,6 +60,7 @@ impl Services {
     /// Reads on only as the caller takes, until it has taken all, goes away, has no time left, or the daemon stops.
     async fn listed(&self, call: &Call, asked: ListAffectedRequest) -> Result<Listed, Error> {
         let question = self.question(call, asked.event, asked.filter, false)?;
+        self.signer_is_known(call, &question).await?;
         let list = Box::pin(self.assessor.list(question, asked.with_living).await?);
         let (call, stop) = (call.clone(), self.stop.clone());
         let state = Some((list, call, stop));
@@ -93,6 +96,16 @@ impl Services {
         let record = records.into_iter().next().ok_or(Error::TextNotFound)?;
         let answer = self.assessor.contain(call.caller.uid, &record, others).await?;
         Ok(convert::contained(self.with_endings(call, record).await?, answer))
+    }
+
+    /// An identity that is not configured, and of which nothing is recorded from when it was, is a mistake.
+    async fn signer_is_known(&self, call: &Call, question: &Question) -> Result<(), Error> {
+        let Some(name) = question.filter.identity.clone().filter(|name| self.identity(call, name).is_none()) else {
+            return Ok(());
+        };
+        let filter = Filter { identity: Some(name.clone()), ..Filter::default() };
+        let recorded = self.issuer.registry().list(call.caller.uid, filter, 1, None).await.map_err(Error::registry)?;
+        if recorded.is_empty() { Err(Error::UnknownIdentity(name.to_string())) } else { Ok(()) }
     }
 
     pub(super) fn question(
