@@ -215,7 +215,7 @@ async fn who_waits_in_vain_hears_what_the_last_attempt_met() {
         }
         // The next attempt is not due before the pause is over, and this call cannot wait for it.
         let mut request = tonic::Request::new(get("cat.jpg"));
-        request.set_timeout(Duration::from_secs(1));
+        request.set_timeout(Duration::from_secs(5));
         daemon.signer().await.presign(request).await.expect_err("there is no session")
     };
     let told = ask(Turn::Fail(403, "AccessDenied")).await;

@@ -61,11 +61,14 @@ fn a_terminal_shows_how_far_a_drain_has_come() {
     let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     let stderr = std::fs::File::options().read(true).write(true).open(&name).unwrap();
     let mut command = presignd(&fake.socket, &["drain", "web", "--wait", "--output", "json"]);
-    let output = command.stderr(stderr).stdout(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let mut shown = [0; 4096];
-    let length = rustix::io::read(&terminal, &mut shown).unwrap();
-    let shown = String::from_utf8_lossy(&shown[..length]).into_owned();
+    let child = command.stderr(stderr).stdout(Stdio::piped()).spawn().unwrap();
+    drop(command); // The terminal ends when nobody can write to it any more.
+    let (mut shown, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = rustix::io::read(&terminal, &mut part) {
+        shown.extend_from_slice(&part[..length]);
+    }
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    let shown = String::from_utf8_lossy(&shown).into_owned();
     assert!(shown.contains("[###############---------------] 600 URLs outstanding"), "{shown}");
     assert!(shown.ends_with("\r\u{1b}[K"), "and takes it away: {shown:?}");
 }
