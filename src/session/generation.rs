@@ -125,6 +125,10 @@ impl Generation<'_> {
                 let end = if self.outstanding == 1 { "ends" } else { "end" };
                 format!("wait until {until}: {urls} {end} by then; deactivating {key} earlier breaks them")
             }
+            (State::Draining | State::Drained, None) if self.is_missing() => format!(
+                "look at `presignd identities` before {key} is deactivated: nobody stopped it, yet its source has not \
+                 given it since the daemon started"
+            ),
             (State::Draining | State::Drained, None) => {
                 format!("deactivate {key} now: nothing that presignd signed with it is outstanding")
             }
@@ -135,6 +139,12 @@ impl Generation<'_> {
                 format!("{urls} outstanding: deactivating {key} breaks them; the last ends {until}")
             }
         }
+    }
+
+    /// Nobody stopped it and nothing took its place, yet it does not sign: not read yet, or not to be read.
+    fn is_missing(&self) -> bool {
+        let is_stopped = self.drained_since.or(self.followed_at).or(self.retired_at).is_some();
+        self.secret == Secret::Gone && !is_stopped
     }
 
     /// A session ends by itself, and every URL of it with it or before.

@@ -128,6 +128,9 @@ fn advice_on_a_key_says_plainly_when_it_can_be_deactivated() {
     let urls = |one, count| Generation { outstanding: count, last_url_ends_at: Some(at(7800)), ..one };
     let (signs, rests) = (generation(&key, Secret::Signs), generation(&key, Secret::Rests));
     let retired = Generation { retired_at: Some(at(-3)), ..rests };
+    let missing = generation(&key, Secret::Gone);
+    assert!(say(missing).starts_with("look at `presignd identities` before AKIAEXAMPLE is deactivated"));
+    assert!(say(Generation { followed_at: Some(at(-9)), ..missing }).starts_with("deactivate AKIAEXAMPLE now"));
     assert_eq!(say(rests), "deactivate AKIAEXAMPLE now: nothing that presignd signed with it is outstanding");
     assert_eq!(
         say(urls(rests, 1203)),
@@ -203,7 +206,8 @@ proptest! {
             let drained = one.state(now) == State::Drained;
             prop_assert!(!drained || last.is_none());
             let says_now = one.advice(now).starts_with("deactivate");
-            prop_assert_eq!(says_now, drained && is_key);
+            let is_missing = secret == Secret::Gone && one.drained_since.is_none();
+            prop_assert_eq!(says_now, drained && is_key && !is_missing);
         }
         if before.state(early) == after.state(later) && before.drained_since == after.drained_since {
             prop_assert_eq!(before.since(early), after.since(later));
