@@ -16,7 +16,7 @@ use presignd::grpc::proto::signer_client::SignerClient;
 use presignd::grpc::proto::{
     AssessRequest, ContainRequest, Deny, DrainRequest, Event, GenerationState, GetIdentityRequest, ListAffectedRequest,
     Observation, PauseIdentityRequest, PresignBatchRequest, PresignRequest, PresignResponse, RenewIdentityRequest,
-    ResignRequest, ResumeIdentityRequest, RotationStatusRequest, Session, Statement, Totals, WatchRequest,
+    ResignRequest, ResumeIdentityRequest, RotationStatusRequest, Session, Statement, Totals, UrlFilter, WatchRequest,
     contain_request, presign_result, statement::Policy, watch_response,
 };
 use presignd::issued::{Fingerprint, IssuedUrl};
@@ -146,6 +146,14 @@ async fn the_end_of_one_tenants_session_ends_that_tenants_urls_and_no_others_as_
             listed.insert(one.url.expect("a record").id);
         }
         assert_eq!(listed, reds);
+    }
+    for (identity, is_refused) in [("web", false), ("wbe", true)] {
+        let filter = Some(UrlFilter { identity: identity.to_owned(), ..UrlFilter::default() });
+        let event = denied("", &userid);
+        let ask = AssessRequest { event: event.clone(), filter: filter.clone(), by_on_behalf_of: false };
+        assert_eq!(impact.assess(ask).await.is_err_and(|status| status.message().contains("wbe")), is_refused);
+        let ask = ListAffectedRequest { event, filter, with_living: false };
+        assert_eq!(impact.list_affected(ask).await.is_err_and(|status| status.message().contains("wbe")), is_refused);
     }
     let one = ContainRequest { url: Some(contain_request::Url::Id(urls[0].id.clone())) };
     let contained = impact.contain(one).await.expect("an answer").into_inner().containments;
