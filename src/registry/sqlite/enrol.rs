@@ -9,6 +9,7 @@ use crate::registry::Error;
 use crate::session::{CredentialKind, Facts, IdentityName, IssueInterval, RecordId, Session};
 use crate::time::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The same identity and access key is the same session.
 pub(super) fn enrol(
@@ -83,10 +84,16 @@ fn end(known: &Facts, told: &Facts) -> (Option<Timestamp>, bool) {
         (true, false) => (Some(was), true),
         (false, false) => {
             let later = known.issued.not_after.until(told.issued.not_after).unwrap_or_default();
-            (Some(is - later), false)
+            let end = is - later;
+            // Naming the principal dates the first sight anew, by as long as the call took: that is no longer life.
+            let is_redated = was.until(end).is_some_and(|longer| longer <= NAMING_TAKES);
+            (Some(if is_redated { was } else { end }), false)
         }
     }
 }
+
+/// More than a call that names a principal takes, and less than anybody changes a life by.
+const NAMING_TAKES: Duration = Duration::from_secs(60);
 
 fn insert(state: &mut State<'_>, identity: &IdentityName, facts: Facts, now: Timestamp) -> Result<Session, Error> {
     let generation: i64 = state.connection.query_row(
