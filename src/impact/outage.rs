@@ -122,6 +122,8 @@ fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session
 }
 
 fn own(event: &Event, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(Stops, &'static str)> {
+    // With the credentials of a base, so that nothing which hands sessions out matters.
+    let is_minted = matches!(holder.source, Source::Minted { .. });
     match &event.what {
         What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
             key_killed(access_key_id, holder, minter)
@@ -148,13 +150,13 @@ fn own(event: &Event, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(
         What::IdentityProviderRemoved { arn } if signed_in(arn, holder) => {
             Some((Stops::AtItsEnd, "the provider of its token is removed, if that is the one it uses"))
         }
-        What::ComputeTerminated(identity) if identity == holder.identity => {
+        What::ComputeTerminated(identity) if identity == holder.identity && !is_minted => {
             Some((Stops::AtItsEnd, "the compute that receives its sessions is gone"))
         }
-        What::AssociationChanged(identity) if identity == holder.identity => {
+        What::AssociationChanged(identity) if identity == holder.identity && !is_minted => {
             Some((Stops::AtItsEnd, "its next session is of another role, or there is none"))
         }
-        What::SsoUserDisabled(identity) if identity == holder.identity => {
+        What::SsoUserDisabled(identity) if identity == holder.identity && holder.source == Source::Read => {
             Some((Stops::AtItsEnd, "its user can sign in no more"))
         }
         What::AllowRemoved(statement) if forbids_mint(statement, holder, minter) => {

@@ -107,6 +107,11 @@ fn an_outage_begins_when_the_last_session_ends() {
         (What::ComputeTerminated(identity("instance")), &[("instance", 40_000), ("hop", 40_000)]),
         (What::AssociationChanged(identity("instance")), &[("instance", 40_000), ("hop", 40_000)]),
         (What::ComputeTerminated(identity("key")), &[]),
+        // Roles that presignd itself assumes: no machine and no person's sign-in hands out their sessions.
+        (What::ComputeTerminated(identity("role")), &[]),
+        (What::AssociationChanged(identity("role")), &[]),
+        (What::SsoUserDisabled(identity("role")), &[]),
+        (What::SsoUserDisabled(identity("irsa")), &[]),
         (What::SessionsRevoked { principal: role("Node"), issued_before: at(AT) }, &[("instance", AT), ("hop", 5_000)]),
         (What::SessionsRevoked { principal: role("Signer"), issued_before: at(AT) }, &[]),
         (user_denied(&["sts:AssumeRole"]), &[("role", 10_000), ("chained", 20_000)]),
