@@ -23,7 +23,7 @@ pub async fn run(flags: PresignRequest, globals: &Globals, around: &Surroundings
         return Err(Failure::usage("--request-id names one request; in a batch each line has its own request_id"));
     }
     let daemon = globals.connect(around).await?;
-    let mut coming = lines_of_stdin();
+    let mut coming = lines_of_stdin(Blank::Skip);
     let (mut number, mut failed) = (0u64, 0u64);
     while let Some(chunk) = next_chunk(&mut coming).await {
         failed += sign(chunk?, &mut number, &flags, &daemon).await?;
@@ -36,18 +36,27 @@ pub async fn run(flags: PresignRequest, globals: &Globals, around: &Surroundings
     }
 }
 
-/// Lines as they come, blank ones left out.
-pub(super) fn lines_of_stdin() -> mpsc::Receiver<Read1> {
+/// What becomes of blank lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blank {
+    /// They are left out.
+    Skip,
+    /// They come as others do, so that lines can be counted.
+    Keep,
+}
+
+/// Lines as they come.
+pub(super) fn lines_of_stdin(blank: Blank) -> mpsc::Receiver<Read1> {
     let (lines, coming) = mpsc::channel(QUEUE_LINES);
     // A thread of its own: a read of stdin cannot be cancelled, and must not hold up the end of the program.
-    std::thread::spawn(move || read_lines(std::io::stdin().lock(), &lines));
+    std::thread::spawn(move || read_lines(std::io::stdin().lock(), &lines, blank));
     coming
 }
 
 /// A line as it was read; too long a line is cut and told so.
 pub(super) type Read1 = std::io::Result<Option<String>>;
 
-fn read_lines(mut input: impl BufRead, lines: &mpsc::Sender<Read1>) {
+fn read_lines(mut input: impl BufRead, lines: &mpsc::Sender<Read1>, blank: Blank) {
     loop {
         let mut bytes = Vec::new();
         let limit = LONGEST_LINE as u64 + 1;
@@ -64,7 +73,7 @@ fn read_lines(mut input: impl BufRead, lines: &mpsc::Sender<Read1>) {
             return;
         }
         let line = if too_long { None } else { String::from_utf8(bytes).ok() };
-        if line.as_ref().is_some_and(|line| line.trim().is_empty()) {
+        if blank == Blank::Skip && line.as_ref().is_some_and(|line| line.trim().is_empty()) {
             continue;
         }
         if lines.blocking_send(Ok(line)).is_err() {
@@ -183,7 +192,7 @@ mod tests {
 
     fn lines(input: &str) -> Vec<Option<String>> {
         let (send, mut receive) = mpsc::channel(QUEUE_LINES);
-        read_lines(input.as_bytes(), &send);
+        read_lines(input.as_bytes(), &send, Blank::Skip);
         drop(send);
         std::iter::from_fn(|| receive.blocking_recv()).map(|line| line.unwrap()).collect()
     }

@@ -18,6 +18,7 @@ use super::{flags, json, report, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::presign_result::Result as Either;
 use crate::grpc::proto::{ResignRequest, ResignResponse, UrlFilter};
+use crate::session::RecordId;
 
 /// Sign recorded requests again with the present session; your own, or with --admin anybody's
 #[derive(Debug, Clone, clap::Args)]
@@ -92,10 +93,21 @@ impl Resign {
         };
         let mut tally = Tally { signed: 0, failed: 0, standing: 0, progress: Progress::new() };
         if self.ids == ["-"] {
-            let mut coming = batch::lines_of_stdin();
+            let mut coming = batch::lines_of_stdin(batch::Blank::Keep);
+            let mut number = 0u64;
             while let Some(chunk) = batch::next_chunk(&mut coming).await {
-                let ids = chunk?.into_iter().map(|line| line.map(|line| line.trim().to_owned()).unwrap_or_default());
-                tally.ask(ResignRequest { ids: ids.collect(), ..request.clone() }, &daemon, json).await?;
+                let mut ids = Vec::new();
+                for line in chunk? {
+                    number += 1;
+                    match line.as_deref().map(str::trim) {
+                        Some("") => {}
+                        Some(id) if RecordId::parse(id).is_some() => ids.push(id.to_owned()),
+                        line => tally.no_id(number, line.unwrap_or_default(), json)?,
+                    }
+                }
+                if !ids.is_empty() {
+                    tally.ask(ResignRequest { ids, ..request.clone() }, &daemon, json).await?;
+                }
             }
         } else if self.ids.is_empty() {
             tally.ask(ResignRequest { filter: Some(filter), ..request }, &daemon, json).await?;
@@ -129,6 +141,20 @@ impl Tally {
         while let Some(one) = timeout(patience, stream.message()).await.map_err(|_| late(patience))?? {
             self.print(one, json)?;
         }
+        Ok(())
+    }
+
+    /// What is no id stops no other. It is shown as far as an id could reach: it may be anything, a URL too.
+    fn no_id(&mut self, line: u64, text: &str, json: bool) -> Result<(), Failure> {
+        self.failed += 1;
+        let shown: String = text.chars().take(MOST_SHOWN).collect();
+        let message = format!("line {line} is no id of a record");
+        if json {
+            let error = json!({"reason": "INVALID_FIELD", "message": message, "line": line});
+            return Ok(out::json(of(&shown, json!({"error": error})))?);
+        }
+        self.progress.clear();
+        warn(&format!("{shown:?}: {message} [INVALID_FIELD]"));
         Ok(())
     }
 
@@ -191,5 +217,7 @@ fn late(patience: Duration) -> Failure {
     Failure::new(Exit::Other, format!("no answer within {waited}; allow more with --timeout"))
 }
 
+/// Characters shown of what is no id.
+const MOST_SHOWN: usize = 29;
 /// Ids in one call; the service takes as many.
 const CALL_IDS: usize = 1000;

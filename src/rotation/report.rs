@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Rotation;
 use crate::error::{Error, NoEvent};
 use crate::impact::event::Event;
-use crate::registry::{EventKind, EventRow, NewEvent, Registry};
+use crate::registry::{DAEMON, EventKind, EventRow, NewEvent, Registry};
 use crate::s3::Refused;
 use crate::session::RecordId;
 use crate::time::Timestamp;
@@ -87,7 +87,8 @@ impl Reported {
 }
 
 impl Rotation {
-    /// Writes down, durably, that something happened; from then on records say what it does to them.
+    /// Writes down, durably, that something happened; from then on records say what it does to them. The same report
+    /// again, as after an answer that was lost, is answered with what stands.
     ///
     /// # Errors
     /// When it has not happened yet, too much stands already, or the registry did not take it.
@@ -99,6 +100,11 @@ impl Rotation {
                 event.at
             );
             return Err(Refused::new("event.at", problem).into());
+        }
+        let standing = registry.standing(DAEMON).await.map_err(Error::registry)?;
+        let mut standing = standing.iter().filter_map(|row| Reported::of(row, registry));
+        if let Some(former) = standing.find(|former| !former.observed && former.event == event) {
+            return Ok(former);
         }
         let id = RecordId { instance: registry.instance(), number: 0 };
         let mut reported =

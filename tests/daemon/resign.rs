@@ -286,12 +286,13 @@ async fn the_command_line_prints_a_line_for_each_record_and_tells_of_failures_ap
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
     let unknown = a.replace("-1", "-99999");
-    let (code, out, told) = run(&["-"], &format!("{a}\n{unknown}\n\n{b}\n")).await;
+    let (code, out, told) = run(&["-"], &format!("{a}\n{unknown}\n\nxx\n{b}\n")).await;
     assert_eq!(code, Some(254), "{told}");
+    assert!(told.contains("line 4 is no id"), "a malformed id stops no other, and blank lines count: {told}");
     let lines: Vec<(&str, &str)> = out.lines().filter_map(|line| line.split_once('\t')).collect();
     assert_eq!([lines[0].0, lines[1].0], [&*a, &*b]);
     assert_eq!(world.s3.fetch("GET", lines[1].1, [], "").await.status, 200);
-    assert!(told.contains(&unknown) && told.contains("URL_NOT_FOUND") && told.contains("1 of 3"), "{told}");
+    assert!(told.contains(&unknown) && told.contains("URL_NOT_FOUND") && told.contains("2 of 4"), "{told}");
 
     let (code, out, told) = run(&["--bucket", "photos", "--key-prefix", "a", "--output", "json", "--admin"], "").await;
     assert_eq!(code, Some(0), "{told}");

@@ -163,6 +163,20 @@ async fn what_an_event_ends_is_signed_again_and_what_it_spares_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_report_again_is_answered_with_what_stands_until_that_is_lifted() {
+    let world = World::new().await;
+    let daemon = world.daemon(&web(&world)).await;
+    let at = |seconds| Event { at: Some(prost_types::Timestamp { seconds, nanos: 0 }), ..denied() };
+    let id = async |seconds| report(&daemon, at(seconds)).await.expect("it is written down").event.expect("an id").id;
+    let first = id(1_700_000_000).await;
+    assert_eq!(id(1_700_000_000).await, first);
+    assert_ne!(id(1_700_000_001).await, first, "it happened at another time");
+    let lift = LiftEventRequest { id: first.clone() };
+    rotation(&daemon).await.lift_event(lift).await.expect("it can be undone");
+    assert_ne!(id(1_700_000_000).await, first, "it happened once more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_can_be_undone_is_lifted_and_one_that_cannot_stands() {
     let world = World::new().await;
     let daemon = world.daemon(&web(&world)).await;
