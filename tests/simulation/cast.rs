@@ -60,6 +60,9 @@ pub(crate) fn of_a_daemon(rng: &mut Rng) -> (Aws, Vec<Source>) {
             break;
         }
     }
+    if sources.is_empty() {
+        with_base(&mut aws, &drawn, &drawn[0], &mut sources);
+    }
     (aws, sources)
 }
 
