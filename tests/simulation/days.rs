@@ -174,12 +174,13 @@ impl Days {
         let chosen = acts::any(&mut self.rng, &cloud.aws, now, &target);
         let event = told::event(&mut self.rng, &cloud.aws, &self.names, now, chosen.settles, &chosen.act);
         let change = cloud.aws.act(now, chosen.settles, chosen.act.clone());
-        if matches!(chosen.act, Act::RoleRemade { .. }) {
+        let at_once = matches!(chosen.act, Act::RoleRemade { .. });
+        if at_once {
             heal::after(&mut cloud.aws, &mut cloud.sources, change);
         }
         self.ledger.tell(&cloud.aws, change, event, now);
         self.later.extend(chosen.undone_after.map(|after| (now + after, change, false)));
-        self.later.push((now + chosen.healed_after, change, true));
+        self.later.extend((!at_once).then_some((now + chosen.healed_after, change, true)));
     }
 
     /// A caller asks the desk, and waits as long as callers do.
