@@ -53,9 +53,10 @@ async fn main() {
         told(name, touched, took);
     }
     let one = registry.list(0, Filter::default(), 1, None).await.unwrap().remove(0);
-    let (ways, took) =
-        measure(&clock, async || u64::try_from(desk.contain(0, &one, 0).await.unwrap().containments.len()).unwrap())
-            .await;
+    let (ways, took) = measure(&clock, async || {
+        u64::try_from(desk.contain(0, &one, 0, None).await.unwrap().containments.len()).unwrap()
+    })
+    .await;
     told("contain one URL (ways, each with its price)", ways, took);
 
     let event = Event { at: clock.now(), settles_within: SETTLES_WITHIN, what: key_deleted() };

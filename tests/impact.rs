@@ -479,6 +479,12 @@ async fn a_leaked_url_is_contained_by_its_text_as_by_its_id() {
         .find(|one| matches!(one.event.as_ref().and_then(|event| event.what.as_ref()), Some(Wire::KeyDeactivated(_))));
     let key = key.expect("a long-term key can be deactivated");
     assert_eq!(key.takes_along, 3);
+    let stopped =
+        |one: &Containment| -> Vec<String> { one.outages.iter().map(|outage| outage.identity.clone()).collect() };
+    assert_eq!(stopped(key), ["key"], "who signs with that key can sign no more");
+    let first_that_stops = by_id.containments.iter().position(|one| !one.outages.is_empty());
+    let last_that_stops_none = by_id.containments.iter().rposition(|one| one.outages.is_empty());
+    assert!(first_that_stops > last_that_stops_none, "what stops nobody is cheaper, whatever it takes along");
     assert!(
         key.steps
             .iter()

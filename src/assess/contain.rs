@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::gap::{self, Gap, GapReason};
+use super::holders::Holders;
 use super::parents::{Line, Parents};
 use super::standing::Standing;
 use super::{Assessor, Question, count};
 use crate::error::Error;
+use crate::identity::Identities;
 use crate::impact::concern::Concern;
 use crate::impact::contain::{Containment, containments};
 use crate::impact::ending::Verdict;
+use crate::impact::outage::Outage;
 use crate::impact::report::Report;
 use crate::issued::{Filter, Record};
 use crate::session::RecordId;
@@ -23,12 +26,24 @@ pub struct Costed {
     pub takes_along: u64,
     /// and those that may.
     pub may_take_along: u64,
+    /// Identities that stop signing with it, or get no next session.
+    pub outages: Vec<Outage>,
+}
+
+impl Costed {
+    /// The least is the cheapest. An identity that stops costs every link that would still be asked of it, so no way that
+    /// stops one is cheaper than a way that stops none.
+    pub fn price(&self) -> impl Ord + use<> {
+        let way = &self.containment;
+        (way.ending.verdict, self.outages.len(), self.takes_along, self.may_take_along, way.rank)
+    }
 }
 
 /// Every way to end one URL.
 #[derive(Debug)]
 pub struct Contained {
-    /// Cheapest first: what surely ends it before what may, then by how many other URLs end with it.
+    /// Cheapest first: what surely ends it before what may, then by how many identities stop signing, then by
+    /// how many other URLs end with it.
     pub containments: Vec<Costed>,
     /// What the prices cannot see.
     pub gaps: Vec<Gap>,
@@ -36,11 +51,17 @@ pub struct Contained {
 
 impl Assessor {
     /// What would end the URL if it happened now. `others` are records that fit what was asked for as well as this one.
-    /// Given up, it ends.
+    /// Without `identities` nobody is said to stop signing. Given up, it ends.
     ///
     /// # Errors
     /// When the registry cannot be read.
-    pub async fn contain(&self, uid: u32, record: &Record, others: usize) -> Result<Contained, Error> {
+    pub async fn contain(
+        &self,
+        uid: u32,
+        record: &Record,
+        others: usize,
+        identities: Option<&Identities>,
+    ) -> Result<Contained, Error> {
         let now = self.clock.now();
         let mut gaps = gap::of_registry(&self.registry, now);
         if others > 0 {
@@ -54,19 +75,23 @@ impl Assessor {
             return Ok(Contained { containments: Vec::new(), gaps });
         }
         let line = Parents::new(&self.registry, uid).line(&record.session).await?;
+        let holders = match identities {
+            Some(identities) => self.holders(uid, identities).await?,
+            None => Holders::default(),
+        };
         let standing = Standing::read(&self.registry, uid, now).await?;
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
         for containment in containments(&record.url, line.lineage(), now) {
-            costed.push(self.priced(uid, containment, (record, &line), &standing, &mut ended).await?);
+            let outages = holders.outages(&containment.event);
+            let one = self.priced(uid, containment, (record, &line), &standing, &mut ended).await?;
+            costed.push(Costed { outages, ..one });
         }
         if !ended.is_empty() {
             let events = gap::named(&ended.into_iter().collect::<Vec<_>>());
             let message = format!("What {events} surely ended by now is not counted as taken along.");
             gaps.push(Gap::new(GapReason::EndedByEvent, message));
         }
-        costed.sort_by_key(|one| {
-            (one.containment.ending.verdict, one.takes_along, one.may_take_along, one.containment.rank)
-        });
+        costed.sort_by_key(Costed::price);
         Ok(Contained { containments: costed, gaps })
     }
 
@@ -81,7 +106,7 @@ impl Assessor {
     ) -> Result<Costed, Error> {
         let now = self.clock.now();
         let Some(filter) = Concern::of(&containment.event).narrow(&Filter::default()) else {
-            return Ok(Costed { containment, takes_along: 0, may_take_along: 0 });
+            return Ok(Costed { containment, takes_along: 0, may_take_along: 0, outages: Vec::new() });
         };
         let question = Question { uid, event: containment.event.clone(), filter, by_on_behalf_of: false };
         let mut report = Report::new(&question.event, now);
@@ -99,6 +124,7 @@ impl Assessor {
             Verdict::Lives => (0, 0),
         };
         let takes_along = totals.ends.saturating_sub(own_end);
-        Ok(Costed { containment, takes_along, may_take_along: totals.may_end.saturating_sub(own_may) })
+        let may_take_along = totals.may_end.saturating_sub(own_may);
+        Ok(Costed { containment, takes_along, may_take_along, outages: Vec::new() })
     }
 }

@@ -1,32 +1,24 @@
 //! Whose next renewal an event keeps from coming: identities as the configuration has them, told to the rule.
 
+use std::sync::Arc;
+
 use super::Assessor;
 use super::parents::{Line, Parents};
 use crate::config::identity::{AssumeRole, FederationToken, SessionToken, Source as Table, WebIdentity};
 use crate::error::Error;
-use crate::identity::Identities;
+use crate::identity::{Identities, Identity};
 use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Outage, Source};
 use crate::session::CredentialKind;
 
-impl Assessor {
-    /// Identities that get no next session after the event, by name.
-    ///
-    /// # Errors
-    /// When the registry cannot be read.
-    pub async fn outages(&self, uid: u32, event: &Event, identities: &Identities) -> Result<Vec<Outage>, Error> {
-        let all: Vec<_> = identities.names().filter_map(|name| identities.identity(name)).collect();
-        let mut parents = Parents::new(&self.registry, uid);
-        let (now, mut lines) = (self.clock.now(), Vec::with_capacity(all.len()));
-        for identity in &all {
-            // Of several tenants' sessions the first to end: from then on somebody is not signed for.
-            let first = identity.signing().into_iter().min_by_key(|live| live.session.left(now));
-            lines.push(match first {
-                Some(live) => Some(parents.line(&live.session).await?),
-                None => None,
-            });
-        }
-        let holders = all.iter().zip(&lines).map(|(identity, line)| {
+/// The identities of a configuration, each with the line of the session that it signs with.
+#[derive(Default)]
+pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>)>);
+
+impl Holders {
+    /// Those that get no next session after the event, by name.
+    pub(super) fn outages(&self, event: &Event) -> Vec<Outage> {
+        let holders = self.0.iter().map(|(identity, line)| {
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
@@ -35,7 +27,32 @@ impl Assessor {
                 parent: by.and_then(|by| by.parent),
             }
         });
-        Ok(outage::outages(event, &holders.collect::<Vec<_>>()))
+        outage::outages(event, &holders.collect::<Vec<_>>())
+    }
+}
+
+impl Assessor {
+    /// Identities that get no next session after the event, by name.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn outages(&self, uid: u32, event: &Event, identities: &Identities) -> Result<Vec<Outage>, Error> {
+        Ok(self.holders(uid, identities).await?.outages(event))
+    }
+
+    pub(super) async fn holders(&self, uid: u32, identities: &Identities) -> Result<Holders, Error> {
+        let mut parents = Parents::new(&self.registry, uid);
+        let (now, mut all) = (self.clock.now(), Vec::new());
+        for identity in identities.names().filter_map(|name| identities.identity(name)) {
+            // Of several tenants' sessions the first to end: from then on somebody is not signed for.
+            let first = identity.signing().into_iter().min_by_key(|live| live.session.left(now));
+            let line = match first {
+                Some(live) => Some(parents.line(&live.session).await?),
+                None => None,
+            };
+            all.push((identity, line));
+        }
+        Ok(Holders(all))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::connect::Globals;
 use super::exit::Failure;
 use super::find::argument_or_stdin;
-use super::impact::told::{bearer_sees, bullet, count, wrapped};
+use super::impact::told::{bearer_sees, bullet, count, stops, wrapped};
 use super::out::{self, Format, Sheet};
 use super::{event, json, say};
 use crate::config::Surroundings;
@@ -50,6 +50,9 @@ fn page(answer: &ContainResponse) -> String {
             told += &format!(" It ends if {}.", ending.condition);
         }
         page += &wrapped(&told, 3);
+        for outage in &one.outages {
+            page += &wrapped(&format!("{}.", stops(outage).trim_end_matches('.')), 3);
+        }
         for step in &one.steps {
             page += &wrapped(&step.title, 3);
             // As it is, to be pasted: never wrapped.
@@ -97,7 +100,7 @@ fn along(one: &Containment) -> String {
     }
 }
 
-/// One line for each way.
+/// One line for each way; whom it stops from signing before how to do it.
 fn lines(answer: &ContainResponse) -> Sheet {
     let mut sheet = Sheet::new(&[]);
     for one in &answer.containments {
@@ -107,6 +110,7 @@ fn lines(answer: &ContainResponse) -> Sheet {
             one.takes_along.to_string(),
             one.may_take_along.to_string(),
             ending.reason,
+            one.outages.iter().map(|outage| outage.identity.as_str()).collect::<Vec<_>>().join(","),
         ];
         cells.extend(one.steps.iter().map(|step| step.text.clone()));
         sheet.row(cells);

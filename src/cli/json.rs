@@ -261,7 +261,8 @@ mod tests {
             ..Default::default()
         });
         let steps = vec![proto::Step::default()];
-        let containments = vec![proto::Containment { steps, ..Default::default() }];
+        let containments =
+            vec![proto::Containment { steps, outages: vec![proto::Outage::default()], ..Default::default() }];
         let contained = impact::contained(&proto::ContainResponse { containments, ..Default::default() });
         for (message, value) in [
             ("UrlRecord", &url),
@@ -288,6 +289,7 @@ mod tests {
             ("ListAffectedResponse", &impact::affected(&proto::ListAffectedResponse::default())),
             ("ContainResponse", &contained),
             ("Containment", &contained["containments"][0]),
+            ("Outage", &contained["containments"][0]["outages"][0]),
             ("Step", &contained["containments"][0]["steps"][0]),
             ("PresignResponse", &presigned(&proto::PresignResponse::default())),
             ("PresignPostResponse", &form(&proto::PresignPostResponse::default())),

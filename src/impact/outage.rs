@@ -162,6 +162,13 @@ fn own(event: &Event, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(
         What::AllowRemoved(statement) if forbids_mint(statement, holder, minter) => {
             Some((Stops::AtItsEnd, "its base may mint no more, unless another policy allows it"))
         }
+        What::Denied { statement, issued_before: None, signature_age: None } if denies_all(statement) => {
+            let message = "what it signs with is denied everything, and so would its next session be";
+            dies(event, holder, None, message).or_else(|| {
+                forbids_mint(statement, holder, minter)
+                    .then_some((Stops::AtItsEnd, "its base is denied to mint its next session"))
+            })
+        }
         What::Denied { statement, issued_before: None, signature_age: None }
             if forbids_mint(statement, holder, minter) =>
         {
@@ -247,6 +254,17 @@ fn signed_in(provider: &str, holder: &Holder<'_>) -> bool {
     let account = holder.session.map(|session| session.facts.account.as_str()).filter(|account| !account.is_empty());
     let meant = Arn::parse(provider).map(|arn| arn.account);
     by_token && (account.is_none() || meant.is_none() || account == meant)
+}
+
+/// Whether a statement leaves nothing to a user or a role, whichever session comes next. Of less, such as all of S3,
+/// nothing is said: what is based on the identity goes on.
+fn denies_all(statement: &Statement) -> bool {
+    let of_principal = matches!(statement.policy, Policy::Identity | Policy::Boundary);
+    let lasts = Arn::parse(&statement.principal_arn)
+        .is_some_and(|arn| arn.resource.starts_with("user/") || arn.resource.starts_with("role/"));
+    let everywhere = statement.userid.is_empty() && statement.bucket.is_empty() && statement.key_prefix.is_empty();
+    let whole = statement.actions.is_empty() || statement.actions.iter().any(|action| action == "*");
+    of_principal && lasts && everywhere && whole
 }
 
 /// Whether a statement keeps the base from minting.

@@ -118,7 +118,7 @@ async fn what_has_ended_is_not_taken_along_by_a_containment() {
     stands(&place, &event(&place, bucket(), LONG_AGO)).await;
     for (is_other, along) in [(true, 0), (false, 1)] {
         let record = records.iter().find(|record| (record.url.id == other.id) == is_other).unwrap();
-        let answer = place.desk.contain(ASKER, record, 0).await.unwrap();
+        let answer = place.desk.contain(ASKER, record, 0, None).await.unwrap();
         let of_key =
             |one: &&presignd::assess::Costed| matches!(one.containment.event.what, What::KeyDeactivated { .. });
         assert_eq!(answer.containments.iter().find(of_key).unwrap().takes_along, along);

@@ -374,6 +374,7 @@ impl impact_server::Impact for Rote {
             takes_along: 41,
             may_take_along: 0,
             steps: vec![step],
+            outages: vec![Outage { identity: "web".into(), at: at(600), message: "its key is dead".into() }],
         };
         Ok(Response::new(ContainResponse { url: Some(record(1)), containments: vec![way], gaps: vec![gap()] }))
     }

@@ -232,6 +232,7 @@ fn a_leaked_url_is_read_from_stdin_and_never_shown() {
     for part in [
         "1. the access key AKIAEXAMPLE is deactivated",
         "takes 41 other URLs along; the URL ends; the bearer sees 403\n   InvalidAccessKeyId; undone, it works again.",
+        "   web stops signing at 2026-11-22T12:10:00Z: its key is dead.\n",
         "     aws iam update-access-key\n",
     ] {
         assert!(out.contains(part), "{part}: {out}");
@@ -239,8 +240,9 @@ fn a_leaked_url_is_read_from_stdin_and_never_shown() {
     assert!(!out.contains("c2VjcmV0"));
     let (_, out, _) = run(&fake.socket, &["contain", "aaaaaaaa-1", "--output", "json"]);
     assert_eq!(json_of(&out)["containments"][0]["steps"][0]["text"], "aws iam update-access-key");
+    assert_eq!(json_of(&out)["containments"][0]["outages"][0]["identity"], "web");
     let (_, out, _) = run(&fake.socket, &["contain", "aaaaaaaa-1", "--output", "text"]);
-    assert_eq!(out, "ends\t41\t0\tKEY_INACTIVE\taws iam update-access-key\n");
+    assert_eq!(out, "ends\t41\t0\tKEY_INACTIVE\tweb\taws iam update-access-key\n");
     let seen = fake.seen.lock().unwrap();
     let asked: Vec<_> = seen.contained.iter().map(|one| one.url.clone().unwrap()).collect();
     assert_eq!(asked[..2], [Url::Text(url.into()), Url::Id("aaaaaaaa-1".into())]);

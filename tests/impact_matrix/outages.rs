@@ -92,6 +92,10 @@ fn an_outage_begins_when_the_last_session_ends() {
         let actions = actions.iter().map(|action| (*action).to_owned()).collect();
         deny(Statement { principal_arn: USER_ARN.to_owned(), actions, ..statement(Policy::Identity) })
     };
+    let role_denied = |name: &str| {
+        let principal_arn = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        deny(Statement { principal_arn, ..statement(Policy::Identity) })
+    };
     let chain = [("key", AT), ("role", 10_000), ("chained", 20_000)];
     let table = [
         (What::KeyDeleted { access_key_id: USER_KEY.into() }, &chain[..]),
@@ -115,7 +119,10 @@ fn an_outage_begins_when_the_last_session_ends() {
         (What::SessionsRevoked { principal: role("Node"), issued_before: at(AT) }, &[("instance", AT), ("hop", 5_000)]),
         (What::SessionsRevoked { principal: role("Signer"), issued_before: at(AT) }, &[]),
         (user_denied(&["sts:AssumeRole"]), &[("role", 10_000), ("chained", 20_000)]),
-        (user_denied(&[]), &[("role", 10_000), ("chained", 20_000)]),
+        (user_denied(&[]), &chain[..]),
+        (user_denied(&["*"]), &chain[..]),
+        (role_denied("Signer"), &[("role", AT), ("chained", 20_000)]),
+        (role_denied("B"), &[("chained", AT)]),
         (user_denied(&["s3:*"]), &[]),
         (What::KeyRotated { access_key_id: USER_KEY.into() }, &[]),
         (What::BucketDeleted { bucket: BUCKET.into() }, &[]),
@@ -135,7 +142,7 @@ fn a_key_that_its_base_uses_no_more_keeps_nobody_from_the_next_session() {
         (What::UserDeleted(principal(USER_ARN)), &[]),
         (What::UserDeleted(principal(NEXT_ARN)), &[("key", AT), chain[0], chain[1]]),
         (denied(USER_ARN), &[]),
-        (denied(NEXT_ARN), &chain),
+        (denied(NEXT_ARN), &[("key", AT), chain[0], chain[1]]),
     ];
     for (what, list) in table {
         assert_eq!(told(&rotated(), what.clone()), wanted(list), "{what:?}");

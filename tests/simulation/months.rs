@@ -174,6 +174,9 @@ impl Months {
 
     /// Another profile: the machine has another role from now on.
     fn swap(&mut self, act: &Act) {
+        if let Act::RoleRemade { role } = act {
+            self.role_is_bare(*role);
+        }
         if let Act::ProfileSwapped(number) = act
             && let Source::Read(Machine { role, .. }) = &mut self.sources[*number]
         {

@@ -160,6 +160,15 @@ impl Months {
         self.outages.0.values_mut().for_each(|forecast| forecast.unknown.push(number));
     }
 
+    /// A role that is made again has none of the policies of the former.
+    pub(crate) fn role_is_bare(&mut self, role: usize) {
+        let aws = &self.aws;
+        self.outages.0.retain(|number, _| {
+            let act = aws.change(*number).map(|change| &change.what);
+            !matches!(act, Some(Act::Denied(statement)) if matches!(statement.place, Place::Role(of) if of == role))
+        });
+    }
+
     /// Another key in a file is an answer to whatever befell the former.
     fn key_is_another(&mut self) {
         let of_key = |number: &usize| {

@@ -6,17 +6,13 @@ use crate::cli::out::{Sheet, plain};
 use crate::cli::say;
 use crate::grpc::proto::ending::{Grade, Verdict};
 use crate::grpc::proto::group::By;
-use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Totals};
+use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Outage, Totals};
 
 /// All of it, for reading.
 pub(super) fn page(answer: &AssessResponse) -> String {
     let mut page = wrapped(&verdict(answer), 0);
-    let outages = answer.outages.iter().map(|outage| {
-        let when = outage.at.as_ref().map_or("already".to_owned(), |at| format!("at {}", say::time(Some(at))));
-        format!("{} stops signing {when}: {}", outage.identity, outage.message)
-    });
-    for outage in outages {
-        page += &wrapped(&outage, 0);
+    for outage in &answer.outages {
+        page += &wrapped(&stops(outage), 0);
     }
     if !answer.effects.is_empty() {
         page += "\n";
@@ -36,6 +32,12 @@ pub(super) fn page(answer: &AssessResponse) -> String {
         }
     }
     page
+}
+
+/// Who stops signing, when and why.
+pub(in crate::cli) fn stops(outage: &Outage) -> String {
+    let when = outage.at.as_ref().map_or("already".to_owned(), |at| format!("at {}", say::time(Some(at))));
+    format!("{} stops signing {when}: {}", outage.identity, outage.message)
 }
 
 /// The same as fields, for scripts.

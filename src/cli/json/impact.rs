@@ -30,9 +30,7 @@ pub fn assessed(answer: &proto::AssessResponse) -> Value {
         }).collect::<Vec<_>>(),
         "breaks_nothing_from": time(&answer.breaks_nothing_from),
         "gaps": gaps(&answer.gaps),
-        "outages": answer.outages.iter().map(|one| {
-            json!({"identity": one.identity, "at": time(&one.at), "message": one.message})
-        }).collect::<Vec<_>>(),
+        "outages": outages(&answer.outages),
     })
 }
 
@@ -50,6 +48,7 @@ pub fn contained(answer: &proto::ContainResponse) -> Value {
             "takes_along": one.takes_along,
             "may_take_along": one.may_take_along,
             "steps": one.steps.iter().map(|step| json!({"title": step.title, "text": step.text})).collect::<Vec<_>>(),
+            "outages": outages(&one.outages),
         })
     });
     json!({
@@ -82,6 +81,11 @@ pub(super) fn totals(one: &proto::Totals) -> Value {
 
 fn gaps(gaps: &[proto::Gap]) -> Value {
     gaps.iter().map(|one| json!({"reason": one.reason, "message": one.message})).collect()
+}
+
+fn outages(outages: &[proto::Outage]) -> Value {
+    let told = |one: &proto::Outage| json!({"identity": one.identity, "at": time(&one.at), "message": one.message});
+    outages.iter().map(told).collect()
 }
 
 /// Of the kinds of events only the one that is meant is a member.

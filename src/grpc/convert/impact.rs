@@ -130,5 +130,6 @@ fn containment(one: Costed) -> proto::Containment {
         takes_along: one.takes_along,
         may_take_along: one.may_take_along,
         steps: steps.collect(),
+        outages: one.outages.into_iter().map(outage).collect(),
     }
 }

@@ -94,7 +94,8 @@ impl Services {
         };
         let others = records.len().saturating_sub(1);
         let record = records.into_iter().next().ok_or(Error::TextNotFound)?;
-        let answer = self.assessor.contain(call.caller.uid, &record, others).await?;
+        let rules = self.issuer.rules();
+        let answer = self.assessor.contain(call.caller.uid, &record, others, Some(&rules.identities)).await?;
         Ok(convert::contained(self.with_endings(call, record).await?, answer))
     }
 
