@@ -10,12 +10,13 @@ use super::{Assessor, Question, count};
 use crate::error::Error;
 use crate::identity::Identities;
 use crate::impact::concern::Concern;
-use crate::impact::contain::{Containment, containments};
+use crate::impact::contain::{Containment, Store, containments};
 use crate::impact::ending::Verdict;
 use crate::impact::outage::Outage;
 use crate::impact::report::Report;
 use crate::issued::{Filter, Record};
 use crate::session::RecordId;
+use crate::signer::endpoint::Endpoint;
 
 /// A containment and its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,9 +80,13 @@ impl Assessor {
             Some(identities) => self.holders(uid, identities).await?,
             None => Holders::default(),
         };
+        let configured = identities
+            .and_then(|identities| identities.identity(&record.session.identity))
+            .map_or(Endpoint::Aws, |identity| identity.s3().endpoint());
+        gaps.extend(Store::of(&record.url, &configured).as_ref().map(gap::of_store));
         let standing = Standing::read(&self.registry, uid, now).await?;
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
-        for containment in containments(&record.url, line.lineage(), now) {
+        for containment in containments(&record.url, line.lineage(), &configured, now) {
             let outages = holders.outages(&containment.event);
             let one = self.priced(uid, containment, (record, &line), &standing, &mut ended).await?;
             costed.push(Costed { outages, ..one });

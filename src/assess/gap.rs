@@ -6,6 +6,7 @@ use super::Question;
 use super::parents::Line;
 use super::standing::Standing;
 use crate::impact::concern::Concern;
+use crate::impact::contain::Store;
 use crate::impact::ending::Ending;
 use crate::impact::event::{Event, What};
 use crate::impact::reason::{Condition, Reason};
@@ -57,6 +58,8 @@ gap_reasons! {
     SeveralRecords "SEVERAL_RECORDS";
     /// The URL is over.
     AlreadyEnded "ALREADY_ENDED";
+    /// The URL leads to a store that is not AWS's.
+    OtherStore "OTHER_STORE";
 }
 
 /// Something that the answer cannot see.
@@ -72,6 +75,19 @@ impl Gap {
     pub(super) fn new(reason: GapReason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
+}
+
+/// Of what AWS would do, and a store of its own may not.
+pub(super) fn of_store(store: &Store) -> Gap {
+    let mut message = format!(
+        "{} is not AWS: ways through the roles and users of AWS IAM are left out, and whether it heeds a policy as AWS does \
+         only its manual tells.",
+        store.host
+    );
+    if !store.is_configured {
+        message += " The identity that signed has another endpoint now, so the scheme https is a guess.";
+    }
+    Gap::new(GapReason::OtherStore, message)
 }
 
 /// What a count met on its way.

@@ -6,11 +6,15 @@ mod candidates;
 mod cli;
 mod owners;
 mod policies;
+mod store;
+
+pub use store::Store;
 
 use super::ending::{Ending, Verdict};
 use super::event::{Event, SETTLES_WITHIN};
 use super::{Lineage, Subject, ending};
 use crate::issued::IssuedUrl;
+use crate::signer::endpoint::Endpoint;
 use crate::time::Timestamp;
 
 /// A way to end a URL.
@@ -32,15 +36,21 @@ pub struct Containment {
 pub struct Step {
     /// What it is, and what to mind.
     pub title: String,
-    /// A command of the AWS CLI, or a policy statement in JSON.
+    /// A command of the AWS CLI, or a policy statement in JSON; empty where the title says all.
     pub text: String,
 }
 
 /// Every event that would end the URL if it happened now, what surely ends it first, then by rank. Empty for a URL that
-/// has ended.
-pub fn containments<'a>(url: &IssuedUrl, by: impl Into<Lineage<'a>>, now: Timestamp) -> Vec<Containment> {
+/// has ended. `configured` is the endpoint that the identity has now.
+pub fn containments<'a>(
+    url: &IssuedUrl,
+    by: impl Into<Lineage<'a>>,
+    configured: &Endpoint,
+    now: Timestamp,
+) -> Vec<Containment> {
     let by = by.into();
-    let ways = candidates::of(url, by, now).into_iter().zip(1..).filter_map(|(way, rank)| {
+    let store = Store::of(url, configured);
+    let ways = candidates::of(url, by, store.as_ref(), now).into_iter().zip(1..).filter_map(|(way, rank)| {
         let event = Event { at: now, settles_within: SETTLES_WITHIN, what: way.what };
         let ending = ending(&event, by, Subject::Url(url))?;
         (ending.verdict != Verdict::Lives).then_some(Containment { event, ending, steps: way.steps, rank })

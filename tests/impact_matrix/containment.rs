@@ -5,11 +5,12 @@ use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Policy, What};
 use presignd::s3::operation::Operation;
 use presignd::session::CredentialKind;
+use presignd::signer::endpoint::Endpoint;
 
 use crate::made::*;
 
 fn ways(signed: &Signed, asked: &Ask) -> Vec<Containment> {
-    containments(&asked.url(), signed.by(), at(1000))
+    containments(&asked.url(), signed.by(), &Endpoint::Aws, at(1000))
 }
 
 /// A word for each.
@@ -87,7 +88,7 @@ fn through_an_access_point_its_own_policy_is_changed() {
 
 #[test]
 fn a_url_that_has_ended_needs_no_containment() {
-    assert_eq!(containments(&get(), signed(CredentialKind::AssumeRole).by(), at(3600)), []);
+    assert_eq!(containments(&get(), signed(CredentialKind::AssumeRole).by(), &Endpoint::Aws, at(3600)), []);
 }
 
 #[test]
@@ -208,6 +209,36 @@ fn arns_are_of_the_partition_of_the_session_or_else_of_the_region() {
     let unnamed = signed(CredentialKind::Temporary);
     let mut url = get();
     url.region = presignd::s3::Region::parse("us-gov-west-1").expect("a region");
-    let found = containments(&url, unnamed.by(), at(1000));
+    let found = containments(&url, unnamed.by(), &Endpoint::Aws, at(1000));
     assert!(found[0].steps[1].text.contains("arn:aws-us-gov:s3:::photos/"));
+}
+
+#[test]
+fn no_command_for_a_url_of_another_store_goes_to_aws() {
+    let configured = Endpoint::parse("http://store.example:9000/s3/").expect("an endpoint");
+    let role = signed(CredentialKind::AssumeRole);
+    let of = |signed: &Signed, host: &str, configured: &Endpoint| {
+        let mut url = ask(Operation::GetObject).url();
+        url.host = host.to_owned();
+        containments(&url, signed.by(), configured, at(1000))
+    };
+    for (host, configured, endpoint) in [
+        ("store.example:9000", &configured, "http://store.example:9000/s3"),
+        ("photos.store.example:9000", &configured, "http://store.example:9000/s3"),
+        ("photos.former.example", &configured, "https://former.example"),
+        ("127.0.0.1:5999", &Endpoint::Aws, "https://127.0.0.1:5999"),
+        ("s3.amazonaws.com.example", &Endpoint::Aws, "https://s3.amazonaws.com.example"),
+    ] {
+        let found = of(&role, host, configured);
+        assert_eq!(names(&found).join(" "), "object session userid delete signature-age bucket", "{host}");
+        for step in found.iter().flat_map(|way| &way.steps).filter(|step| step.text.starts_with("aws ")) {
+            let named = format!(" --endpoint-url {endpoint} --region eu-central-1 ");
+            assert!(step.text.starts_with("aws s3api ") && step.text.contains(&named), "{}", step.text);
+        }
+    }
+    let key = of(&signed(CredentialKind::LongTermKey), "store.example:9000", &configured);
+    let key = &key[names(&key).iter().position(|name| *name == "key").expect("a store has keys, too")];
+    assert!(key.steps[0].text.is_empty() && key.steps[0].title.contains("no command of IAM reaches"), "{key:?}");
+    let at_aws = of(&role, "photos.s3.eu-central-1.amazonaws.com", &configured);
+    assert!(at_aws.iter().flat_map(|way| &way.steps).all(|step| !step.text.contains("--endpoint-url")));
 }

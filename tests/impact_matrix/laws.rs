@@ -106,7 +106,7 @@ proptest! {
 
     #[test]
     fn what_is_proposed_to_contain_a_url_ends_it(signed in sessions(), url in asks(), now in select(vec![0i64, 500, 5000])) {
-        let ways = containments(&url, signed.by(), at(now));
+        let ways = containments(&url, signed.by(), &presignd::signer::endpoint::Endpoint::Aws, at(now));
         for way in &ways {
             let found = signed.ending(&way.event, &url);
             prop_assert_eq!(found, way.ending);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Step;
 use super::cli::Command;
 use super::policies::Home;
+use super::{Step, Store};
 use crate::impact::actions::main_action;
 use crate::impact::event::{Object, Policy, Statement, What};
 use crate::impact::place::Keys;
@@ -26,8 +26,8 @@ pub(super) struct Way {
 }
 
 /// In the order of preference.
-pub(super) fn of(url: &IssuedUrl, by: Lineage<'_>, now: Timestamp) -> Vec<Way> {
-    let target = Target::of(url, by);
+pub(super) fn of(url: &IssuedUrl, by: Lineage<'_>, store: Option<&Store>, now: Timestamp) -> Vec<Way> {
+    let target = Target::of(url, by, store);
     let mut ways = Vec::new();
     ways.extend(target.upload_ended());
     ways.extend(target.denied_on_object());
@@ -52,12 +52,14 @@ pub(super) struct Target<'a> {
     pub facts: &'a Facts,
     pub partition: &'a str,
     home: Option<Home<'a>>,
-    /// The user to whom the session belongs, or the role.
+    /// Unless AWS answers.
+    pub store: Option<&'a Store>,
+    /// The user to whom the session belongs, or the role. `None` for a store, whose users IAM does not know.
     pub owner: Option<Arn<'a>>,
 }
 
 impl<'a> Target<'a> {
-    fn of(url: &'a IssuedUrl, by: Lineage<'a>) -> Self {
+    fn of(url: &'a IssuedUrl, by: Lineage<'a>, store: Option<&'a Store>) -> Self {
         let facts = &by.session.facts;
         let arn = match nature(facts) {
             Nature::Federated => by.parent.map_or("", |parent| &parent.facts.principal_arn),
@@ -67,11 +69,16 @@ impl<'a> Target<'a> {
         let named = facts.partition.as_str();
         let partition = if named.is_empty() { partition_of(&url.region) } else { named };
         let owner = Arn::parse(arn).filter(|arn| arn.resource.starts_with("user/") || nature(facts) == Nature::Role);
-        Self { url, by, facts, partition, home: Home::of(url.what.bucket()), owner }
+        let owner = owner.filter(|_| store.is_none());
+        Self { url, by, facts, partition, home: Home::of(url.what.bucket()), store, owner }
     }
 
     fn bucket(&self) -> &'a str {
         self.url.what.bucket().as_str()
+    }
+
+    fn endpoint(&self) -> Option<&'a str> {
+        self.store.map(|store| store.endpoint_url.as_str())
     }
 
     fn keys(&self) -> Keys<'a> {
@@ -82,7 +89,12 @@ impl<'a> Target<'a> {
         let request = Subject::Url(self.url).request()?;
         let (bucket, key, upload_id) = (self.bucket(), request.key()?.as_str(), request.parameter("uploadId")?);
         let options = vec![("bucket", bucket), ("key", key), ("upload-id", upload_id)];
-        let abort = Command { words: "s3api abort-multipart-upload", options, region: Some(&self.url.region) };
+        let abort = Command {
+            words: "s3api abort-multipart-upload",
+            options,
+            region: Some(&self.url.region),
+            endpoint: self.endpoint(),
+        };
         let title = "Abort the upload. Its parts are lost; a part that is under way may have to be aborted again.";
         let (bucket, key, upload_id) = (bucket.to_owned(), key.to_owned(), upload_id.to_owned());
         Some(Way { what: What::UploadEnded { bucket, key, upload_id }, steps: vec![abort.step(title)] })
@@ -138,7 +150,8 @@ impl<'a> Target<'a> {
         };
         let copied = request.copy_source().is_some();
         let region = Some(&self.url.region).filter(|_| !copied);
-        let steps = vec![Command { words: "s3api delete-object", options, region }.step(title)];
+        let steps =
+            vec![Command { words: "s3api delete-object", options, region, endpoint: self.endpoint() }.step(title)];
         let object = Object { bucket, key, is_versioned: version.map(|_| true), version_id };
         Some(Way { what: What::ObjectDeleted(object), steps })
     }
@@ -170,7 +183,8 @@ impl<'a> Target<'a> {
     fn access_point_deleted(&self) -> Option<Way> {
         let Bucket::AccessPoint(point) = self.url.what.bucket() else { return None };
         let options = vec![("account-id", point.account.as_str()), ("name", point.name.as_str())];
-        let delete = Command { words: "s3control delete-access-point", options, region: Some(&point.region) };
+        let delete =
+            Command { words: "s3control delete-access-point", options, region: Some(&point.region), endpoint: None };
         let title = "Delete the access point. This cannot be undone.";
         Some(Way {
             what: What::AccessPointDeleted { access_point: point.arn.clone() },
@@ -179,7 +193,7 @@ impl<'a> Target<'a> {
     }
 
     fn bucket_policy(&self, home: &Home<'_>, statement: Statement, age: Option<Duration>, json: Value) -> Way {
-        Way { what: denied(statement, None, age), steps: home.steps(&self.url.region, json) }
+        Way { what: denied(statement, None, age), steps: home.steps(&self.url.region, self.endpoint(), json) }
     }
 
     /// A statement in the policy of the bucket, or of the access point through which the URL goes.

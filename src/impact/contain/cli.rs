@@ -11,6 +11,8 @@ pub(super) struct Command<'a> {
     pub options: Vec<(&'static str, &'a str)>,
     /// Left out for IAM, which is the same in every region.
     pub region: Option<&'a Region>,
+    /// Of a store that is not AWS's.
+    pub endpoint: Option<&'a str>,
 }
 
 impl Command<'_> {
@@ -20,6 +22,9 @@ impl Command<'_> {
 
     fn text(&self) -> String {
         let mut text = format!("aws {}", self.words);
+        if let Some(url) = self.endpoint {
+            text.push_str(&format!(" --endpoint-url {}", quoted(url)));
+        }
         if let Some(region) = self.region {
             text.push_str(" --region ");
             text.push_str(&quoted(region.as_str()));
@@ -63,7 +68,7 @@ mod tests {
 
     fn text(key: &str) -> String {
         let options = vec![("bucket", "photos"), ("key", key), ("version-id", "v1")];
-        Command { words: "s3api delete-object", options, region: None }.step("").text
+        Command { words: "s3api delete-object", options, region: None, endpoint: None }.step("").text
     }
 
     #[test]

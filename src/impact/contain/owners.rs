@@ -58,6 +58,14 @@ impl<'a> Target<'a> {
         title: &str,
     ) -> Option<Vec<Step>> {
         let id = self.facts.access_key_id.as_str();
+        if let Some(store) = self.store {
+            let known = matches!(nature(self.facts), Nature::UserKey | Nature::RootKey);
+            let title = format!(
+                "{} is not AWS: no command of IAM reaches its keys. Do this to {id} with the store's own tools. {title}",
+                store.host
+            );
+            return known.then(|| vec![Step { title, text: String::new() }]);
+        }
         let mut options = vec![("access-key-id", id)];
         match (nature(self.facts), self.owner) {
             (Nature::UserKey, Some(owner)) => options.push(("user-name", owner.name())),
@@ -66,12 +74,12 @@ impl<'a> Target<'a> {
             _ => return None,
         }
         options.extend(more);
-        let command = Command { words, options, region: None };
+        let command = Command { words, options, region: None, endpoint: None };
         let as_root = nature(self.facts) == Nature::RootKey;
         let mut steps = Vec::new();
         if nature(self.facts) == Nature::UserKey && self.owner.is_none() {
             let options = vec![("access-key-id", id)];
-            let find = Command { words: "iam get-access-key-last-used", options, region: None };
+            let find = Command { words: "iam get-access-key-last-used", options, region: None, endpoint: None };
             steps.push(find.step("Find the user to whom the key belongs; put its name for USER below."));
         }
         steps.push(command.step(if as_root { format!("As the root user: {title}") } else { title.to_owned() }));
@@ -91,7 +99,7 @@ impl<'a> Target<'a> {
         let owner = self.owner?;
         let (of, _) = self.inline_of(owner)?;
         let command = |words: &'static str, option: &'static str, name: &str, title: &str| {
-            Command { words, options: vec![(option, name)], region: None }.step(title)
+            Command { words, options: vec![(option, name)], region: None, endpoint: None }.step(title)
         };
         let meant = self.principal(owner);
         let (what, steps) = match of {

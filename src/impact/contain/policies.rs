@@ -41,7 +41,7 @@ impl<'a> Home<'a> {
     }
 
     /// Get, merge, put: a put replaces the whole policy.
-    pub(super) fn steps(&self, region: &Region, statement: Value) -> Vec<Step> {
+    pub(super) fn steps(&self, region: &Region, endpoint: Option<&str>, statement: Value) -> Vec<Step> {
         let (get, put, options) = match self {
             Self::Bucket(bucket) => ("get-bucket-policy", "put-bucket-policy", format!("--bucket {}", quoted(bucket))),
             Self::AccessPoint(point) => (
@@ -51,16 +51,15 @@ impl<'a> Home<'a> {
             ),
         };
         let service = if matches!(self, Self::Bucket(_)) { "s3api" } else { "s3control" };
-        let region = quoted(region.as_str());
+        let endpoint = endpoint.map(|url| format!("--endpoint-url {} ", quoted(url))).unwrap_or_default();
+        let at = format!("{endpoint}--region {}", quoted(region.as_str()));
         vec![
             Step {
                 title:
                     "Save the present policy. An error NoSuchBucketPolicy or NoSuchAccessPointPolicy means that there \
                         is none: begin with {\"Version\":\"2012-10-17\",\"Statement\":[]}."
                         .to_owned(),
-                text: format!(
-                    "aws {service} {get} --region {region} {options} --query Policy --output text > policy.json"
-                ),
+                text: format!("aws {service} {get} {at} {options} --query Policy --output text > policy.json"),
             },
             Step {
                 title:
@@ -72,7 +71,7 @@ impl<'a> Home<'a> {
             Step {
                 title: "Put the merged policy back, never that statement alone: this replaces the whole policy."
                     .to_owned(),
-                text: format!("aws {service} {put} --region {region} {options} --policy file://policy.json"),
+                text: format!("aws {service} {put} {at} {options} --policy file://policy.json"),
             },
         ]
     }
@@ -88,7 +87,7 @@ pub(super) fn inline(of: Inline<'_>, statement: Value) -> Step {
         Inline::User(name) => ("iam put-user-policy", "user-name", name, "Attach this inline policy to the user."),
     };
     let options = vec![(option, name), ("policy-name", &policy_name), ("policy-document", &document)];
-    Command { words, options, region: None }.step(title)
+    Command { words, options, region: None, endpoint: None }.step(title)
 }
 
 /// With a Sid that tells what else the statement says: of two that differ neither replaces the other, nor do both claim
@@ -142,7 +141,7 @@ mod tests {
             home.objects("aws", "a", false),
             "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports/object/a"
         );
-        let steps = home.steps(&Region::parse("eu-central-1").unwrap(), json!({ "Sid": "X" }));
+        let steps = home.steps(&Region::parse("eu-central-1").unwrap(), None, json!({ "Sid": "X" }));
         assert!(steps[2].text.starts_with("aws s3control put-access-point-policy --region eu-central-1 --account-id"));
         assert!(Home::of(&Bucket::parse("reports-abc-s3alias").unwrap()).is_none());
     }
