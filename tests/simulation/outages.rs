@@ -128,7 +128,9 @@ impl Months {
         if matches!(self.sources[number], Source::File { .. }) {
             return self.key_is_another();
         }
-        if self.aws.refuses(given, self.now).is_some() {
+        // Metadata goes on handing out sessions of a role that is denied everything.
+        let denied = self.aws.denies_everything(given, self.now);
+        if self.aws.refuses(given, self.now).or(denied).is_some() {
             return;
         }
         for (change, forecast) in &self.outages.0 {
