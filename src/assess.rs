@@ -18,7 +18,6 @@ pub use contain::{Contained, Costed};
 pub use count::MOST_OPEN;
 pub use gap::{Gap, GapReason};
 pub use list::{Affected, LIST_PAGE};
-pub use standing::event_of;
 pub use walk::Walk;
 
 use crate::clock::Clock;

@@ -4,6 +4,7 @@
 
 mod asked;
 mod doomed;
+mod early;
 mod pick;
 mod prepare;
 mod rate;
@@ -21,6 +22,7 @@ use crate::access::{Caller, Grants};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::{Identities, Identity};
+use crate::impact::ending::Ending;
 use crate::impact::event::Event;
 use crate::issued::IssuedUrl;
 use crate::region::Regions;
@@ -81,6 +83,17 @@ pub struct Issued {
     pub output: Output,
     /// What its user may trip over.
     pub cautions: Vec<Caution>,
+    /// What stands and ends it early.
+    pub ends_early: Option<EndsEarly>,
+}
+
+/// An event that stands, and what it does to a URL that was signed all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndsEarly {
+    /// Names it.
+    pub event: RecordId,
+    /// Surely, or perhaps.
+    pub ending: Ending,
 }
 
 /// What the caller gets. A secret: no `Debug`.
@@ -112,6 +125,10 @@ pub enum Caution {
     ExpiryUncertain,
     /// The bearer must send an SSE-C key, which is not recorded.
     NeedsCustomerKey,
+    /// An event that stands ends it before its hard end, or has done so already.
+    EndsEarly,
+    /// An event that stands may do so.
+    MayEndEarly,
 }
 
 /// What a reload of the configuration replaces as one.
@@ -132,6 +149,7 @@ pub struct Issuer {
     clock: Clock,
     metrics: Arc<Metrics>,
     rates: rate::Rates,
+    early: early::Known,
 }
 
 impl Issuer {
@@ -139,7 +157,7 @@ impl Issuer {
     pub fn new(rules: Rules, regions: Regions, registry: Registry, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let rules = RwLock::new(Arc::new(rules));
         let rates = rate::Rates::new(clock.monotonic());
-        Self { rules, regions, registry, clock, metrics, rates }
+        Self { rules, regions, registry, clock, metrics, rates, early: early::Known::default() }
     }
 
     /// The rules in force; a call keeps those it began with.
@@ -190,7 +208,8 @@ impl Issuer {
         if let Some(event) = ended_by {
             self.refuse_doomed(event, &mut signed).await;
         }
-        let answers = self.record(rules, caller, &asks, signed).await;
+        let mut answers = self.record(rules, caller, &asks, signed).await;
+        self.tell_early_ends(&mut answers, deadline).await;
         for answer in &answers {
             match answer {
                 Ok(issued) => self.metrics.issued(&issued.session.identity, issued.record.what.operation()),

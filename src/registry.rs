@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod generation;
 mod sqlite;
+mod stands;
 mod tally;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use error::{Error, OpenError, StoreError};
 pub use event::{EVENT_LIFE, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, NewEvent, STANDING_LIFE};
 pub use generation::{KEY_DEAD, MAX_SESSIONS, Mark, Observed, SessionRow};
 pub use sqlite::{MAX_PROBLEMS, Report, backup, export, verify};
+pub use stands::{Stands, event_of};
 pub use tally::{Page, SCAN_ROWS, SLOT_SECONDS, ScanPlace, TALLY_PAGE, Tally, TallyFilter, TallyPlace, slot_end};
 
 /// A handle on the registry; cheap to clone. One registry belongs to one daemon at a time.

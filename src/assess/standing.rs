@@ -6,8 +6,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::Assessor;
 use super::parents::{Line, Parents};
 use crate::error::Error;
@@ -16,7 +14,7 @@ use crate::impact::ending::{Ending, Verdict};
 use crate::impact::event::{Event, What};
 use crate::impact::{Subject, ending};
 use crate::issued::{IssuedUrl, Record};
-use crate::registry::Registry;
+use crate::registry::{Registry, event_of};
 use crate::s3::operation::Operation;
 use crate::session::RecordId;
 use crate::time::Timestamp;
@@ -170,13 +168,6 @@ impl Assessor {
         let ending = ending(event, line.lineage(), Subject::Url(&record.url));
         Ok(ending.map_or(Verdict::MayEnd, |ending| ending.verdict))
     }
-}
-
-/// The event in the body of a row that says that it happened; `None` where a later version wrote what this one does not
-/// know.
-pub fn event_of(body: &Value) -> Option<Event> {
-    let read = serde_json::from_value(body.get("event")?.clone());
-    read.inspect_err(|error| tracing::warn!(%error, "an event that happened cannot be read by this version")).ok()
 }
 
 /// Sessions whose events are held at once.

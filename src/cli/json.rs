@@ -40,9 +40,18 @@ pub fn presigned(signed: &proto::PresignResponse) -> Value {
         "signed_at": time(&signed.signed_at),
         "expires_in": length(&signed.expires_in),
         "session": signed.session.as_ref().map(reference),
-        "cautions": signed.cautions.iter().map(|one| say::caution(*one)).collect::<Vec<_>>(),
+        "cautions": cautions(&signed.cautions),
+        "ends_early": signed.ends_early.as_ref().map(standing_event),
         "replaces": optional(&signed.replaces),
     })
+}
+
+fn cautions(cautions: &[i32]) -> Vec<String> {
+    cautions.iter().map(|one| say::caution(*one)).collect()
+}
+
+fn standing_event(one: &proto::StandingEvent) -> Value {
+    json!({"event_id": one.id, "ending": one.ending.as_ref().map(impact::ending)})
 }
 
 /// An answer to `PresignPost`.
@@ -55,6 +64,8 @@ pub fn form(signed: &proto::PresignPostResponse) -> Value {
         "limited_by": say::limited_by(signed.limited_by),
         "signed_at": time(&signed.signed_at),
         "session": signed.session.as_ref().map(reference),
+        "cautions": cautions(&signed.cautions),
+        "ends_early": signed.ends_early.as_ref().map(standing_event),
         "replaces": optional(&signed.replaces),
     })
 }

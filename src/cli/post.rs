@@ -3,8 +3,8 @@
 use super::connect::Globals;
 use super::exit::{Failure, warn};
 use super::flags::{self, Place, Signing};
-use super::json;
 use super::out::{self, Format, Sheet};
+use super::{json, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::{ContentLengthRange, LimitedBy, PresignPostRequest, presign_post_request::Target};
 
@@ -83,9 +83,10 @@ impl Post {
             }
         }
         if signed.limited_by != i32::from(LimitedBy::Request) {
-            let until = super::say::time(signed.usable_until.as_ref());
-            warn(&format!("the form lives until {until}: limited by {}", super::say::limited_by(signed.limited_by)));
+            let until = say::time(signed.usable_until.as_ref());
+            warn(&format!("the form lives until {until}: limited by {}", say::limited_by(signed.limited_by)));
         }
+        say::cautions("form", &signed.cautions, signed.ends_early.as_ref()).iter().for_each(|line| warn(line));
         Ok(())
     }
 }

@@ -129,7 +129,7 @@ fn cautions(signed: &PresignResponse, asked: i64) -> Vec<String> {
         true => format!("the bearer must send {name} with the key that was given"),
         false => format!("the bearer must send {name}: {value}"),
     }));
-    lines.extend(signed.cautions.iter().map(|caution| say::caution_text(*caution).to_owned()));
+    lines.extend(say::cautions("URL", &signed.cautions, signed.ends_early.as_ref()));
     if !signed.replaces.is_empty() {
         lines.push(format!(
             "this request id could no longer be answered with the URL of {}; this is a new one",
@@ -185,6 +185,7 @@ const DEFAULT_SECONDS: i64 = 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grpc::proto;
 
     #[test]
     fn a_life_that_was_cut_is_told_with_its_limit() {
@@ -195,6 +196,22 @@ mod tests {
         };
         assert_eq!(cautions(&signed, 3600), ["the URL lives 30m only, until : limited by session"]);
         assert!(cautions(&signed, 1800).is_empty(), "it lives as long as was asked");
+        signed.cautions = vec![proto::Caution::EndsEarly.into()];
+        signed.ends_early = Some(proto::StandingEvent {
+            id: "k3yd2a7q-5".into(),
+            ending: Some(proto::Ending {
+                verdict: proto::ending::Verdict::Ends.into(),
+                reason: "BUCKET_DELETED".into(),
+                message: "the bucket is gone".into(),
+                not_before: Some(prost_types::Timestamp { seconds: 60, nanos: 0 }),
+                not_after: Some(prost_types::Timestamp { seconds: 60, nanos: 0 }),
+                ..Default::default()
+            }),
+        });
+        let early =
+            "the URL ends early at 1970-01-01T00:01:00Z: the bucket is gone [BUCKET_DELETED]; event k3yd2a7q-5 stands";
+        assert_eq!(cautions(&signed, 1800), [early]);
+        (signed.cautions, signed.ends_early) = (Vec::new(), None);
         signed.headers.insert("content-type".into(), "text/plain".into());
         assert_eq!(cautions(&signed, 1800), ["the bearer must send content-type: text/plain"]);
     }

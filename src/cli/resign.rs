@@ -55,6 +55,9 @@ struct Tally {
     failed: u64,
     /// Of those that need no other successor.
     standing: u64,
+    /// Of those that were signed: into an event that stands.
+    early: u64,
+    first_early: Option<String>,
     progress: Progress,
 }
 
@@ -91,7 +94,8 @@ impl Resign {
             Some(_) => globals.connect_admin(around).await?,
             None => globals.connect(around).await?,
         };
-        let mut tally = Tally { signed: 0, failed: 0, standing: 0, progress: Progress::new() };
+        let mut tally =
+            Tally { signed: 0, failed: 0, standing: 0, early: 0, first_early: None, progress: Progress::new() };
         if self.ids == ["-"] {
             let mut coming = batch::lines_of_stdin(batch::Blank::Keep);
             let mut number = 0u64;
@@ -166,12 +170,21 @@ impl Tally {
             }
             return Ok(());
         }
+        let early = match (&one.form, one.result.as_ref().and_then(|result| result.result.as_ref())) {
+            (Some(form), _) => form.ends_early.clone(),
+            (None, Some(Either::Response(signed))) => signed.ends_early.clone(),
+            (None, _) => None,
+        };
         let answer = match (&one.form, one.result.and_then(|result| result.result)) {
             (Some(form), _) => Ok((json::form(form).to_string(), json::form(form))),
             (None, Some(Either::Response(signed))) => Ok((signed.url.clone(), json::presigned(&signed))),
             (None, Some(Either::Failure(failure))) => Err(Refusal::from(&failure)),
             (None, None) => return Err(Failure::new(Exit::Other, format!("the service said nothing of {}", one.id))),
         };
+        if let Some(early) = early {
+            self.early += 1;
+            self.first_early.get_or_insert_with(|| say::ends_early("first of them", &early));
+        }
         match &answer {
             Ok(_) => self.signed += 1,
             Err(_) => self.failed += 1,
@@ -191,7 +204,11 @@ impl Tally {
     }
 
     fn end(self) -> Result<(), Failure> {
-        let Self { signed, failed, standing, mut progress } = self;
+        let Self { signed, failed, standing, early, first_early, mut progress } = self;
+        if let Some(first) = first_early {
+            progress.clear();
+            warn(&format!("{early} of the new URLs end early or may: {first}"));
+        }
         if standing > 0 {
             progress.clear();
             warn(&format!("{standing} left as they are: they were signed again before, and the new URLs still live"));

@@ -81,8 +81,21 @@ pub fn grade(value: i32) -> String {
     name(proto::ending::Grade::try_from(value).unwrap_or_default().as_str_name(), "GRADE")
 }
 
-/// What a caution means, for stderr.
-pub fn caution_text(value: i32) -> &'static str {
+/// What the user of what was signed may trip over, for stderr.
+pub fn cautions(signed: &str, cautions: &[i32], early: Option<&proto::StandingEvent>) -> Vec<String> {
+    let is_of_event = |one: &i32| {
+        let one = proto::Caution::try_from(*one).unwrap_or_default();
+        matches!(one, proto::Caution::EndsEarly | proto::Caution::MayEndEarly)
+    };
+    let told = cautions.iter().map(|one| match early.filter(|_| is_of_event(one)) {
+        Some(event) => ends_early(signed, event),
+        None => caution_text(*one).to_owned(),
+    });
+    told.collect()
+}
+
+/// What a caution means.
+fn caution_text(value: i32) -> &'static str {
     match proto::Caution::try_from(value).unwrap_or_default() {
         proto::Caution::KeyUnusableInBrowsers => {
             "the key has a \".\" or \"..\" segment: browsers and most HTTP libraries rewrite it and break the signature"
@@ -91,8 +104,25 @@ pub fn caution_text(value: i32) -> &'static str {
         proto::Caution::NeedsCustomerKey => {
             "the bearer must send the SSE-C key; it is not recorded, so signing again needs it again"
         }
+        proto::Caution::EndsEarly => "an event that stands ends the URL early",
+        proto::Caution::MayEndEarly => "an event that stands may end the URL early",
         proto::Caution::Unspecified => "a caution that this version does not know",
     }
+}
+
+/// When and why a URL ends, in one line.
+pub fn ending(ending: &proto::Ending) -> String {
+    let (from, to) = (time(ending.not_before.as_ref()), time(ending.not_after.as_ref()));
+    let when = if from == to { format!("at {from}") } else { format!("between {from} and {to}") };
+    let condition = if ending.condition.is_empty() { String::new() } else { format!(" if {}", ending.condition) };
+    format!("{when}{condition}: {} [{}]", ending.message, ending.reason)
+}
+
+/// That an event which stands ends what was signed, for stderr.
+pub fn ends_early(signed: &str, by: &proto::StandingEvent) -> String {
+    let told = by.ending.clone().unwrap_or_default();
+    let ends = if told.verdict() == proto::ending::Verdict::Ends { "ends" } else { "may end" };
+    format!("the {signed} {ends} early {}; event {} stands", ending(&told), by.id)
 }
 
 /// The S3 API name: `GetObject`. Empty when unspecified or unknown.

@@ -188,20 +188,12 @@ pub fn card(url: &UrlRecord) -> Sheet {
         named.sort();
         pairs.extend(named);
     }
-    pairs.extend(url.endings.iter().map(|ending| (ends_early(ending), told(ending))));
+    pairs.extend(url.endings.iter().map(|ending| (ends_early(ending), say::ending(ending))));
     Sheet::card(pairs)
 }
 
 fn ends_early(ending: &Ending) -> String {
     (if ending.verdict() == Verdict::MayEnd { "may end early" } else { "ends early" }).to_owned()
-}
-
-/// When and why, in one line.
-fn told(ending: &Ending) -> String {
-    let (from, to) = (say::time(ending.not_before.as_ref()), say::time(ending.not_after.as_ref()));
-    let when = if from == to { format!("at {from}") } else { format!("between {from} and {to}") };
-    let condition = if ending.condition.is_empty() { String::new() } else { format!(" if {}", ending.condition) };
-    format!("{when}{condition}: {} [{}]", ending.message, ending.reason)
 }
 
 /// As the wire has it.

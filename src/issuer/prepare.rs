@@ -141,7 +141,8 @@ impl Issuer {
         let signed = sign(&identity, &live, ask, region, Stamp { id, at: now, ttl: life.ttl })?;
         let record = signed.record(ask, caller, &live, id, now, life, supersedes);
         let session = Arc::clone(&live.session);
-        let issued = Issued { record, session, output: signed.output, cautions: cautions(ask, &live) };
+        let issued =
+            Issued { record, session, output: signed.output, cautions: cautions(ask, &live), ends_early: None };
         Ok(Outcome::New { issued: Box::new(issued), supersedes, signing })
     }
 
@@ -191,8 +192,8 @@ impl Issuer {
         if signed.fingerprint != record.fingerprint {
             return Err(Error::Superseded);
         }
-        let cautions = cautions(ask, &live);
-        Ok(Issued { record: record.clone(), session: Arc::clone(&live.session), output: signed.output, cautions })
+        let (session, cautions) = (Arc::clone(&live.session), cautions(ask, &live));
+        Ok(Issued { record: record.clone(), session, output: signed.output, cautions, ends_early: None })
     }
 
     async fn region(&self, identity: &Identity, ask: &Ask, deadline: Instant) -> Result<Region, Error> {

@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::readers::Readers;
 use self::writer::{Answer, Call, Setup};
 use super::event::{Change, EventRow, NewEvent};
-use super::{Append, Appended, Error, Forgotten, OpenError, Options, Remembered};
+use super::{Append, Appended, Error, Forgotten, OpenError, Options, Remembered, Stands};
 use crate::issued::{Filter, Fingerprint, Record};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
 use crate::telemetry::Metrics;
@@ -56,6 +56,8 @@ pub(super) struct Sqlite {
     writable: Arc<AtomicBool>,
     /// The number of the last event on disk.
     pub(super) events: Arc<watch::Sender<u64>>,
+    /// What stands by what is on disk.
+    pub(super) stands: Arc<watch::Sender<Arc<[Stands]>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -202,7 +204,10 @@ fn open(
     let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
     let last_url =
         connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
-    let paused = generations::paused(&connection).map_err(|source| OpenError::Row { path: path.clone(), source })?;
+    let row = |source| OpenError::Row { path: path.clone(), source };
+    let paused = generations::paused(&connection).map_err(row)?;
+    let stands = events::stands(&connection, instance).map_err(row)?;
+    let stands = Arc::new(watch::Sender::new(stands.into()));
     let (sender, queue) = mpsc::channel(queue_calls.max(1));
     let writable = Arc::new(AtomicBool::new(true));
     let questions = Readers::new(path.clone(), readers::QUESTIONS, metrics.clone());
@@ -219,13 +224,14 @@ fn open(
         queue,
         writable: flag,
         events: events.clone(),
+        stands: stands.clone(),
         metrics: metrics.clone(),
         lock,
     };
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
     Ok((
-        Sqlite { instance, queue: sender, questions, look_ups, writable, events, metrics },
+        Sqlite { instance, queue: sender, questions, look_ups, writable, events, stands, metrics },
         Start { instance, created_at, last_url, paused },
     ))
 }

@@ -1,10 +1,9 @@
 //! Events that were reported, on the records that they end.
 
-use presignd::assess::event_of;
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::issued::Filter;
-use presignd::registry::{EventKind, NewEvent};
+use presignd::registry::{EventKind, NewEvent, event_of};
 use serde_json::json;
 
 use crate::made::{BUCKET, USER_KEY};

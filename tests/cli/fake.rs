@@ -118,6 +118,7 @@ fn sign(request: &PresignRequest) -> Result<PresignResponse, Status> {
         expires_in: length(life),
         session: Some(session()),
         cautions: vec![],
+        ends_early: None,
         replaces: String::new(),
     })
 }

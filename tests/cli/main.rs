@@ -339,14 +339,14 @@ fn the_json_of_every_verb_keeps_its_shape() {
     let fake = Fake::start();
     let session = "session session.access_key_id session.expires_at session.generation session.id session.identity";
     let presigned = format!(
-        "cautions expires_in headers id limited_by method replaces {session} signed_at url usable_until version"
+        "cautions ends_early expires_in headers id limited_by method replaces {session} signed_at url usable_until version"
     );
     let table: [(&[&str], String); 6] = [
         (&["presign", "s3://films/a"], presigned),
         (
             &["post", "s3://films/a"],
             format!(
-                "fields fields.key fields.policy id limited_by replaces {session} signed_at url usable_until version"
+                "cautions ends_early fields fields.key fields.policy id limited_by replaces {session} signed_at url usable_until version"
             ),
         ),
         (&["health"], "status version".into()),

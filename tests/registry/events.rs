@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::registry::{
-    Error, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, NewEvent, Registry, STANDING_LIFE, verify,
+    Error, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, NewEvent, Registry, STANDING_LIFE, Stands, verify,
 };
 use presignd::session::{InstanceId, RecordId};
 use presignd::time::Timestamp;
@@ -180,4 +181,33 @@ async fn an_event_that_cannot_be_kept_is_refused() {
     assert!(matches!(outcome, Err(Error::Unknown(id)) if id == elsewhere));
     registry.close().await;
     assert_eq!(verify(&place.path()).unwrap().problems, [""; 0]);
+}
+
+pub(crate) async fn what_stands_is_at_hand_when_its_note_is_answered_until_its_lift_is(place: Place) {
+    let registry = place.open().await;
+    let event = Event {
+        at: Timestamp::from_unix(NOW),
+        settles_within: SETTLES_WITHIN,
+        what: What::BucketDeleted { bucket: "films".into() },
+    };
+    let body = json!({ "event": event });
+    assert!(registry.stands().is_empty());
+    let first = registry.note(NewEvent::new(EventKind::EventHappened, body.clone())).await.unwrap();
+    registry.note(other("no event")).await.unwrap();
+    registry.note(happened("of a later version")).await.unwrap();
+    let id = RecordId { instance: registry.instance(), number: first.number };
+    let until = Timestamp::from_unix(NOW) + STANDING_LIFE;
+    let stands = vec![Stands { id, event: event.clone(), until }];
+    assert_eq!(*registry.stands(), *stands);
+    let until = Timestamp::from_unix(NOW + 30 * DAY as i64);
+    let second = NewEvent { stands_until: Some(until), ..NewEvent::new(EventKind::EventHappened, body) };
+    let second = RecordId { number: registry.note(second).await.unwrap().number, ..id };
+    let both = [vec![Stands { id: second, event, until }], stands].concat();
+    assert_eq!(*registry.stands(), *both, "newest first");
+    registry.close().await;
+    let registry = place.open().await;
+    assert_eq!(*registry.stands(), *both, "after a restart");
+    let lifted = NewEvent::new(EventKind::EventLifted, json!({}));
+    registry.lift(second.number, Timestamp::from_unix(NOW), lifted).await.unwrap();
+    assert_eq!(*registry.stands(), both[1..]);
 }

@@ -4,14 +4,15 @@ use prost::Message;
 use tonic::Status;
 use zeroize::Zeroizing;
 
+use super::impact::wire_ending;
 use super::{session_reference, wire_instant, wire_limit, wire_ttl};
 use crate::grpc::proto;
-use crate::issuer::{Caution, Issued, Output};
+use crate::issuer::{Caution, EndsEarly, Issued, Output};
 use crate::session::RecordId;
 
 /// The answer to `Presign`.
 pub(in crate::grpc) fn presigned(issued: Issued) -> proto::PresignResponse {
-    let Issued { record, session, output, cautions } = issued;
+    let Issued { record, session, output, cautions, ends_early } = issued;
     let (url, method, headers) = match output {
         Output::Url { url, method, headers } => (url.as_str().to_owned(), method, headers),
         // A form is asked for and answered by a call of its own.
@@ -29,12 +30,13 @@ pub(in crate::grpc) fn presigned(issued: Issued) -> proto::PresignResponse {
         session: Some(session_reference(&session)),
         cautions: cautions.into_iter().map(caution).collect(),
         replaces: replaces(record.replaces),
+        ends_early: ends_early.map(standing_event),
     }
 }
 
 /// The answer to `PresignPost`.
 pub(in crate::grpc) fn presigned_form(issued: Issued) -> proto::PresignPostResponse {
-    let Issued { record, session, output, .. } = issued;
+    let Issued { record, session, output, cautions, ends_early } = issued;
     let (url, fields) = match output {
         Output::Form { url, fields } => (url, fields),
         Output::Url { url, .. } => (url.as_str().to_owned(), Vec::new()),
@@ -48,6 +50,8 @@ pub(in crate::grpc) fn presigned_form(issued: Issued) -> proto::PresignPostRespo
         signed_at: Some(wire_instant(record.signed_at)),
         session: Some(session_reference(&session)),
         replaces: replaces(record.replaces),
+        cautions: cautions.into_iter().map(caution).collect(),
+        ends_early: ends_early.map(standing_event),
     }
 }
 
@@ -75,11 +79,17 @@ fn replaces(former: Option<RecordId>) -> String {
     former.map(|id| id.to_string()).unwrap_or_default()
 }
 
+fn standing_event(early: EndsEarly) -> proto::StandingEvent {
+    proto::StandingEvent { id: early.event.to_string(), ending: Some(wire_ending(&early.ending)) }
+}
+
 fn caution(caution: Caution) -> i32 {
     let caution = match caution {
         Caution::KeyUnusableInBrowsers => proto::Caution::KeyUnusableInBrowsers,
         Caution::ExpiryUncertain => proto::Caution::ExpiryUncertain,
         Caution::NeedsCustomerKey => proto::Caution::NeedsCustomerKey,
+        Caution::EndsEarly => proto::Caution::EndsEarly,
+        Caution::MayEndEarly => proto::Caution::MayEndEarly,
     };
     caution.into()
 }

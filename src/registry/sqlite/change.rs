@@ -59,6 +59,7 @@ fn note(state: &mut State<'_>, event: NewEvent, now: Timestamp) -> Result<EventR
     )?;
     let number = state.connection.last_insert_rowid().cast_unsigned();
     state.noted = Some(number);
+    state.stands_changed |= happened;
     let NewEvent { kind, identity, session, uid, body, .. } = event;
     Ok(EventRow { number, at: now, kind, identity, session, uid, body, lifted_at: None })
 }
@@ -87,6 +88,7 @@ fn lift(
     let sql = "UPDATE events SET lifted_at = ?2, kept_until = ?3 WHERE number = ?1";
     let values = params![number.cast_signed(), at.unix(), (now + EVENT_LIFE).unix()];
     state.connection.execute(sql, values)?;
+    state.stands_changed = true;
     event.map(|event| note(state, event, now)).transpose()?;
     Ok(EventRow { lifted_at: Some(at), ..row })
 }

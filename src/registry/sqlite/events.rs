@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use crate::registry::event::{EventKind, EventRow};
-use crate::registry::{Error, MAX_PAGE};
+use crate::registry::{Error, MAX_PAGE, Stands, event_of};
 use crate::session::{IdentityName, InstanceId, RecordId};
 use crate::time::Timestamp;
 
@@ -27,6 +27,21 @@ pub(super) fn after(
 pub(super) fn standing(connection: &Connection, instance: InstanceId, now: Timestamp) -> Result<Vec<EventRow>, Error> {
     let sql = format!("SELECT {EVENT} FROM events WHERE {STANDS} ORDER BY number DESC");
     rows(connection, instance, &sql, params![now.unix()])
+}
+
+/// The same for whoever signs, from any instant on. What this version cannot read is left out.
+pub(super) fn stands(connection: &Connection, instance: InstanceId) -> Result<Vec<Stands>, Error> {
+    let sql = format!("SELECT number, body, kept_until FROM events WHERE {STANDS} ORDER BY number DESC");
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([i64::MIN])?;
+    let mut stands = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = RecordId { instance, number: row.get::<_, i64>(0)?.cast_unsigned() };
+        let body = serde_json::from_str(&row.get::<_, String>(1)?).unwrap_or_default();
+        let until = Timestamp::from_unix(row.get(2)?);
+        stands.extend(event_of(&body).map(|event| Stands { id, event, until }));
+    }
+    Ok(stands)
 }
 
 /// What happened, lifted or not, newest first.

@@ -76,6 +76,8 @@ pub(super) struct State<'c> {
     pub(super) noted: Option<u64>,
     /// and the last that is not of the call under way.
     noted_before: Option<u64>,
+    /// Whether other events may stand than those that were told.
+    pub(super) stands_changed: bool,
     /// Request ids in the table for each uid; `None` until counted.
     requests: Option<HashMap<u32, u64>>,
 }
@@ -94,6 +96,7 @@ impl<'c> State<'c> {
             written_before: 0,
             noted: None,
             noted_before: None,
+            stands_changed: false,
             requests: None,
         }
     }

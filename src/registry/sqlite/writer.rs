@@ -12,9 +12,9 @@ use tracing::error;
 use super::append::{self, Item};
 use super::checkpoint::Checkpoints;
 use super::state::{State, Statements};
-use super::{change, enrol, forget};
+use super::{change, enrol, events, forget};
 use crate::registry::event::{Change, EventRow, NewEvent};
-use crate::registry::{Appended, Error, FORGET_ROWS, Forgotten, MAX_ROWS};
+use crate::registry::{Appended, Error, FORGET_ROWS, Forgotten, MAX_ROWS, Stands};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
@@ -93,6 +93,8 @@ pub(super) struct Setup {
     pub(super) writable: Arc<AtomicBool>,
     /// The number of the last event on disk.
     pub(super) events: Arc<watch::Sender<u64>>,
+    /// What stands by what is on disk.
+    pub(super) stands: Arc<watch::Sender<Arc<[Stands]>>>,
     pub(super) metrics: Arc<Metrics>,
     /// Held until the thread ends.
     pub(super) lock: std::fs::File,
@@ -100,12 +102,13 @@ pub(super) struct Setup {
 
 /// The thread's body: until `Close`, or until every handle is gone.
 pub(super) fn run(setup: Setup) {
-    let Setup { connection, path, durable, instance, queue, writable, events, metrics, lock } = setup;
+    let Setup { connection, path, durable, instance, queue, writable, events, stands, metrics, lock } = setup;
     let closing = match Statements::prepare(&connection) {
         Ok(statements) => {
             let state = State::new(&connection, instance, statements);
             let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
-            Writer { state, queue, checkpoints, writable, events, metrics, held: None, closing: Vec::new() }.run()
+            Writer { state, queue, checkpoints, writable, events, stands, metrics, held: None, closing: Vec::new() }
+                .run()
         }
         Err(problem) => {
             error!(error = &problem as &dyn std::error::Error, "the registry's writer could not start");
@@ -125,6 +128,7 @@ struct Writer<'c> {
     checkpoints: Checkpoints,
     writable: Arc<AtomicBool>,
     events: Arc<watch::Sender<u64>>,
+    stands: Arc<watch::Sender<Arc<[Stands]>>>,
     metrics: Arc<Metrics>,
     /// A call that did not fit into the group before.
     held: Option<Call>,
@@ -186,6 +190,7 @@ impl Writer<'_> {
             error!(error = error as &dyn std::error::Error, calls = done.len(), "the registry could not write");
         }
         self.writable.store(lost.is_none(), Ordering::Relaxed);
+        self.tell_what_stands();
         if let Some(last) = self.state.noted.take() {
             self.events.send_replace(last);
         }
@@ -194,6 +199,20 @@ impl Writer<'_> {
         self.metrics.registry_queue_depth.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
         for call in done {
             call.answer(lost.as_ref(), &self.metrics);
+        }
+    }
+
+    /// What cannot be read is tried again after the next group.
+    fn tell_what_stands(&mut self) {
+        if !self.state.stands_changed {
+            return;
+        }
+        match events::stands(self.state.connection, self.state.instance) {
+            Ok(stands) => {
+                self.stands.send_replace(stands.into());
+                self.state.stands_changed = false;
+            }
+            Err(problem) => error!(error = &problem as &dyn std::error::Error, "which events stand could not be read"),
         }
     }
 
