@@ -6,6 +6,7 @@
 mod cells;
 mod contain;
 mod count;
+mod ended;
 mod gap;
 mod holders;
 mod list;
@@ -16,6 +17,7 @@ mod walk;
 
 pub use contain::{Contained, Costed};
 pub use count::MOST_OPEN;
+pub use ended::Ended;
 pub use gap::{Gap, GapReason};
 pub use list::{Affected, LIST_PAGE};
 pub use walk::Walk;

@@ -16,10 +16,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assess::{Assessor, Ended};
 use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::issuer::Issuer;
-use crate::registry::{MAX_PAGE, SessionRow};
+use crate::registry::{MAX_PAGE, SessionRow, TallyFilter};
 use crate::session::generation::{Generation, Secret, State};
 use crate::session::{CredentialKind, IdentityName, RecordId, Session};
 use crate::time::Timestamp;
@@ -42,7 +43,7 @@ pub struct GenerationStatus {
     pub state: State,
     /// Since when.
     pub since: Timestamp,
-    /// URLs whose hard end lies ahead.
+    /// URLs whose hard end lies ahead; also those that an event which stands has ended.
     pub outstanding_urls: u64,
     /// The hard end of the last of them.
     pub last_url_ends_at: Option<Timestamp>,
@@ -52,6 +53,12 @@ pub struct GenerationStatus {
     pub safe_from: Option<Timestamp>,
     /// The tenant that it signs for alone; empty for all.
     pub partition: String,
+    /// Of the outstanding URLs, those that events which stand have surely ended,
+    #[serde(default)]
+    pub ended_early_urls: u64,
+    /// and which events those are.
+    #[serde(default)]
+    pub ended_by: Vec<RecordId>,
 }
 
 /// Names a session, in rows and in answers.
@@ -85,12 +92,14 @@ impl From<&Session> for Reference {
 struct Row {
     row: SessionRow,
     followed_at: Option<Timestamp>,
+    ended: Ended,
 }
 
 impl Row {
     fn status(&self, secret: Secret, now: Timestamp) -> GenerationStatus {
         let SessionRow { session, enrolled_at, outstanding, last_url_ends_at, drained_since, retired_at, .. } =
             &self.row;
+        let by_what = self.ended.by_what();
         let one = Generation {
             session,
             enrolled_at: *enrolled_at,
@@ -100,6 +109,8 @@ impl Row {
             secret,
             outstanding: *outstanding,
             last_url_ends_at: *last_url_ends_at,
+            ended_early: self.ended.urls,
+            ended_by: &by_what,
         };
         GenerationStatus {
             session: Reference::from(&**session),
@@ -111,6 +122,8 @@ impl Row {
             advice: one.advice(now),
             safe_from: one.safe_from(),
             partition: session.facts.partition_of.clone(),
+            ended_early_urls: self.ended.urls,
+            ended_by: self.ended.by.clone(),
         }
     }
 }
@@ -132,6 +145,8 @@ impl Rotation {
         identity: Option<&IdentityName>,
         with_retired: bool,
     ) -> Result<Vec<GenerationStatus>, Error> {
+        let of = TallyFilter { identity: identity.cloned(), ..TallyFilter::default() };
+        let mut ended = self.assessor().ended(uid, &of).await?;
         let mut statuses = Vec::new();
         match identity {
             Some(name) => {
@@ -139,7 +154,7 @@ impl Rotation {
                 if rows.is_empty() && self.identity(name).is_none() {
                     return Err(Error::UnknownIdentity(name.as_str().to_owned()));
                 }
-                statuses = self.statuses(rows);
+                statuses = self.statuses(rows, &mut ended);
             }
             None if with_retired => {
                 let alive = self.issuer.registry().sessions(uid, None).await.map_err(Error::registry)?;
@@ -149,7 +164,7 @@ impl Rotation {
                 names.dedup();
                 for name in names {
                     let more = self.rows(uid, &name).await?;
-                    statuses.extend(self.statuses(more));
+                    statuses.extend(self.statuses(more, &mut ended));
                     if statuses.len() > MAX_STATUSES {
                         return Err(too_many());
                     }
@@ -160,7 +175,7 @@ impl Rotation {
                 if rows.len() >= MAX_STATUSES {
                     return Err(too_many());
                 }
-                statuses = self.statuses(followed(rows));
+                statuses = self.statuses(followed(rows), &mut ended);
             }
         }
         statuses.retain(|status| with_retired || status.state != State::Retired || status.outstanding_urls > 0);
@@ -176,8 +191,13 @@ impl Rotation {
         self.issuer.rules().identities.identity(name)
     }
 
-    fn statuses(&self, rows: Vec<Row>) -> Vec<GenerationStatus> {
+    fn assessor(&self) -> Assessor {
+        Assessor::new(self.issuer.registry().clone(), self.issuer.clock().clone())
+    }
+
+    fn statuses(&self, mut rows: Vec<Row>, ended: &mut HashMap<RecordId, Ended>) -> Vec<GenerationStatus> {
         let now = self.issuer.clock().now();
+        rows.iter_mut().for_each(|row| row.ended = ended.remove(&row.row.session.id).unwrap_or_default());
         rows.iter().map(|row| row.status(self.secret_of(&row.row.session), now)).collect()
     }
 
@@ -186,7 +206,7 @@ impl Rotation {
         self.identity(&session.identity).map_or(Secret::Gone, |identity| identity.secret_of(session))
     }
 
-    /// Every generation of an identity, newest first, at most [`MAX_STATUSES`].
+    /// Every generation of an identity, newest first, at most [`MAX_STATUSES`]; without what has ended early.
     async fn rows(&self, uid: u32, identity: &IdentityName) -> Result<Vec<Row>, Error> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
@@ -203,7 +223,13 @@ impl Rotation {
     async fn row(&self, uid: u32, identity: &IdentityName, generation: u64) -> Result<Row, Error> {
         let rows = self.rows(uid, identity).await?;
         let found = rows.into_iter().find(|row| row.row.session.generation == generation);
-        found.ok_or_else(|| Unchanged::Unknown { identity: identity.clone(), generation }.into())
+        let mut row = found.ok_or_else(|| Unchanged::Unknown { identity: identity.clone(), generation })?;
+        if row.row.outstanding > 0 {
+            let id = row.row.session.id;
+            let of = TallyFilter { session: Some(id), ..TallyFilter::default() };
+            row.ended = self.assessor().ended(uid, &of).await?.remove(&id).unwrap_or_default();
+        }
+        Ok(row)
     }
 }
 
@@ -213,7 +239,7 @@ fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
     let with = rows.into_iter().map(|row| {
         let place = (row.session.identity.clone(), row.session.facts.partition_of.clone());
         let followed_at = newer.insert(place, row.enrolled_at);
-        Row { row, followed_at }
+        Row { row, followed_at, ended: Ended::default() }
     });
     with.collect()
 }

@@ -84,6 +84,16 @@ impl Standing {
         false
     }
 
+    /// Which of them has surely ended all these URLs by now; the newest.
+    pub(super) fn ended_by(&mut self, line: &Line, bucket: &str, operation: Operation) -> Option<RecordId> {
+        let (own, subject) = (self.of_session(line), Subject::Group { bucket, operation });
+        let mut own = own.iter().map(|place| &self.events[*place]);
+        let has_ended = |stood: &&Stood| {
+            ending(&stood.event, line.lineage(), subject).is_some_and(|ending| is_over(&ending, self.now))
+        };
+        own.find(has_ended).map(|stood| stood.id)
+    }
+
     /// What they do to one URL, surest and soonest first; nothing where they let it live.
     pub(super) fn endings(&mut self, line: &Line, url: &IssuedUrl) -> Vec<Ending> {
         let told = self.told(line, url);

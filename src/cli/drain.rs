@@ -77,8 +77,9 @@ impl<'a> Waiting<'a> {
             let SessionReference { identity, generation, .. } = &session;
             let (urls, end) = (say::urls(status.outstanding_urls), say::time(status.last_url_ends_at.as_ref()));
             self.progress.clear();
+            let early = say::ended_early(&status);
             warn(&format!(
-                "{identity} {generation} is draining: {urls} outstanding, the last ends {end}; Ctrl-C leaves it draining"
+                "{identity} {generation} is draining: {urls} outstanding, the last ends {end}{early}; Ctrl-C leaves it draining"
             ));
         }
         while is_draining(&status) {

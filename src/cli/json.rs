@@ -131,6 +131,8 @@ pub fn generation(one: &proto::GenerationStatus) -> Value {
         "advice": one.advice,
         "safe_from": time(&one.safe_from),
         "partition": optional(&one.partition),
+        "ended_early_urls": one.ended_early_urls,
+        "ended_by": one.ended_by,
     })
 }
 

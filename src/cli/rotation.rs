@@ -75,7 +75,8 @@ impl Retire {
                         (&status.session.clone().unwrap_or_default().access_key_id, &status.last_url_ends_at);
                     let end = say::time(end.as_ref());
                     let urls = if breaks == 1 { "URL breaks" } else { "URLs break" };
-                    warn(&format!("{breaks} outstanding {urls} if {key} ends before {end}"));
+                    let early = say::ended_early(&status);
+                    warn(&format!("{breaks} outstanding {urls} if {key} ends before {end}{early}"));
                 }
                 print_one(&status, format)?;
             }
@@ -148,10 +149,13 @@ fn table(all: &[GenerationStatus]) -> Sheet {
     let mut heads = vec!["IDENTITY", "GENERATION", "ACCESS KEY", "STATE", "SINCE", "OUTSTANDING", "LAST URL ENDS"];
     let with_partitions = all.iter().any(|status| !status.partition.is_empty());
     heads.extend(with_partitions.then_some("PARTITION"));
+    let with_ended = all.iter().any(|status| status.ended_early_urls > 0);
+    heads.extend(with_ended.then_some("ENDED EARLY"));
     let mut sheet = Sheet::new(&heads);
     for status in all {
         let mut row = cells(status);
         row.extend(with_partitions.then(|| dash(status.partition.clone())));
+        row.extend(with_ended.then(|| status.ended_early_urls.to_string()));
         sheet.row(row);
     }
     sheet
@@ -162,7 +166,7 @@ fn lines(all: &[GenerationStatus]) -> Sheet {
     let mut sheet = Sheet::default();
     for status in all {
         let more = [say::kind(status.kind), status.partition.clone(), status.advice.clone()].map(dash);
-        sheet.row([cells(status), more.to_vec()].concat());
+        sheet.row([cells(status), more.to_vec(), vec![status.ended_early_urls.to_string()]].concat());
     }
     sheet
 }
@@ -203,6 +207,16 @@ const ALL_IS_WELL: &str = "nothing to do: no key waits to be deactivated, and se
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_ended_early_has_a_column_where_there_is_any() {
+        let one = |ended_early_urls| GenerationStatus { ended_early_urls, outstanding_urls: 9, ..Default::default() };
+        let shown = |all: &[GenerationStatus]| table(all).table();
+        assert!(!shown(&[one(0)]).contains("ENDED EARLY"));
+        let both = shown(&[one(0), one(7)]);
+        assert!(both.lines().next().is_some_and(|heads| heads.ends_with("ENDED EARLY")), "{both}");
+        assert!(both.lines().last().is_some_and(|row| row.trim_end().ends_with('7')), "{both}");
+    }
 
     #[test]
     fn who_has_nothing_to_do_is_told_so_once() {

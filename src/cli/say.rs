@@ -125,6 +125,14 @@ pub fn ends_early(signed: &str, by: &proto::StandingEvent) -> String {
     format!("the {signed} {ends} early {}; event {} stands", ending(&told), by.id)
 }
 
+/// How many of a generation's outstanding URLs are broken already, for the end of a sentence that counts them.
+pub fn ended_early(status: &proto::GenerationStatus) -> String {
+    match status.ended_early_urls {
+        0 => String::new(),
+        ended => format!(" ({ended} of them ended early, by {})", status.ended_by.join(", ")),
+    }
+}
+
 /// The S3 API name: `GetObject`. Empty when unspecified or unknown.
 pub fn operation(value: i32) -> &'static str {
     let wanted = proto::Operation::try_from(value).unwrap_or_default().as_str_name();

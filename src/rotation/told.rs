@@ -136,6 +136,8 @@ mod tests {
             advice: "wait".into(),
             safe_from: Some(at(60)),
             partition: String::new(),
+            ended_early_urls: 0,
+            ended_by: Vec::new(),
         }
     }
 
@@ -189,6 +191,8 @@ mod tests {
             "advice": "wait",
             "safe_from": "2026-11-22T12:01:00Z",
             "partition": "",
+            "ended_early_urls": 0,
+            "ended_by": [],
         });
         assert_eq!(body, told);
     }

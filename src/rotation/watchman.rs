@@ -153,7 +153,8 @@ impl Rotation {
             if now < soon {
                 due = due.into_iter().chain([soon]).min();
             } else {
-                self.tell(Told::SessionEnding(status)).await?;
+                let row = self.row(DAEMON, &session.identity, session.generation).await?;
+                self.tell(Told::SessionEnding(self.told(&row))).await?;
             }
         }
         Ok(due.into_iter().chain(row.row.drained_since.map(|_| ends_at)).min())

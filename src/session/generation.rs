@@ -73,6 +73,10 @@ pub struct Generation<'a> {
     pub outstanding: u64,
     /// The last hard end of any URL it signed.
     pub last_url_ends_at: Option<Timestamp>,
+    /// Of those that are outstanding, how many have surely ended early,
+    pub ended_early: u64,
+    /// and by what, in words: "event k3yd2a7q-5 stands".
+    pub ended_by: &'a str,
 }
 
 impl Generation<'_> {
@@ -119,11 +123,13 @@ impl Generation<'_> {
             }
             (State::Active, Some((urls, until))) => format!(
                 "put another key in its place, or drain it, before {key} is deactivated: it signs; then wait for its \
-                 URLs: {urls} outstanding, the last ends {until}"
+                 URLs: {urls} outstanding, the last ends {until}{}",
+                self.ended_early()
             ),
             (State::Draining | State::Drained, Some((urls, until))) => {
                 let end = if self.outstanding == 1 { "ends" } else { "end" };
-                format!("wait until {until}: {urls} {end} by then; deactivating {key} earlier breaks them")
+                let early = self.ended_early();
+                format!("wait until {until}: {urls} {end} by then; deactivating {key} earlier breaks them{early}")
             }
             (State::Draining | State::Drained, None) if self.is_missing() => format!(
                 "look at `presignd identities` before {key} is deactivated: nobody stopped it, yet its source has not \
@@ -136,8 +142,21 @@ impl Generation<'_> {
                 format!("delete {key}: it is retired, and nothing that presignd signed with it is outstanding")
             }
             (State::Retired, Some((urls, until))) => {
-                format!("{urls} outstanding: deactivating {key} breaks them; the last ends {until}")
+                let early = self.ended_early();
+                format!("{urls} outstanding: deactivating {key} breaks them; the last ends {until}{early}")
             }
+        }
+    }
+
+    /// What is broken already. It is waited for all the same: the event may be undone, a credential is ended for good.
+    fn ended_early(&self) -> String {
+        let Self { ended_early, ended_by, outstanding, .. } = *self;
+        match ended_early {
+            0 => String::new(),
+            1 if outstanding == 1 => format!("; it has ended early, as long as {ended_by}"),
+            all if all >= outstanding => format!("; all of them have ended early, as long as {ended_by}"),
+            1 => format!("; one of them has ended early, as long as {ended_by}"),
+            some => format!("; {} of them have ended early, as long as {ended_by}", thousands(some)),
         }
     }
 
@@ -174,6 +193,10 @@ fn until(now: Timestamp, at: Timestamp) -> String {
 
 /// `1,203 URLs`.
 fn urls(count: u64) -> String {
+    thousands(count) + if count == 1 { " URL" } else { " URLs" }
+}
+
+fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -182,7 +205,7 @@ fn urls(count: u64) -> String {
         }
         text.push(digit);
     }
-    text + if count == 1 { " URL" } else { " URLs" }
+    text
 }
 
 /// A length in its two largest units, rounded up: whoever waits for so long has waited long enough.

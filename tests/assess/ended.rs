@@ -6,7 +6,7 @@ use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::impact::reason::Reason;
 use presignd::issued::Filter;
-use presignd::registry::{EventKind, NewEvent};
+use presignd::registry::{EventKind, NewEvent, TallyFilter};
 use serde_json::json;
 
 use crate::made::{self, BUCKET, USER_KEY, at};
@@ -173,4 +173,26 @@ async fn a_filter_that_hides_all_that_an_event_ends_is_told_and_does_not_reassur
     assert_eq!(hides(key(), Some(BUCKET)).await, None);
     assert_eq!(hides(key(), None).await, None);
     assert_eq!(hides(renewed(), Some("pho")).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_of_a_session_is_what_has_ended_of_its_records_in_every_slot() {
+    let (place, mut random) = of_three().await;
+    // The slot that is under way has no tally yet.
+    place.add(&mut random, 850).await;
+    let mut other = place.url(&mut random, 6000);
+    other.what = made::ask(presignd::s3::operation::Operation::GetObject).bucket("attic").key("x").url().what;
+    place.append(vec![other.clone()]).await;
+    let of = |session| TallyFilter { session, ..TallyFilter::default() };
+    assert!(place.desk.ended(ASKER, &of(None)).await.unwrap().is_empty());
+    stands(&place, &event(&place, What::ObjectDeleted(made::object("", Some(false))), LONG_AGO)).await;
+    stands(&place, &event(&place, What::BucketDeleted { bucket: "attic".into() }, 10)).await;
+    assert!(place.desk.ended(ASKER, &of(None)).await.unwrap().is_empty(), "what is not sure is not counted");
+    let id = stands(&place, &event(&place, bucket(), LONG_AGO)).await;
+    for which in [None, Some(other.session)] {
+        let ended = place.desk.ended(ASKER, &of(which)).await.unwrap();
+        assert_eq!(ended.len(), 1);
+        let ended = &ended[&other.session];
+        assert_eq!((ended.urls, ended.by_what()), (4, format!("event {id} stands")));
+    }
 }

@@ -190,7 +190,7 @@ fn generation(number: u64, state: GenerationState, outstanding_urls: u64) -> Gen
         last_url_ends_at: end,
         advice: advice.into(),
         safe_from: end,
-        partition: String::new(),
+        ..Default::default()
     }
 }
 

@@ -17,11 +17,11 @@ fn rotation_says_plainly_what_can_be_done() {
     assert_eq!((asked.identity.as_str(), asked.with_retired), ("web", true));
     let (_, out, _) = run(&fake.socket, &["rotation", "--output", "text"]);
     let fields: Vec<usize> = out.lines().map(|line| line.split('\t').count()).collect();
-    assert_eq!(fields, [10, 10], "{out}");
+    assert_eq!(fields, [11, 11], "{out}");
     let (_, out, _) = run(&fake.socket, &["rotation", "--output", "json"]);
     assert_eq!(
         shape(&out),
-        "generations generations.advice generations.kind generations.last_url_ends_at generations.outstanding_urls \
+        "generations generations.advice generations.ended_by generations.ended_early_urls generations.kind generations.last_url_ends_at generations.outstanding_urls \
          generations.partition generations.safe_from generations.session generations.session.access_key_id \
          generations.session.expires_at generations.session.generation generations.session.id \
          generations.session.identity generations.since generations.state version"

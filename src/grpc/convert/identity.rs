@@ -56,6 +56,8 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         secret,
         outstanding: row.outstanding,
         last_url_ends_at: row.last_url_ends_at,
+        ended_early: 0,
+        ended_by: "",
     };
     proto::Session {
         reference: Some(session_reference(&row.session)),

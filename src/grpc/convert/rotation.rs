@@ -34,6 +34,8 @@ pub(in crate::grpc) fn generation_status(status: GenerationStatus) -> proto::Gen
         advice: status.advice,
         safe_from: status.safe_from.map(wire_instant),
         partition: status.partition,
+        ended_early_urls: status.ended_early_urls,
+        ended_by: status.ended_by.iter().map(ToString::to_string).collect(),
     }
 }
 

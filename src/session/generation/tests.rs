@@ -46,6 +46,8 @@ fn generation(session: &Session, secret: Secret) -> Generation<'_> {
         secret,
         outstanding: 0,
         last_url_ends_at: None,
+        ended_early: 0,
+        ended_by: "",
     }
 }
 
@@ -150,6 +152,18 @@ fn advice_on_a_key_says_plainly_when_it_can_be_deactivated() {
         say(retired),
         "delete AKIAEXAMPLE: it is retired, and nothing that presignd signed with it is outstanding"
     );
+    let early =
+        |count, ended_early| Generation { ended_early, ended_by: "event k3yd2a7q-5 stands", ..urls(rests, count) };
+    for (count, ended, words) in [
+        (1, 1, "it has ended early"),
+        (2, 2, "all of them have ended early"),
+        (2, 1, "one of them has ended early"),
+        (9999, 1203, "1,203 of them have ended early"),
+    ] {
+        let (told, end) =
+            (say(early(count, ended)), format!("breaks them; {words}, as long as event k3yd2a7q-5 stands"));
+        assert!(told.starts_with("wait until 2026-11-22T14:10:00Z") && told.ends_with(&end), "{told}");
+    }
     assert!(say(urls(retired, 2)).starts_with("2 URLs outstanding: deactivating AKIAEXAMPLE breaks them;"));
 }
 
