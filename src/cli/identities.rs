@@ -134,6 +134,7 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
     // Scripts count fields, readers of a table do not.
     let with_partitions = format != Format::Table || one.sessions.iter().any(|session| !session.partition.is_empty());
     heads.extend(with_partitions.then_some("PARTITION"));
+    heads.push("SEEN AT");
     let mut sheet = Sheet::new(&heads);
     for session in &one.sessions {
         let reference = session.reference.clone().unwrap_or_default();
@@ -149,6 +150,7 @@ fn details(one: &Identity, format: Format) -> Result<(), Failure> {
             dash(session.principal_arn.clone()),
         ];
         row.extend(with_partitions.then(|| dash(session.partition.clone())));
+        row.push(dash(say::time(session.observed_at.as_ref())));
         sheet.row(row);
     }
     Ok(sheet.print(format)?)

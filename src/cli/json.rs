@@ -116,6 +116,7 @@ fn session(one: &proto::Session) -> Value {
         "outstanding_urls": one.outstanding_urls,
         "last_url_ends_at": time(&one.last_url_ends_at),
         "observation": say::observation(one.observation),
+        "observed_at": time(&one.observed_at),
     })
 }
 

@@ -143,12 +143,20 @@ async fn silence_and_missing_canaries_say_nothing() {
     let tables = format!("{QUICK}{}{CANARY}", world.web("duration = \"1h\"\nmin_pause = \"1s\""));
     let daemon = world.daemon(&tables).await;
     presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the session lives");
-    is_seen(&daemon, 1, Observation::Alive).await;
+    let first = is_seen(&daemon, 1, Observation::Alive).await.sessions[0].observed_at.expect("it was seen");
+    let seen_at = async || daemon.web().await.sessions[0].observed_at.expect("it was seen").seconds;
+    eventually("it is seen alive once more", async || (seen_at().await > first.seconds).then_some(())).await;
     for turn in [Turn::Cut, Turn::Fail(503, "ServiceUnavailable"), Turn::Fail(400, "Throttling"), Turn::Nonsense] {
         let before = said(&daemon, "key", "nothing").await;
         world.sts.stay(turn.clone());
-        eventually("it is asked in vain", async || (said(&daemon, "key", "nothing").await > before + 2).then_some(()))
-            .await;
+        let vain = async |times| {
+            let asked = async || (said(&daemon, "key", "nothing").await > before + times).then_some(());
+            eventually("it is asked in vain", asked).await;
+        };
+        vain(0).await;
+        let last = seen_at().await;
+        vain(2).await;
+        assert_eq!(seen_at().await, last, "{turn:?}: what says nothing is no sight");
         assert_eq!(observation(&daemon.web().await, 1), Some(Observation::Alive), "{turn:?}");
     }
     assert!(said(&daemon, "canary", "nothing").await > 2, "the canary is not there");

@@ -75,6 +75,7 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         state: generation_state(one.state(now)),
         partition: facts.partition_of.clone(),
         observation: observation(row),
+        observed_at: row.observed.as_ref().map(|observed| wire_instant(observed.at)),
     }
 }
 
