@@ -16,6 +16,7 @@ use presignd::grpc::proto::{
 };
 use process::{Daemon, World, connect, get, length, presign};
 use support::keys::Key;
+use support::sts::Turn;
 use support::{eventually, now};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tonic::transport::Channel;
@@ -79,6 +80,25 @@ fn told(world: &World, generation: u64) -> Vec<String> {
     let mut statement = file.prepare(sql).expect("the registry has events");
     let kinds = statement.query_map([generation.cast_signed()], |row| row.get(0)).expect("they can be read");
     kinds.collect::<Result<_, _>>().expect("they can be read")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_whose_source_has_not_been_read_since_the_start_is_prepared_and_does_not_drain() {
+    let world = World::new().await;
+    put(world.folder.path(), &world.keys.user("one"));
+    let daemon = world.daemon(&store(&world)).await;
+    sign(&daemon, 600).await.expect("the key signs");
+    daemon.kill().await;
+    // The file is there, but nobody says whose the key is: for so long the source is being read.
+    world.sts.stay(Turn::Hang);
+    let daemon = world.daemon(&store(&world)).await;
+    let status = generation(&daemon, "store", 1).await.expect("it is there");
+    assert_eq!((status.state(), status.outstanding_urls), (GenerationState::Prepared, 1));
+    assert!(status.advice.contains("has not been read since the daemon started"), "{}", status.advice);
+    assert_eq!(daemon.identity("store").await.state(), IdentityState::Starting);
+    world.sts.stay(Turn::Answer);
+    eventually("it signs", async || (state(&daemon, "store", 1).await? == GenerationState::Active).then_some(())).await;
+    assert_eq!(told(&world, 1).iter().filter(|kind| kind.starts_with("generation-")).count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

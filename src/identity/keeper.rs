@@ -177,6 +177,10 @@ impl Keeper {
             Some(signs) if is_it(&signs) => Secret::Signs,
             _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
             _ if kept.shelf.all().any(is_it) => Secret::Rests,
+            // What is minted anew is never had again; what is read may be what was read before.
+            None if kept.failures == 0 && kept.shelf.all().next().is_none() && self.source.fresh().is_none() => {
+                Secret::Unread
+            }
             _ => Secret::Gone,
         }
     }

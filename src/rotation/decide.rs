@@ -106,7 +106,7 @@ impl Rotation {
             if before.row.drained_since.is_none() {
                 return Ok(desk.told(&before));
             }
-            let own = own.as_ref().filter(|own| own.secret_of(session) != Secret::Gone);
+            let own = own.as_ref().filter(|own| !matches!(own.secret_of(session), Secret::Gone | Secret::Unread));
             let own = own.ok_or(Unchanged::SecretGone(session.generation))?;
             own.start_generation(session);
             let written = desk.mark(uid, &before, Mark::CancelDrain, Told::DrainCancelled).await;
@@ -208,7 +208,7 @@ impl Rotation {
     /// Whether a key rests because its source gave another, also where that is not written down yet.
     fn is_replaced(&self, own: Option<&Identity>, row: &Row) -> bool {
         let session = &row.row.session;
-        let rests = matches!(self.secret_of(session), Secret::Rests | Secret::Gone);
+        let rests = matches!(self.secret_of(session), Secret::Rests | Secret::Gone | Secret::Unread);
         let another_signs = own.is_some_and(|own| own.signing_generation().is_some());
         rests && (row.row.replaced || (has_no_end(session.facts.kind) && another_signs))
     }

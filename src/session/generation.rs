@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Known, and signs nothing yet: AWS has not confirmed the key.
+    /// Known, and signs nothing yet: AWS has not confirmed the key, or its source has not been read since the start.
     Prepared,
     /// Signs.
     Active,
@@ -52,6 +52,8 @@ pub enum Secret {
     Rests,
     /// Does not hold it: it is gone with a restart, or its source gives it no longer.
     Gone,
+    /// Does not hold it yet: its source is being read for the first time since the start, and may give it.
+    Unread,
 }
 
 /// All that the state of a generation depends on.
@@ -85,6 +87,7 @@ impl Generation<'_> {
         match self.secret {
             _ if self.retired_at.is_some() || self.has_ended(now) => State::Retired,
             Secret::Waits if self.drained_since.is_none() => State::Prepared,
+            Secret::Unread if self.drained_since.or(self.followed_at).is_none() => State::Prepared,
             Secret::Signs if self.drained_since.is_none() => State::Active,
             _ if self.outstanding > 0 => State::Draining,
             _ => State::Drained,
@@ -117,6 +120,9 @@ impl Generation<'_> {
             return self.advice_on_session(now);
         }
         match (self.state(now), waiting) {
+            (State::Prepared, _) if self.secret == Secret::Unread => {
+                format!("wait: the source of {key} has not been read since the daemon started")
+            }
             (State::Prepared, _) => format!("wait: AWS has not confirmed {key}, so it signs nothing yet"),
             (State::Active, None) => {
                 format!("put another key in its place, or drain it, before {key} is deactivated: it signs")

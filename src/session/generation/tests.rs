@@ -74,6 +74,9 @@ fn a_generation_is_where_the_table_says() {
         (Secret::Gone, None, None, 7, State::Draining),
         (Secret::Gone, drained, None, 7, State::Draining),
         (Secret::Signs, drained, None, 7, State::Draining),
+        (Secret::Unread, None, None, 7, State::Prepared),
+        (Secret::Unread, drained, None, 7, State::Draining),
+        (Secret::Unread, drained, None, 0, State::Drained),
         (Secret::Gone, drained, retired, 0, State::Retired),
         (Secret::Gone, drained, retired, 7, State::Retired),
         (Secret::Signs, None, retired, 0, State::Retired),
@@ -148,6 +151,10 @@ fn advice_on_a_key_says_plainly_when_it_can_be_deactivated() {
         say(generation(&key, Secret::Waits)),
         "wait: AWS has not confirmed AKIAEXAMPLE, so it signs nothing yet"
     );
+    let unread = generation(&key, Secret::Unread);
+    assert_eq!(say(unread), "wait: the source of AKIAEXAMPLE has not been read since the daemon started");
+    let followed = Generation { followed_at: Some(at(-9)), ..unread };
+    assert_eq!(urls(followed, 3).state(at(0)), State::Draining, "another took its place before the start");
     assert_eq!(
         say(retired),
         "delete AKIAEXAMPLE: it is retired, and nothing that presignd signed with it is outstanding"
@@ -194,14 +201,14 @@ proptest! {
     #[test]
     fn a_generation_that_signs_no_more_never_signs_again_by_itself_and_is_never_safe_too_early(
         is_key: bool, ends in 1i64..5000, stopped in proptest::option::of(0i64..3000), retired in proptest::option::of(0i64..5000),
-        secret in 0usize..4, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
+        secret in 0usize..5, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
     ) {
         let (kind, expires_at) =
             if is_key { (CredentialKind::LongTermKey, None) } else { (CredentialKind::AssumeRole, Some(at(ends))) };
         let session = session(kind, expires_at);
         let hard_ends: Vec<Timestamp> =
             url_ends.iter().map(|end| expires_at.map_or(at(*end), |expires| expires.min(at(*end)))).collect();
-        let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone][secret];
+        let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone, Secret::Unread][secret];
         let seen = |now: Timestamp| Generation {
             drained_since: stopped.map(at).filter(|since| *since <= now),
             retired_at: retired.map(at).filter(|since| *since <= now),
