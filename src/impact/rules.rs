@@ -4,10 +4,10 @@
 mod account;
 mod bucket;
 mod credential;
-mod forecast;
+pub(super) mod forecast;
 mod kms;
 mod object;
-mod policy;
+pub(super) mod policy;
 mod principal;
 mod public;
 
