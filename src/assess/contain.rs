@@ -27,16 +27,21 @@ pub struct Costed {
     pub takes_along: u64,
     /// and those that may.
     pub may_take_along: u64,
-    /// Identities that stop signing with it, or get no next session.
+    /// Identities that sign nothing that works with it, or get no next session.
     pub outages: Vec<Outage>,
 }
 
 impl Costed {
     /// The least is the cheapest. An identity that stops costs every link that would still be asked of it, so no way that
-    /// stops one is cheaper than a way that stops none.
+    /// stops one is cheaper than a way that stops none. One that a renewal mends costs a command, which is less than any
+    /// link.
     pub fn price(&self) -> impl Ord + use<> {
         let way = &self.containment;
-        (way.ending.verdict, self.outages.len(), self.takes_along, self.may_take_along, way.rank)
+        let (renewals, stops): (Vec<&Outage>, _) =
+            self.outages.iter().partition(|outage| outage.is_mended_by_renewal());
+        let certain = stops.iter().filter(|outage: &&&Outage| outage.is_certain()).count();
+        let stops = (certain, stops.len() - certain);
+        (way.ending.verdict, stops, self.takes_along, self.may_take_along, renewals.len(), way.rank)
     }
 }
 
@@ -44,7 +49,7 @@ impl Costed {
 #[derive(Debug)]
 pub struct Contained {
     /// Cheapest first: what surely ends it before what may, then by how many identities stop signing, then by
-    /// how many other URLs end with it.
+    /// how many other URLs end with it, then by how many identities must be renewed.
     pub containments: Vec<Costed>,
     /// What the prices cannot see.
     pub gaps: Vec<Gap>,

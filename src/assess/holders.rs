@@ -1,4 +1,4 @@
-//! Whose next renewal an event keeps from coming: identities as the configuration has them, told to the rule.
+//! Who signs nothing that works after an event: identities as the configuration has them, told to the rule.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Outage, Source};
 use crate::session::CredentialKind;
 
-/// The identities of a configuration, each with the line of the session that it signs with.
+/// The identities of a configuration, each with the line of a session that it signs with.
 #[derive(Default)]
 pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>)>);
 
 impl Holders {
-    /// Those that get no next session after the event, by name.
+    /// Those that sign nothing that works after the event, by name.
     pub(super) fn outages(&self, event: &Event) -> Vec<Outage> {
         let holders = self.0.iter().map(|(identity, line)| {
             let by = line.as_ref().map(Line::lineage);
@@ -32,7 +32,7 @@ impl Holders {
 }
 
 impl Assessor {
-    /// Identities that get no next session after the event, by name.
+    /// Identities that sign nothing that works after the event, or get no next session, by name.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -42,15 +42,16 @@ impl Assessor {
 
     pub(super) async fn holders(&self, uid: u32, identities: &Identities) -> Result<Holders, Error> {
         let mut parents = Parents::new(&self.registry, uid);
-        let (now, mut all) = (self.clock.now(), Vec::new());
+        let mut all = Vec::new();
         for identity in identities.names().filter_map(|name| identities.identity(name)) {
-            // Of several tenants' sessions the first to end: from then on somebody is not signed for.
-            let first = identity.signing().into_iter().min_by_key(|live| live.session.left(now));
-            let line = match first {
-                Some(live) => Some(parents.line(&live.session).await?),
-                None => None,
-            };
-            all.push((identity, line));
+            // Of several tenants, each one's.
+            let signing = identity.signing();
+            if signing.is_empty() {
+                all.push((Arc::clone(&identity), None));
+            }
+            for live in signing {
+                all.push((Arc::clone(&identity), Some(parents.line(&live.session).await?)));
+            }
         }
         Ok(Holders(all))
     }

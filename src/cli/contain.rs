@@ -3,13 +3,14 @@
 use super::connect::Globals;
 use super::exit::Failure;
 use super::find::argument_or_stdin;
-use super::impact::told::{bearer_sees, bullet, count, stops, wrapped};
+use super::impact::outages;
+use super::impact::told::{bearer_sees, bullet, count, wrapped};
 use super::out::{self, Format, Sheet};
 use super::{event, json, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::contain_request::Url;
 use crate::grpc::proto::ending::Verdict;
-use crate::grpc::proto::{ContainRequest, ContainResponse, Containment};
+use crate::grpc::proto::{ContainRequest, ContainResponse, Containment, Outage};
 use crate::session::RecordId;
 
 /// Say what would end one URL, what each way takes along, and how to do it (admin socket)
@@ -50,9 +51,7 @@ fn page(answer: &ContainResponse) -> String {
             told += &format!(" It ends if {}.", ending.condition);
         }
         page += &wrapped(&told, 3);
-        for outage in &one.outages {
-            page += &wrapped(&format!("{}.", stops(outage).trim_end_matches('.')), 3);
-        }
+        outages::told(&one.outages).iter().for_each(|told| page += &wrapped(told, 3));
         for step in &one.steps {
             page += &wrapped(&step.title, 3);
             // As it is, to be pasted: never wrapped.
@@ -100,17 +99,20 @@ fn along(one: &Containment) -> String {
     }
 }
 
-/// One line for each way; whom it stops from signing before how to do it.
+/// One line for each way; whom it stops from signing, and whom a renewal mends, before how to do it.
 fn lines(answer: &ContainResponse) -> Sheet {
     let mut sheet = Sheet::new(&[]);
     for one in &answer.containments {
         let ending = one.ending.clone().unwrap_or_default();
+        let (renewed, stopped): (Vec<&Outage>, _) =
+            one.outages.iter().partition(|outage| outages::is_mended_by_renewal(outage));
         let mut cells = vec![
             say::verdict(ending.verdict),
             one.takes_along.to_string(),
             one.may_take_along.to_string(),
             ending.reason,
-            one.outages.iter().map(|outage| outage.identity.as_str()).collect::<Vec<_>>().join(","),
+            outages::names(stopped.into_iter()),
+            outages::names(renewed.into_iter()),
         ];
         cells.extend(one.steps.iter().map(|step| step.text.clone()));
         sheet.row(cells);

@@ -3,6 +3,7 @@
 mod curve;
 mod kinds;
 mod list;
+pub(super) mod outages;
 pub(super) mod told;
 mod when;
 

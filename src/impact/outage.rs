@@ -1,19 +1,20 @@
-//! Whose next renewal fails: events that may end no URL, and stop an identity from signing all the same (SEMANTICS.md
-//! rows i and q to t, and 1.3 g).
+//! Who signs what is dead from its birth, and whose next renewal fails: events stop identities from signing what works,
+//! whether they end URLs or not (SEMANTICS.md rows i and q to t, 1.3 g and 9.6).
+//!
+//! What an event does to a session that signs now, and to the one that would come next, the rules say that answer for
+//! URLs; here is no second set of them.
+
+mod next;
+mod present;
 
 use std::collections::BTreeMap;
 
-use super::actions;
-use super::ending::Verdict;
-use super::event::{Event, Policy, Principal, Statement, What};
-use super::principal::{Arn, has_principal_arn, has_userid, is_named, is_of_role};
-use super::truth::Truth;
-use super::{Subject, rules};
-use crate::s3::operation::Operation;
+use super::ending::Conditions;
+use super::event::{Event, What};
 use crate::session::{CredentialKind, IdentityName, Session};
 use crate::time::Timestamp;
 
-/// An identity, as far as its renewal goes.
+/// A session of an identity, as far as its renewal goes. One that keeps a session for each tenant is as many of these.
 #[derive(Debug, Clone, Copy)]
 pub struct Holder<'a> {
     /// Its name.
@@ -47,245 +48,266 @@ pub enum Source<'a> {
     Read,
 }
 
-/// An identity that gets no next session, or none that signs.
+/// An identity that signs nothing that works, from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// Which.
     pub identity: IdentityName,
-    /// When it stops signing what works; `None`: it has no session now. The earliest such moment: what is based on
-    /// others that are based on others may get one more session while they still have one.
+    /// The tenant whose session it is, where the identity's others go on or fare otherwise; empty: all that it signs with.
+    pub tenant: String,
+    /// How.
+    pub loss: Loss,
+    /// From when on; `None`: it has no session now. The earliest such moment: what is based on others that are based on
+    /// others may get one more session while they still have one.
     pub at: Option<Timestamp>,
+    /// Which of its requests.
+    pub reach: Reach,
+    /// Only if all of these hold, which presignd cannot see.
+    pub conditions: Conditions,
+    /// What mends it.
+    pub recovery: Recovery,
     /// Why, as a sentence.
     pub message: &'static str,
 }
 
-/// Identities that the event keeps from their next session, in the order given. Whoever is based on such an identity
-/// is kept from it, too.
+/// How an identity comes to sign nothing that works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// The session that it signs with falls under the event: it goes on signing, and what it signs is dead.
+    DeadLinks,
+    /// Its session runs out, and no other follows.
+    NoSession,
+}
+
+/// Of all that an identity signs, what is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything.
+    Everything,
+    /// What a policy statement speaks of; an empty field matches everything.
+    Matching {
+        /// The bucket, or the access point.
+        bucket: String,
+        /// The beginning of the key.
+        key_prefix: String,
+        /// IAM actions.
+        actions: Vec<String>,
+    },
+}
+
+/// What makes an identity sign again what works, while the event stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovery {
+    /// A new session, which presignd gets when it is told to, and by itself not before the present one runs out.
+    Renewal {
+        /// To be renewed, in this order; the last is the identity itself, unless only what it is based on must be.
+        of: Vec<IdentityName>,
+        /// A session that AWS issues then or later does not fall under the event.
+        from: Timestamp,
+    },
+    /// A new session, which the identity's source hands out when it likes.
+    Rotation,
+    /// None: other credentials, another role, or the undoing of the event.
+    None,
+}
+
+impl Outage {
+    /// Whether one command mends it, so that it costs no link if that is given at once.
+    pub fn is_mended_by_renewal(&self) -> bool {
+        matches!(self.recovery, Recovery::Renewal { .. })
+    }
+
+    /// Whether it comes for sure.
+    pub fn is_certain(&self) -> bool {
+        self.conditions.is_empty()
+    }
+}
+
+/// What becomes of one holder.
+#[derive(Debug, Clone)]
+struct Found {
+    loss: Loss,
+    at: Option<Timestamp>,
+    reach: Reach,
+    conditions: Conditions,
+    recovery: Recovery,
+    message: &'static str,
+    /// Its sessions cannot mint either, so that whoever is based on it is kept from the next one.
+    lends_nothing: bool,
+    /// Where another session mends it: by then it has one in any case.
+    mended_by: Option<Timestamp>,
+}
+
+/// Identities that sign nothing that works after the event, or will not once their session runs out, in the order given.
+/// Whoever is based on an identity that gets no next session is kept from it, too.
 pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
-    let mut found: BTreeMap<&IdentityName, Outage> = BTreeMap::new();
-    for holder in holders {
-        // A long-term key needs no renewal.
-        let renews = holder.session.is_none_or(|session| session.facts.expires_at.is_some());
-        let outage =
-            own(event, holder, minter(holder, holders)).filter(|(stops, _)| renews || matches!(stops, Stops::AtOnce));
-        if let Some((stops, message)) = outage {
-            let outage = Outage { identity: holder.identity.clone(), at: stops.of(event, holder), message };
-            found.insert(holder.identity, outage);
-        }
+    let mut found: BTreeMap<usize, Found> = BTreeMap::new();
+    for (place, holder) in holders.iter().enumerate() {
+        found.extend(own(event, holder, holders).map(|own| (place, own)));
     }
     // Bases of bases: each round reaches one step further, and no chain is longer than there are identities.
     for _ in holders {
-        let mut further = Vec::new();
-        for holder in holders.iter().filter(|holder| !found.contains_key(holder.identity)) {
-            let Source::Minted { base: Some(base), .. } = holder.source else { continue };
-            if let Some(of_base) = found.get(base) {
-                let own_end = Stops::AtItsEnd.of(event, holder);
-                // As long as its base has a session, it gets another.
-                let at = own_end.map(|end| of_base.at.map_or(end, |base_end| end.max(base_end)));
-                let message = "the identity on which it is based gets no next session";
-                further.push((holder.identity, Outage { identity: holder.identity.clone(), at, message }));
-            }
-        }
-        if further.is_empty() {
+        if !reach_further(event, holders, &mut found) {
             break;
         }
-        found.extend(further);
     }
-    holders.iter().filter_map(|holder| found.get(holder.identity).cloned()).collect()
+    told(holders, &found)
 }
 
-/// When an identity stops.
-#[derive(Clone, Copy)]
-enum Stops {
-    /// What it signs from then on is dead from its birth.
-    AtOnce,
-    /// Its session runs out and none follows.
-    AtItsEnd,
+/// What the event does to the holder itself, and to what mints for it.
+fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Found> {
+    let bars = next::barred(event, holder, holders);
+    if let Some(dead) = present::dead(event, holder) {
+        let recovery = match (next::recovery(event, holder), bars) {
+            (Recovery::None, _) => Recovery::None,
+            (own, None) => own,
+            (_, Some(bar)) => bar.recovery.and_then_of(holder.identity),
+        };
+        let ends = holder.session.and_then(|session| session.facts.expires_at);
+        return Some(Found {
+            loss: Loss::DeadLinks,
+            at: Some(dead.at),
+            reach: dead.reach,
+            conditions: dead.conditions,
+            message: dead.why.message(holder, &recovery),
+            mended_by: ends.filter(|_| recovery != Recovery::None),
+            recovery,
+            // What a statement keeps from minting, it names itself.
+            lends_nothing: !matches!(event.what, What::Denied { .. } | What::AllowRemoved(_)),
+        });
+    }
+    // A long-term key needs no renewal.
+    let renews = holder.session.is_none_or(|session| session.facts.expires_at.is_some());
+    let bar = bars.filter(|_| renews)?;
+    let at = own_end(event, holder);
+    // By then what mints for it has another session.
+    let is_in_time = bar.mended_by.is_some_and(|mended| at.is_some_and(|at| at >= mended));
+    (!is_in_time).then_some(Found {
+        loss: Loss::NoSession,
+        at,
+        reach: Reach::Everything,
+        conditions: bar.conditions,
+        recovery: bar.recovery,
+        message: bar.message,
+        lends_nothing: true,
+        mended_by: bar.mended_by,
+    })
 }
 
-impl Stops {
-    fn of(self, event: &Event, holder: &Holder<'_>) -> Option<Timestamp> {
-        let session = holder.session?;
+/// Tells those who are based on what was found; whether that is news.
+fn reach_further(event: &Event, holders: &[Holder<'_>], found: &mut BTreeMap<usize, Found>) -> bool {
+    let mut further = Vec::new();
+    for (place, holder) in holders.iter().enumerate() {
+        let Source::Minted { base: Some(base), .. } = holder.source else { continue };
+        let base = holders.iter().position(|one| one.identity == base).and_then(|base| found.get(&base));
+        let Some(base) = base.filter(|base| base.lends_nothing) else { continue };
+        match found.get(&place) {
+            None => further.extend(kept_from(event, holder, base).map(|found| (place, found))),
+            // Its own next session must be minted, and by what is dead itself.
+            Some(one) if base.loss == Loss::DeadLinks && one.is_mended_by(holder.identity) => {
+                let recovery = base.recovery.clone().and_then_of(holder.identity);
+                let mended_by = one.mended_by.filter(|_| recovery != Recovery::None);
+                further.push((place, Found { recovery, mended_by, ..one.clone() }));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_news = !further.is_empty();
+    found.extend(further);
+    is_news
+}
+
+/// Whoever is based on it gets a session as long as it has one itself, and again when it has another.
+fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found) -> Option<Found> {
+    let own_end = own_end(event, holder);
+    let at = own_end.map(|end| base.at.map_or(end, |base_end| end.max(base_end)));
+    if base.mended_by.is_some_and(|mended| own_end.is_some_and(|end| end >= mended)) {
+        return None;
+    }
+    Some(Found {
+        loss: Loss::NoSession,
+        at,
+        reach: Reach::Everything,
+        conditions: base.conditions,
+        recovery: base.recovery.clone(),
+        message: match base.recovery {
+            Recovery::None => "the identity on which it is based gets no next session",
+            Recovery::Renewal { .. } | Recovery::Rotation => {
+                "the identity on which it is based can mint nothing with the session that it has"
+            }
+        },
+        lends_nothing: true,
+        mended_by: base.mended_by,
+    })
+}
+
+impl Found {
+    /// Whether a new session of that identity alone mends it.
+    fn is_mended_by(&self, identity: &IdentityName) -> bool {
+        matches!(&self.recovery, Recovery::Renewal { of, .. } if of.as_slice() == std::slice::from_ref(identity))
+    }
+}
+
+impl Recovery {
+    /// First this, then a new session of another.
+    fn and_then_of(self, identity: &IdentityName) -> Self {
         match self {
-            Self::AtOnce => Some(event.at),
-            Self::AtItsEnd => Some(session.facts.expires_at.unwrap_or(event.at).max(event.at)),
+            Self::Renewal { mut of, from } => {
+                if !of.contains(identity) {
+                    of.push(identity.clone());
+                }
+                Self::Renewal { of, from }
+            }
+            Self::Rotation | Self::None => self,
         }
     }
 }
 
-/// What its next session is minted with: what its base signs with now, and not what minted the last one, for a base
-/// whose key was rotated has another. `None`: it is not minted, or nobody knows.
-fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session> {
-    let Source::Minted { base, .. } = holder.source else { return None };
-    let of_base = base.and_then(|base| holders.iter().find(|one| one.identity == base)?.session);
-    of_base.or(holder.parent)
+/// When the session runs out; `None`: there is none.
+fn own_end(event: &Event, holder: &Holder<'_>) -> Option<Timestamp> {
+    let session = holder.session?;
+    Some(session.facts.expires_at.unwrap_or(event.at).max(event.at))
 }
 
-fn own(event: &Event, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(Stops, &'static str)> {
-    // With the credentials of a base, so that nothing which hands sessions out matters.
-    let is_minted = matches!(holder.source, Source::Minted { .. });
-    match &event.what {
-        What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
-            key_killed(access_key_id, holder, minter)
+/// One for each identity whose sessions all fare alike, and otherwise one for each tenant.
+fn told(holders: &[Holder<'_>], found: &BTreeMap<usize, Found>) -> Vec<Outage> {
+    let mut told: Vec<(Outage, usize)> = Vec::new();
+    for (place, one) in found {
+        let holder = &holders[*place];
+        let outage = Outage {
+            identity: holder.identity.clone(),
+            tenant: String::new(),
+            loss: one.loss,
+            at: one.at,
+            reach: one.reach.clone(),
+            conditions: one.conditions,
+            recovery: one.recovery.clone(),
+            message: one.message,
+        };
+        let alike = told.iter_mut().find(|(known, _)| Outage { at: outage.at, ..known.clone() } == outage);
+        match alike {
+            // Whichever is first: from then on somebody is not signed for.
+            Some((known, sessions)) => (known.at, *sessions) = (known.at.min(outage.at), *sessions + 1),
+            None => told.push((outage, 1)),
         }
-        What::UserDeleted(_) => dies(event, holder, minter, "the user whose credentials it uses is deleted"),
-        What::SessionsRevoked { .. } if holder.source == Source::Read => {
-            // Metadata goes on handing out the revoked session until its own rotation.
-            dies(
-                event,
-                holder,
-                minter,
-                "its session is revoked, and its source hands that session out until it rotates by itself",
-            )
-        }
-        What::RoleDeleted(role) if assumes(role, holder) => {
-            Some((Stops::AtOnce, "its role is deleted; no session of it can be had"))
-        }
-        What::RoleRecreated(role) if holder.source == Source::Read && assumes(role, holder) => {
-            Some((Stops::AtOnce, "its session is of the role that was deleted, and its source hands it out further"))
-        }
-        What::TrustPolicyChanged(role) if assumes(role, holder) => {
-            Some((Stops::AtItsEnd, "the role's trust policy lets nobody mint its next session"))
-        }
-        What::IdentityProviderRemoved { arn } if signed_in(arn, holder) => {
-            Some((Stops::AtItsEnd, "the provider of its token is removed, if that is the one it uses"))
-        }
-        What::ComputeTerminated(identity) if identity == holder.identity && !is_minted => {
-            Some((Stops::AtItsEnd, "the compute that receives its sessions is gone"))
-        }
-        What::AssociationChanged(identity) if identity == holder.identity && !is_minted => {
-            Some((Stops::AtItsEnd, "its next session is of another role, or there is none"))
-        }
-        What::SsoUserDisabled(identity) if identity == holder.identity && holder.source == Source::Read => {
-            Some((Stops::AtItsEnd, "its user can sign in no more"))
-        }
-        What::AllowRemoved(statement) if forbids_mint(statement, holder, minter) => {
-            Some((Stops::AtItsEnd, "its base may mint no more, unless another policy allows it"))
-        }
-        What::Denied { statement, issued_before: None, signature_age: None } if denies_all(statement) => {
-            let message = "what it signs with is denied everything, and so would its next session be";
-            dies(event, holder, None, message).or_else(|| {
-                forbids_mint(statement, holder, minter)
-                    .then_some((Stops::AtItsEnd, "its base is denied to mint its next session"))
-            })
-        }
-        What::Denied { statement, issued_before: None, signature_age: None }
-            if forbids_mint(statement, holder, minter) =>
-        {
-            Some((Stops::AtItsEnd, "its base is denied to mint its next session"))
-        }
-        What::AccountClosed { account } if holder.session.is_some_and(|session| session.facts.account == *account) => {
-            Some((Stops::AtOnce, "its account is closed; AWS does not say when it refuses requests"))
-        }
-        What::SessionsRevoked { .. }
-        | What::RoleDeleted(_)
-        | What::RoleRecreated(_)
-        | What::TrustPolicyChanged(_)
-        | What::IdentityProviderRemoved { .. }
-        | What::ComputeTerminated(_)
-        | What::AssociationChanged(_)
-        | What::SsoUserDisabled(_)
-        | What::AllowRemoved(_)
-        | What::Denied { .. }
-        | What::AccountClosed { .. }
-        | What::KeyRotated { .. }
-        | What::SessionExpired(_)
-        | What::IdentityRenewed(_)
-        | What::BucketDeleted { .. }
-        | What::AccessPointDeleted { .. }
-        | What::RequesterPays { .. }
-        | What::PublicAccessBlocked { .. }
-        | What::ObjectDeleted(_)
-        | What::ObjectOverwritten(_)
-        | What::ObjectArchived(_)
-        | What::KmsKeyDisabled { .. }
-        | What::UploadEnded { .. } => None,
     }
-}
-
-fn key_killed(key: &str, holder: &Holder<'_>, minter: Option<&Session>) -> Option<(Stops, &'static str)> {
-    let facts = &holder.session?.facts;
-    if facts.access_key_id == key && facts.expires_at.is_none() {
-        return Some((Stops::AtOnce, "its own access key is dead; give it another"));
+    let all = |name: &IdentityName| holders.iter().filter(|holder| holder.identity == name).count();
+    let mut whole = Vec::new();
+    for (outage, sessions) in told {
+        if sessions == all(&outage.identity) {
+            whole.push(outage);
+            continue;
+        }
+        let of_tenant = found.iter().filter(|(place, one)| {
+            let Outage { loss, conditions, message, .. } = outage;
+            *holders[**place].identity == outage.identity
+                && (one.loss, one.conditions, one.message, &one.recovery, &one.reach)
+                    == (loss, conditions, message, &outage.recovery, &outage.reach)
+        });
+        whole.extend(of_tenant.map(|(place, one)| {
+            let tenant = holders[*place].session.map(|session| session.facts.partition_of.clone()).unwrap_or_default();
+            Outage { tenant, at: one.at, ..outage.clone() }
+        }));
     }
-    let mints = minter.map_or(&facts.parent_access_key_id, |minter| &minter.facts.access_key_id) == key;
-    let minted = matches!(holder.source, Source::Minted { .. }) && mints;
-    minted.then_some((Stops::AtItsEnd, "the access key that mints its sessions is dead"))
-}
-
-/// Whether the event ends what the identity signs now.
-fn dies(
-    event: &Event,
-    holder: &Holder<'_>,
-    minter: Option<&Session>,
-    message: &'static str,
-) -> Option<(Stops, &'static str)> {
-    let by = super::Lineage { session: holder.session?, parent: holder.parent };
-    let any = Subject::Group { bucket: "", operation: Operation::GetObject };
-    if rules::answer(event, by, any).is_some_and(|answer| answer.verdict == Verdict::Ends) {
-        return Some((Stops::AtOnce, message));
-    }
-    // A role that the user assumes goes on, but for its next session.
-    let dead = rules::answer(event, minter?.into(), any).is_some_and(|answer| answer.verdict == Verdict::Ends);
-    dead.then_some((Stops::AtItsEnd, message))
-}
-
-/// Whether its sessions are of that role.
-fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
-    let by_session = holder.session.map(|session| is_of_role(role, &session.facts));
-    let configured = match holder.source {
-        Source::Minted { role_arn, .. } | Source::WebIdentity { role_arn } => role_arn,
-        Source::Read => None,
-    };
-    match (by_session, configured.and_then(Arn::parse), Arn::parse(&role.arn)) {
-        (Some(Truth::Yes(_)), ..) => true,
-        (_, Some(own), Some(meant)) => own.account == meant.account && own.name() == meant.name(),
-        _ => false,
-    }
-}
-
-/// Which provider a token is of is not recorded; one of another account it cannot be.
-fn signed_in(provider: &str, holder: &Holder<'_>) -> bool {
-    let by_token = match holder.source {
-        Source::WebIdentity { .. } => true,
-        Source::Read => holder.session.is_some_and(|session| session.facts.kind == CredentialKind::WebIdentity),
-        Source::Minted { .. } => false,
-    };
-    let account = holder.session.map(|session| session.facts.account.as_str()).filter(|account| !account.is_empty());
-    let meant = Arn::parse(provider).map(|arn| arn.account);
-    by_token && (account.is_none() || meant.is_none() || account == meant)
-}
-
-/// Whether a statement leaves nothing to a user or a role, whichever session comes next. Of less, such as all of S3,
-/// nothing is said: what is based on the identity goes on.
-fn denies_all(statement: &Statement) -> bool {
-    let of_principal = matches!(statement.policy, Policy::Identity | Policy::Boundary);
-    let lasts = Arn::parse(&statement.principal_arn)
-        .is_some_and(|arn| arn.resource.starts_with("user/") || arn.resource.starts_with("role/"));
-    let everywhere = statement.userid.is_empty() && statement.bucket.is_empty() && statement.key_prefix.is_empty();
-    let whole = statement.actions.is_empty() || statement.actions.iter().any(|action| action == "*");
-    of_principal && lasts && everywhere && whole
-}
-
-/// Whether a statement keeps the base from minting.
-fn forbids_mint(statement: &Statement, holder: &Holder<'_>, minter: Option<&Session>) -> bool {
-    let Source::Minted { kind, .. } = holder.source else { return false };
-    let action = match kind {
-        CredentialKind::SessionToken => "sts:GetSessionToken",
-        CredentialKind::FederationToken => "sts:GetFederationToken",
-        _ => "sts:AssumeRole",
-    };
-    let Some(minter) = minter else { return false };
-    let speaks = match statement.policy {
-        Policy::Bucket => return false,
-        Policy::Identity | Policy::Boundary => is_named(&statement.principal_arn, minter.into()),
-        Policy::Scp | Policy::Rcp => has_principal_arn(&statement.principal_arn, minter.into()),
-    };
-    let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty();
-    // Sessions that presignd mints are each called otherwise, so their `aws:userid` ends with them. What others hand out
-    // keeps its name: that of an instance, a task or a person.
-    let renamed = matches!(minter.facts.kind, CredentialKind::AssumeRole | CredentialKind::WebIdentity);
-    let lasts = statement.userid.is_empty() || !renamed;
-    let is_meant = lasts && has_userid(&statement.userid, &minter.facts) != Truth::No;
-    everywhere && is_meant && speaks != Truth::No && actions::names(&statement.actions, action)
+    whole
 }

@@ -354,7 +354,7 @@ impl impact_server::Impact for Rote {
             curve: vec![point(0, 1203, 1161), point(1800, 0, 0)],
             breaks_nothing_from: at(1800),
             gaps: vec![gap()],
-            outages: vec![Outage { identity: "web".into(), at: at(600), message: "its key is dead".into() }],
+            outages: outages(),
         }))
     }
 
@@ -375,10 +375,20 @@ impl impact_server::Impact for Rote {
             takes_along: 41,
             may_take_along: 0,
             steps: vec![step],
-            outages: vec![Outage { identity: "web".into(), at: at(600), message: "its key is dead".into() }],
+            outages: outages(),
         };
         Ok(Response::new(ContainResponse { url: Some(record(1)), containments: vec![way], gaps: vec![gap()] }))
     }
+}
+
+/// One stops, another must be renewed.
+fn outages() -> Vec<Outage> {
+    let (at, message) = (at(600), "its key is dead".to_owned());
+    let none = outage::Recovery::None.into();
+    let web = Outage { identity: "web".into(), at, message: message.clone(), recovery: none, ..Outage::default() };
+    let (identity, renew) = ("up".to_owned(), vec!["up".to_owned()]);
+    let recovery = outage::Recovery::Renewal.into();
+    vec![web, Outage { identity, at, message, recovery, renew, ..Outage::default() }]
 }
 
 /// Generation 3 drains: three times it is asked for, then it is drained.

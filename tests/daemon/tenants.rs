@@ -17,7 +17,7 @@ use presignd::grpc::proto::{
     AssessRequest, ContainRequest, Deny, DrainRequest, Event, GenerationState, GetIdentityRequest, ListAffectedRequest,
     Observation, PauseIdentityRequest, PresignBatchRequest, PresignRequest, PresignResponse, RenewIdentityRequest,
     ResignRequest, ResumeIdentityRequest, RotationStatusRequest, Session, Statement, Totals, UrlFilter, WatchRequest,
-    contain_request, presign_result, statement::Policy, watch_response,
+    contain_request, outage, presign_result, statement::Policy, watch_response,
 };
 use presignd::issued::{Fingerprint, IssuedUrl};
 use presignd::registry::{Append, Options, Registry};
@@ -138,7 +138,9 @@ async fn the_end_of_one_tenants_session_ends_that_tenants_urls_and_no_others_as_
         let touched =
             answer.groups.iter().filter(|group| group.by() == By::OnBehalfOf).map(|group| group.name.as_str());
         assert_eq!(touched.collect::<Vec<_>>(), ["tenant-red"]);
-        assert_eq!(answer.outages, [], "the others go on, and so does the tenant with its next session");
+        let told = answer.outages.iter().map(|one| (one.partition.as_str(), one.recovery(), one.renew.join(",")));
+        let red = ("tenant-red", outage::Recovery::Renewal, "web".to_owned());
+        assert_eq!(told.collect::<Vec<_>>(), [red], "the others go on, and so does the tenant with its next session");
         let ask = ListAffectedRequest { event, filter: None, with_living: false };
         let mut list = impact.list_affected(ask).await.expect("a stream").into_inner();
         let mut listed = BTreeSet::new();

@@ -259,6 +259,7 @@ impl Months {
             let ahead = now.unix() * 1000 - self.now;
             assert!(ahead < self.wrist.within, "signed {ahead} ms ahead of AWS's clock");
         }
+        self.is_as_forecast(number, &session, &used);
         self.urls += 1;
         let url = IssuedUrl {
             id: RecordId { instance: InstanceId::from_random(1), number: self.urls },

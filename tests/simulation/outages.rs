@@ -1,17 +1,19 @@
-//! What presignd forecasts of renewals, beside what becomes of them: one that fails because of an event was forecast, and
-//! one that was forecast to fail does.
+//! What presignd forecasts of identities, beside what becomes of them: a renewal that fails because of an event was
+//! forecast, and one that was forecast to fail does; what is signed after an event is dead from its birth if and only if
+//! that was said, and what was said to mend it does.
 
 use std::collections::BTreeMap;
 
 use presignd::impact::event::Event;
-use presignd::impact::outage::{Holder, Source as Told, outages};
-use presignd::session::{CredentialKind, Facts};
+use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source as Told, outages};
+use presignd::session::{CredentialKind, Facts, RecordId, Session};
 
 use crate::cast::Source;
 use crate::model::Millis;
 use crate::model::act::Act;
 use crate::model::principal::{Credential, Kind};
-use crate::model::statement::Place;
+use crate::model::statement::{Place, Who};
+use crate::model::used::{Op, Use};
 use crate::months::Months;
 
 /// By the number of the change.
@@ -20,8 +22,10 @@ pub(crate) struct Outages(BTreeMap<usize, Forecast>);
 
 /// What was said of one event.
 struct Forecast {
-    /// Identities that get no next session, and when they stop signing.
-    stop: BTreeMap<usize, Option<Millis>>,
+    /// Identities that sign nothing that works, or get no next session.
+    said: BTreeMap<usize, Outage>,
+    /// What signed then.
+    sessions: BTreeMap<usize, RecordId>,
     /// Identities of which presignd did not know then what they would get next.
     unknown: Vec<usize>,
 }
@@ -43,17 +47,17 @@ impl Months {
                 parent: parents[number].as_deref(),
             })
             .collect();
-        let number = |name| self.kept.iter().position(|kept| kept.name == name).expect("one of ours");
-        let stop = outages(event, &holders)
-            .into_iter()
-            .map(|outage| (number(outage.identity), outage.at.map(|at| at.unix() * 1000)))
-            .collect();
+        let number = |name: &_| self.kept.iter().position(|kept| kept.name == *name).expect("one of ours");
+        let said: BTreeMap<_, _> =
+            outages(event, &holders).into_iter().map(|outage| (number(&outage.identity), outage)).collect();
         let is_unknown = |number: &usize| {
             let facts = sessions[*number].as_deref().map(|session| &session.facts);
             facts.is_none_or(|facts| facts.principal_arn.is_empty() || self.is_of_former_role(*number, facts))
         };
         let unknown = (0..self.kept.len()).filter(is_unknown).collect();
-        self.outages.0.insert(change, Forecast { stop, unknown });
+        let of = |number: usize| sessions[number].as_deref().map(|session: &Session| (number, session.id));
+        let sessions = (0..self.kept.len()).filter_map(of).collect();
+        self.outages.0.insert(change, Forecast { said, sessions, unknown });
     }
 
     /// Whether its machine has been given another role since, of which presignd will learn when a session of that comes.
@@ -104,11 +108,44 @@ impl Months {
         if self.is_unknown(number, forecast) {
             return;
         }
-        let (said, done) = (forecast.stop.get(&number), self.aws.change(change));
-        assert!(said.is_some(), "{done:?} stops identity {number}, and nobody said so: {:?}", forecast.stop);
-        let early = said.copied().flatten().is_some_and(|at| self.now.saturating_add(self.wrist.within) < at);
+        let (said, done) = (forecast.said.get(&number), self.aws.change(change));
         let has_none = self.current(number).is_none() && !self.wrist.is_off;
+        // What mints for it gets another session in time.
+        let waits = self.line(number).iter().skip(1).any(|base| forecast.is_mended(*base));
+        let fits = said.is_some() || waits && !has_none;
+        assert!(fits, "{done:?} stops identity {number}, and nobody said so: {:?}", forecast.said);
+        let at = said.and_then(|said| said.at).map(|at| at.unix() * 1000);
+        let early = at.is_some_and(|at| self.now.saturating_add(self.wrist.within) < at);
         assert!(!early || !has_none, "{done:?} stops {number} at {}, before {said:?}: {}", self.now, self.tell(number));
+    }
+
+    /// A URL is signed: whether it is dead from its birth was said, for as long as nothing is undone.
+    pub(crate) fn is_as_forecast(&mut self, number: usize, session: &Session, used: &Use) {
+        let credential = &self.aws.credentials[&used.access_key_id];
+        for (change, forecast) in &self.outages.0 {
+            let Some(done) = self.aws.change(*change).filter(|done| done.undone.is_none()) else { continue };
+            let nameless = session.facts.principal_arn.is_empty() || forecast.unknown.contains(&number);
+            let Some(first) = forecast.sessions.get(&number).filter(|_| !nameless && is_of_sessions(&done.what)) else {
+                continue;
+            };
+            let window = self.aws.window(done, used, credential).filter(|window| !window.untold);
+            let refused = window.is_some();
+            let said = forecast.said.get(&number).filter(|said| said.loss == Loss::DeadLinks);
+            let since = credential.issued_at.is_some_and(|issued| issued >= spared_from(&done.what, done.at));
+            let about = || format!("{done:?}\nsaid {said:?}\nof {used:?}\nby {:?}", session.facts);
+            match said {
+                None if *first == session.id => assert!(!refused, "dead, and nobody said so: {}", about()),
+                Some(said) if *first == session.id && said.conditions.is_empty() && covers(&said.reach, used) => {
+                    assert!(refused, "said to be dead, and works: {}", about());
+                    self.ledger.tally.dead_on_arrival += 1;
+                }
+                Some(said) if *first != session.id && since && said.recovery != Recovery::None => {
+                    assert!(!refused, "said to mend it, and is dead: {}", about());
+                    self.ledger.tally.mended += 1;
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Whether presignd did not know what it or something that it is based on would get next.
@@ -119,7 +156,7 @@ impl Months {
     /// For how much longer than was said it may get sessions: its base may get one more while its own base has one.
     fn slack(&self, number: usize, forecast: &Forecast) -> Millis {
         let line = self.line(number);
-        let stopped = line.windows(2).skip(1).filter(|pair| forecast.stop.contains_key(&pair[1]));
+        let stopped = line.windows(2).skip(1).filter(|pair| forecast.said.contains_key(&pair[1]));
         stopped.map(|pair| self.wanted(pair[0]).unwrap_or(0) * 1000).sum()
     }
 
@@ -136,14 +173,16 @@ impl Months {
         for (change, forecast) in &self.outages.0 {
             let Some(done) = self.aws.change(*change).filter(|done| done.undone.is_none()) else { continue };
             let last = self.now - self.slack(number, forecast);
-            let stopped = forecast.stop.get(&number).is_some_and(|at| at.is_none_or(|at| at < last));
+            let stopped = forecast.stops(number).is_some_and(|said| said.at.is_none_or(|at| at.unix() * 1000 < last));
             // Whether a Deny keeps GetSessionToken from its user is not said.
             let spares = matches!(&self.sources[number], Source::Minted { kind: Kind::SessionToken, .. });
             // An SCP does not bind the management account, and presignd cannot know which that is.
             let of_scp = matches!(&done.what, Act::Denied(statement) if statement.place == Place::Scp);
-            let untold = spares || of_scp && self.aws.home_is_management;
+            // Who makes a role again may give it to the machine again.
+            let given = matches!(&done.what, Act::RoleRemade { .. });
+            let untold = spares || given || of_scp && self.aws.home_is_management;
             let said = stopped && !untold && !self.is_unknown(number, forecast);
-            let (at, stop) = (self.now, &forecast.stop);
+            let (at, stop) = (self.now, &forecast.said);
             assert!(
                 !said,
                 "{done:?} was said to stop {number} in {stop:?}, and at {at} it renews: {}",
@@ -182,20 +221,63 @@ impl Months {
     }
 }
 
-/// Acts that stop renewals, as far as SEMANTICS.md says it (1.3 c, d, f, h, i, q, r, t; 2.2).
+impl Forecast {
+    /// What was said of one that gets no session that works any more.
+    fn stops(&self, number: usize) -> Option<&Outage> {
+        let lasts = |said: &&Outage| said.recovery == Recovery::None && said.conditions.is_empty();
+        self.said.get(&number).filter(lasts).filter(|said| said.reach == Reach::Everything)
+    }
+
+    fn is_mended(&self, number: usize) -> bool {
+        self.said.get(&number).is_some_and(|said| said.recovery != Recovery::None)
+    }
+}
+
+/// Acts that stop renewals, or make sessions sign dead links, as far as SEMANTICS.md says it (1.3 c, d, f to i, q, r, t;
+/// 1.4; 2.2).
 fn is_told_of(act: &Act) -> bool {
+    is_of_sessions(act)
+        || matches!(act, Act::TrustEdited(_) | Act::ProviderGone(_) | Act::MachineGone(_) | Act::SsoUserOff(_))
+}
+
+/// Those that end what a session signs, whatever it signs or in a bucket.
+fn is_of_sessions(act: &Act) -> bool {
     match act {
         Act::KeyOff(_)
         | Act::KeyGone(_)
         | Act::UserGone(_)
+        | Act::UserRevoked { .. }
+        | Act::RoleRevoked { .. }
         | Act::RoleGone(_)
-        | Act::TrustEdited(_)
-        | Act::ProviderGone(_)
-        | Act::MachineGone(_)
-        | Act::SsoUserOff(_) => true,
+        | Act::RoleRemade { .. } => true,
+        // One about some objects that names nobody is about these.
         Act::Denied(statement) => {
-            statement.is_total() && statement.issued_before.is_none() && statement.older_than.is_none()
+            let of_objects = !statement.prefix.is_empty() && statement.who == Who::Everybody;
+            statement.older_than.is_none() && !(of_objects && matches!(statement.place, Place::Bucket | Place::Rcp))
         }
         _ => false,
+    }
+}
+
+/// From which second on sessions are issued that the act does not concern.
+fn spared_from(act: &Act, at: Millis) -> i64 {
+    let before = match act {
+        Act::RoleRevoked { before, .. } | Act::UserRevoked { before, .. } => Some(*before),
+        Act::Denied(statement) => statement.issued_before,
+        _ => None,
+    };
+    (at / 1000).max(before.unwrap_or(i64::MIN))
+}
+
+/// Whether what was said to be dead has this request in it, as far as that is plain.
+fn covers(reach: &Reach, used: &Use) -> bool {
+    match reach {
+        Reach::Everything => true,
+        Reach::Matching { bucket, key_prefix, actions } => {
+            let there = bucket.is_empty() || *bucket == used.bucket && used.point.is_none();
+            // Without a key there is nothing that begins so, and what copies asks for more.
+            let key = key_prefix.is_empty() || used.key.starts_with(key_prefix.as_str());
+            there && key && actions.is_empty() && used.op != Op::List && used.op != Op::Form
+        }
     }
 }

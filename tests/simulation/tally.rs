@@ -53,6 +53,9 @@ pub(crate) struct Tally {
     /// Renewals that worked, and that did not.
     pub renewed: u64,
     pub failed: u64,
+    /// URLs that were signed when what signed was said to sign dead ones, and those of sessions that were said to mend it.
+    pub dead_on_arrival: u64,
+    pub mended: u64,
     /// Of every URL in turn: two runs that say the same have seen the same.
     pub trace: u64,
 }
@@ -91,6 +94,8 @@ impl Tally {
         self.refused += other.refused;
         self.renewed += other.renewed;
         self.failed += other.failed;
+        self.dead_on_arrival += other.dead_on_arrival;
+        self.mended += other.mended;
     }
 }
 
@@ -103,11 +108,12 @@ impl fmt::Display for Tally {
                 "{name:20} ends {ends:6} (refused {ended:6})  may {may:6} (refused {did:6})  lives {lives:7}"
             )?;
         }
-        let Self { urls, looks, worked, refused, renewed, failed, .. } = self;
+        let Self { urls, looks, worked, refused, renewed, failed, dead_on_arrival, mended, .. } = self;
         writeln!(
             out,
             "{urls} URLs looked at {looks} times, of which they worked {worked} times; {refused} not signed"
         )?;
+        writeln!(out, "{dead_on_arrival} signed dead, as was said, {mended} with a session that was said to mend it")?;
         write!(out, "{renewed} renewals that worked, {failed} that failed")
     }
 }

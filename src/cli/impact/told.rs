@@ -1,19 +1,17 @@
 //! An assessment in words: the verdict in the first sentence, for somebody who was just woken; then why, where, and what
 //! the answer cannot see. Eighty columns, no colours.
 
-use super::curve;
+use super::{curve, outages};
 use crate::cli::out::{Sheet, plain};
 use crate::cli::say;
 use crate::grpc::proto::ending::{Grade, Verdict};
 use crate::grpc::proto::group::By;
-use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Outage, Totals};
+use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Totals};
 
 /// All of it, for reading.
 pub(super) fn page(answer: &AssessResponse) -> String {
     let mut page = wrapped(&verdict(answer), 0);
-    for outage in &answer.outages {
-        page += &wrapped(&stops(outage), 0);
-    }
+    outages::told(&answer.outages).iter().for_each(|told| page += &wrapped(told, 0));
     if !answer.effects.is_empty() {
         page += "\n";
     }
@@ -32,12 +30,6 @@ pub(super) fn page(answer: &AssessResponse) -> String {
         }
     }
     page
-}
-
-/// Who stops signing, when and why.
-pub(in crate::cli) fn stops(outage: &Outage) -> String {
-    let when = outage.at.as_ref().map_or("already".to_owned(), |at| format!("at {}", say::time(Some(at))));
-    format!("{} stops signing {when}: {}", outage.identity, outage.message)
 }
 
 /// The same as fields, for scripts.
@@ -60,7 +52,10 @@ pub(super) fn lines(answer: &AssessResponse) -> Sheet {
         row(&["group", &by(group.by), named(group), &counts[0], &counts[1], &counts[2]]);
     }
     for outage in &answer.outages {
-        row(&["outage", &outage.identity, &say::time(outage.at.as_ref()), &outage.message]);
+        let mut cells = vec!["outage".to_owned(), outage.identity.clone()];
+        cells.extend([say::time(outage.at.as_ref()), outage.message.clone()]);
+        cells.extend(outages::cells(outage));
+        row(&cells.iter().map(String::as_str).collect::<Vec<_>>());
     }
     for gap in &answer.gaps {
         row(&["gap", &gap.reason, &gap.message]);

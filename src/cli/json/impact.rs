@@ -84,7 +84,22 @@ fn gaps(gaps: &[proto::Gap]) -> Value {
 }
 
 fn outages(outages: &[proto::Outage]) -> Value {
-    let told = |one: &proto::Outage| json!({"identity": one.identity, "at": time(&one.at), "message": one.message});
+    let told = |one: &proto::Outage| {
+        json!({
+            "identity": one.identity,
+            "at": time(&one.at),
+            "message": one.message,
+            "loss": say::name(one.loss().as_str_name(), "LOSS"),
+            "partition": optional(&one.partition),
+            "bucket": optional(&one.bucket),
+            "key_prefix": optional(&one.key_prefix),
+            "actions": one.actions,
+            "condition": optional(&one.condition),
+            "recovery": say::name(one.recovery().as_str_name(), "RECOVERY"),
+            "renew": one.renew,
+            "renew_from": time(&one.renew_from),
+        })
+    };
     outages.iter().map(told).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::grpc::proto::ending as wire;
 use crate::impact::contain::Containment;
 use crate::impact::ending::{BearerError, Ending, Grade, Verdict};
 use crate::impact::event::Event;
-use crate::impact::outage::Outage;
+use crate::impact::outage::{Loss, Outage, Reach, Recovery};
 use crate::impact::report::{By, CurvePoint, Effect, Group, Totals};
 use crate::issued::Record;
 
@@ -114,10 +114,35 @@ fn gap(gap: Gap) -> proto::Gap {
 }
 
 fn outage(outage: Outage) -> proto::Outage {
+    use proto::outage::{Loss as WireLoss, Recovery as WireRecovery};
+    let loss = match outage.loss {
+        Loss::DeadLinks => WireLoss::DeadLinks,
+        Loss::NoSession => WireLoss::NoSession,
+    };
+    let (bucket, key_prefix, actions) = match outage.reach {
+        Reach::Everything => Default::default(),
+        Reach::Matching { bucket, key_prefix, actions } => (bucket, key_prefix, actions),
+    };
+    let (recovery, renew, renew_from) = match outage.recovery {
+        Recovery::Renewal { of, from } => {
+            (WireRecovery::Renewal, of.into_iter().map(String::from).collect(), Some(wire_instant(from)))
+        }
+        Recovery::Rotation => (WireRecovery::Rotation, Vec::new(), None),
+        Recovery::None => (WireRecovery::None, Vec::new(), None),
+    };
     proto::Outage {
-        identity: outage.identity.as_str().to_owned(),
+        identity: outage.identity.into(),
         at: outage.at.map(wire_instant),
         message: outage.message.to_owned(),
+        loss: loss.into(),
+        partition: outage.tenant,
+        bucket,
+        key_prefix,
+        actions,
+        condition: outage.conditions.to_string(),
+        recovery: recovery.into(),
+        renew,
+        renew_from,
     }
 }
 

@@ -266,6 +266,9 @@ impl Aws {
                 Act::RoleRevoked { role, before } => {
                     by.role() == Some(*role) && by.issued_at.is_some_and(|issued| issued < *before)
                 }
+                Act::UserRevoked { user, before } => {
+                    by.user() == Some(*user) && by.issued_at.is_some_and(|issued| issued < *before)
+                }
                 Act::Denied(statement) => self.silences(statement, by),
                 _ => false,
             };

@@ -55,7 +55,7 @@ fn answer(ends_: u64, may_end: u64, live: u64) -> AssessResponse {
         curve: vec![point(0, 1203, 1161), point(900, 600, 580), point(1830, 0, 0)],
         breaks_nothing_from: (ends_ + may_end > 0).then(|| at(1830)).flatten(),
         gaps: vec![Gap { reason: "SIGNED_ELSEWHERE".into(), message: "Only URLs of this registry (k3vq7mza) are counted: not those of other registries, and none that SDKs or scripts signed.".into() }],
-        outages: vec![Outage { identity: "web".into(), at: at(600), message: "its base cannot mint any more.".into() }],
+        outages: vec![Outage { identity: "web".into(), at: at(600), message: "its base cannot mint any more".into(), ..Outage::default() }],
     }
 }
 
@@ -103,7 +103,7 @@ fn a_page_fits_into_eighty_columns_and_tells_what_it_leaves_out() {
         assert!(line.chars().count() <= 80, "{line}");
     }
     for part in [
-        "web stops signing at 2026-11-22T14:12:00Z: its base cannot mint any more.",
+        "web stops signing at 2026-11-22T14:12:00Z: its base cannot mint any more",
         "       42 end: The access key that signed is inactive;",
         "URLs work again. The bearer sees 403 InvalidAccessKeyId. Undone, they",
         "work again. [KEY_INACTIVE, seen in the field]\n    1,161 live:",

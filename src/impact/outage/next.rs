@@ -1,0 +1,218 @@
+//! The session that would come next: whether it can be had after the event, and whether what it signs would live.
+
+use super::present;
+use super::{Holder, Recovery, Source};
+use crate::impact::ending::Conditions;
+use crate::impact::event::{Event, Policy, Principal, Statement, What};
+use crate::impact::principal::{Arn, ROLE_ID, is_of_role};
+use crate::impact::reason::Condition;
+use crate::impact::rules::forecast::{is_from_provider, is_handed_out, is_of_sign_in};
+use crate::impact::truth::Truth;
+use crate::impact::{Lineage, actions};
+use crate::session::{CredentialKind, IssueInterval, Session};
+use crate::time::Timestamp;
+
+/// Why no next session can be had.
+pub(super) struct Bar {
+    pub conditions: Conditions,
+    pub recovery: Recovery,
+    pub message: &'static str,
+    /// Where another session of what mints mends it: by then it has one in any case.
+    pub mended_by: Option<Timestamp>,
+}
+
+fn bar(message: &'static str) -> Bar {
+    Bar { conditions: Conditions::NONE, recovery: Recovery::None, message, mended_by: None }
+}
+
+/// Whether the event keeps the holder from its next session.
+pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Bar> {
+    let minter = minter(holder, holders);
+    // With the credentials of a base, so that nothing which hands sessions out matters.
+    let is_minted = matches!(holder.source, Source::Minted { .. });
+    let facts = holder.session.map(|session| &session.facts);
+    let is_meant = |identity| identity == holder.identity && !is_minted;
+    match &event.what {
+        What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
+            mints(access_key_id, holder, minter).then(|| bar("the access key that mints its sessions is dead"))
+        }
+        What::UserDeleted(_) => {
+            let conditions = present::of(event, minter?.into())?.conditions;
+            Some(Bar { conditions, ..bar("the user whose credentials it uses is deleted") })
+        }
+        What::RoleDeleted(role) if assumes(role, holder) => {
+            Some(bar("its role is deleted; no session of it can be had"))
+        }
+        What::TrustPolicyChanged(role) if assumes(role, holder) => {
+            Some(bar("the role's trust policy lets nobody mint its next session"))
+        }
+        What::IdentityProviderRemoved { arn } if signed_in(arn, holder) => {
+            Some(bar("the provider of its token is removed, if that is the one it uses"))
+        }
+        What::ComputeTerminated(identity) if is_meant(identity) && facts.is_none_or(is_handed_out) => {
+            Some(bar("the compute that receives its sessions is gone"))
+        }
+        What::AssociationChanged(identity) if is_meant(identity) && facts.is_none_or(is_handed_out) => {
+            Some(bar("its next session is of another role, or there is none"))
+        }
+        What::SsoUserDisabled(identity)
+            if identity == holder.identity && holder.source == Source::Read && facts.is_none_or(is_of_sign_in) =>
+        {
+            Some(bar("its user can sign in no more"))
+        }
+        What::AllowRemoved(statement) => forbidden(event, statement, holder, holders, "its base may mint no more"),
+        What::Denied { statement, signature_age: None, .. } => {
+            forbidden(event, statement, holder, holders, "its base is denied to mint its next session")
+        }
+        _ => None,
+    }
+}
+
+/// What mends a session that fell under the event, as far as the holder itself goes.
+pub(super) fn recovery(event: &Event, holder: &Holder<'_>) -> Recovery {
+    let Some(session) = holder.session else { return Recovery::None };
+    let from = spared_from(event);
+    let next = successor(event, holder, session);
+    let lives = present::of(event, Lineage { session: &next, parent: holder.parent }).is_none();
+    match holder.source {
+        _ if matches!(event.what, What::AccountClosed { .. }) => Recovery::None,
+        _ if !lives || session.facts.expires_at.is_none() => Recovery::None,
+        Source::Minted { .. } | Source::WebIdentity { .. } => {
+            Recovery::Renewal { of: vec![holder.identity.clone()], from }
+        }
+        // Which role it hands out then nobody knows.
+        Source::Read if matches!(event.what, What::RoleRecreated(_)) => Recovery::None,
+        Source::Read => Recovery::Rotation,
+    }
+}
+
+/// From when on AWS issues sessions that the event does not concern, if there are such.
+fn spared_from(event: &Event) -> Timestamp {
+    match &event.what {
+        What::SessionsRevoked { issued_before, .. } | What::Denied { issued_before: Some(issued_before), .. } => {
+            event.at.max(*issued_before)
+        }
+        _ => event.at,
+    }
+}
+
+/// The session that follows. Those that presignd mints are each called otherwise, so what names one by its name or its
+/// `aws:userid` spares the next; those of others keep theirs: that of an instance, a task or a person.
+fn successor(event: &Event, holder: &Holder<'_>, session: &Session) -> Session {
+    let mut next = session.clone();
+    let issued = spared_from(event) + std::time::Duration::from_secs(1);
+    next.id.number = u64::MAX;
+    let facts = &mut next.facts;
+    facts.access_key_id.clear();
+    facts.issued = IssueInterval { not_before: Some(issued), not_after: issued };
+    facts.expires_at = None;
+    if matches!(event.what, What::RoleRecreated(_)) && !facts.principal_unique_id.is_empty() {
+        facts.principal_unique_id = format!("{ROLE_ID}{NEXT}");
+    }
+    if holder.source == Source::Read {
+        return next;
+    }
+    let former = std::mem::replace(&mut facts.session_name, NEXT.to_owned());
+    let renamed = |text: &str| text.strip_suffix(&former).map(|start| format!("{start}{NEXT}"));
+    match facts.kind {
+        CredentialKind::AssumeRole | CredentialKind::WebIdentity | CredentialKind::FederationToken
+            if !former.is_empty() =>
+        {
+            facts.principal_arn = renamed(&facts.principal_arn).unwrap_or_default();
+            // A federated user's is its name.
+            facts.principal_unique_id =
+                renamed(&facts.principal_unique_id).unwrap_or_else(|| facts.principal_unique_id.clone());
+        }
+        _ => facts.session_name = former,
+    }
+    next
+}
+
+/// Which of the holders mints for it.
+fn base<'a, 'b>(holder: &Holder<'a>, holders: &'b [Holder<'a>]) -> Option<&'b Holder<'a>> {
+    let Source::Minted { base: Some(base), .. } = holder.source else { return None };
+    holders.iter().find(|one| one.identity == base)
+}
+
+/// What its next session is minted with: what its base signs with now, and not what minted the last one, for a base
+/// whose key was rotated has another. `None`: it is not minted, or nobody knows.
+fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session> {
+    let Source::Minted { .. } = holder.source else { return None };
+    base(holder, holders).and_then(|base| base.session).or(holder.parent)
+}
+
+fn mints(key: &str, holder: &Holder<'_>, minter: Option<&Session>) -> bool {
+    let by = match (minter, holder.session) {
+        (Some(minter), _) => &minter.facts.access_key_id,
+        (None, Some(session)) => &session.facts.parent_access_key_id,
+        (None, None) => return false,
+    };
+    matches!(holder.source, Source::Minted { .. }) && by == key
+}
+
+/// Whether its sessions are of that role.
+fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
+    let by_session = holder.session.map(|session| is_of_role(role, &session.facts));
+    let configured = match holder.source {
+        Source::Minted { role_arn, .. } | Source::WebIdentity { role_arn } => role_arn,
+        Source::Read => None,
+    };
+    match (by_session, configured.and_then(Arn::parse), Arn::parse(&role.arn)) {
+        (Some(Truth::Yes(_)), ..) => true,
+        (_, Some(own), Some(meant)) => own.account == meant.account && own.name() == meant.name(),
+        _ => false,
+    }
+}
+
+/// Which provider a token is of is not recorded; one of another account it cannot be.
+fn signed_in(provider: &str, holder: &Holder<'_>) -> bool {
+    let by_token = match holder.source {
+        Source::WebIdentity { .. } => true,
+        Source::Read => holder.session.is_some_and(|session| {
+            session.facts.kind == CredentialKind::WebIdentity && is_from_provider(&session.facts)
+        }),
+        Source::Minted { .. } => false,
+    };
+    let account = holder.session.map(|session| session.facts.account.as_str()).filter(|account| !account.is_empty());
+    let meant = Arn::parse(provider).map(|arn| arn.account);
+    by_token && (account.is_none() || meant.is_none() || account == meant)
+}
+
+/// Whether a statement keeps the base from minting, with the session that it has or with any.
+fn forbidden(
+    event: &Event,
+    statement: &Statement,
+    holder: &Holder<'_>,
+    holders: &[Holder<'_>],
+    message: &'static str,
+) -> Option<Bar> {
+    let conditions = forbids(event, statement, holder, minter(holder, holders)?)?;
+    let lent_by = base(holder, holders);
+    let next = lent_by.and_then(|base| Some(successor(event, base, base.session?)));
+    let lends_again = next.is_some_and(|next| forbids(event, statement, holder, &next).is_none());
+    let Some(lent_by) = lent_by.filter(|_| lends_again) else { return Some(Bar { conditions, ..bar(message) }) };
+    let mended_by = lent_by.session.and_then(|session| session.facts.expires_at);
+    Some(Bar { conditions, recovery: recovery(event, lent_by), message, mended_by })
+}
+
+/// Whether it denies that session the call that mints.
+fn forbids(event: &Event, statement: &Statement, holder: &Holder<'_>, minter: &Session) -> Option<Conditions> {
+    let Source::Minted { kind, .. } = holder.source else { return None };
+    let action = match kind {
+        CredentialKind::SessionToken => "sts:GetSessionToken",
+        CredentialKind::FederationToken => "sts:GetFederationToken",
+        _ => "sts:AssumeRole",
+    };
+    let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty();
+    if statement.policy == Policy::Bucket || !everywhere || !actions::names(&statement.actions, action) {
+        return None;
+    }
+    let whole = Event { what: present::of_all_requests(&event.what), ..event.clone() };
+    let conditions = present::of(&whole, minter.into())?.conditions;
+    // The resource is a role or a user, and no bucket.
+    let of_role = Conditions::of(Condition::MemberAccount);
+    Some(if statement.policy == Policy::Rcp { of_role } else { conditions })
+}
+
+/// What the next session is called; no name that AWS gives looks so.
+const NEXT: &str = "(next)";
