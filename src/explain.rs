@@ -2,6 +2,7 @@
 //!
 //! Asks nobody and never panics, whatever it is given. Never repeats a signature or a session token.
 
+mod embedded;
 mod findings;
 mod place;
 mod text;
@@ -12,7 +13,7 @@ use crate::s3::form::Signable;
 use crate::time::{Timestamp, Ttl};
 
 pub use findings::{Finding, Severity};
-use text::Parts;
+use text::{Parts, within_bound};
 
 /// What can be read from a presigned URL alone. What the text does not show is empty or `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,8 +81,9 @@ impl State {
 /// Explains a URL at `now`.
 ///
 /// # Errors
-/// Names `url` when the text is not a URL with a query, or is over [`MAX_TEXT`] bytes.
+/// Names `url` when there is no URL with a query in the text, or more than one, or it is over [`MAX_TEXT`] bytes.
 pub fn explain(text: &str, now: Timestamp) -> Result<Explanation, Refused> {
+    let text = &embedded::only(within_bound(text, "url")?)?;
     let parts = Parts::of_url(text)?;
     let host = parts.host.to_ascii_lowercase();
     let (bucket, key) = place::bucket_and_key(&host, &parts.path);
@@ -181,13 +183,28 @@ impl Located {
     }
 }
 
-/// Reads key id, date and signature from a presigned URL or from a line of an S3 server access log.
+/// Reads key id, date and signature from a presigned URL, whatever text stands around it, or from a line of an S3 server
+/// access log.
 ///
 /// # Errors
-/// Names `text` when it is neither, has no SigV4 parameters, or is over [`MAX_TEXT`] bytes.
+/// Names `text` when it is neither, holds several URLs, was not signed with SigV4, or is over [`MAX_TEXT`] bytes.
 pub fn locate(text: &str) -> Result<Located, Refused> {
-    let parts = Parts::of_url(text).or_else(|_| Parts::of_log_line(text))?;
     let refuse = |problem: &str| Refused::new("text", problem);
+    let text = within_bound(text, "text")?;
+    let url;
+    // A line of a log may name URLs too: of the page that led there.
+    let parts = match Parts::of_log_line(text).ok().filter(Parts::is_presigned) {
+        Some(parts) => parts,
+        None => {
+            url = embedded::only(text)?;
+            Parts::of_url(&url).or_else(|_| Parts::of_log_line(text))?
+        }
+    };
+    if parts.value("X-Amz-Credential").is_none() && parts.value("AWSAccessKeyId").is_some() {
+        return Err(refuse(
+            "was signed with SigV2, and presignd never signs so: another program made it, and no record is here",
+        ));
+    }
     let credential = parts.value("X-Amz-Credential").or_else(|| parts.value("x-amz-credential"));
     let id = credential.and_then(|credential| credential.split('/').next()).filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| refuse("has no X-Amz-Credential; presignd's URLs are found by key id and date"))?;

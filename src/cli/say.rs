@@ -33,6 +33,12 @@ pub fn urls(count: u64) -> String {
     format!("{count} URL{}", if count == 1 { "" } else { "s" })
 }
 
+/// `between … and …`, or the instant when it is one.
+pub fn interval(ending: &proto::Ending) -> String {
+    let (from, to) = (time(ending.not_before.as_ref()), time(ending.not_after.as_ref()));
+    if from == to { format!("at {from}") } else { format!("between {from} and {to}") }
+}
+
 /// The name of an enum's value: `IDENTITY_STATE_RENEWAL_FAILING` without its prefix is `renewal-failing`.
 pub fn name(full: &str, prefix: &str) -> String {
     match full.strip_prefix(prefix).unwrap_or(full).trim_start_matches('_') {
@@ -112,8 +118,7 @@ fn caution_text(value: i32) -> &'static str {
 
 /// When and why a URL ends, in one line.
 pub fn ending(ending: &proto::Ending) -> String {
-    let (from, to) = (time(ending.not_before.as_ref()), time(ending.not_after.as_ref()));
-    let when = if from == to { format!("at {from}") } else { format!("between {from} and {to}") };
+    let when = interval(ending);
     let condition = if ending.condition.is_empty() { String::new() } else { format!(" if {}", ending.condition) };
     format!("{when}{condition}: {} [{}]", ending.message, ending.reason)
 }

@@ -141,8 +141,8 @@ fn of(what: &What) -> String {
         }
         What::UrlEndsEarly(one) => {
             let ending = one.ending.clone().unwrap_or_default();
-            let (from, to) = (say::time(ending.not_before.as_ref()), say::time(ending.not_after.as_ref()));
-            format!("{} {} between {from} and {to}: {}", one.url_id, say::verdict(ending.verdict), ending.message)
+            let (verdict, when) = (say::verdict(ending.verdict), say::interval(&ending));
+            format!("{} {verdict} {when}: {}", one.url_id, ending.message)
         }
     }
 }

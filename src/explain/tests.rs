@@ -118,6 +118,33 @@ fn sigv2_is_recognised() {
 }
 
 #[test]
+fn a_url_of_sigv2_is_told_to_be_somebody_elses_and_of_two_urls_none_is_chosen() {
+    let v2 =
+        "https://photos.s3.amazonaws.com/cat.jpg?AWSAccessKeyId=AKIAEXAMPLE&Expires=1795435200&Signature=secret%3D";
+    let refused = |text: &str| locate(text).unwrap_err().problem;
+    for text in [v2.to_owned(), format!("<{v2}>"), format!("x \"GET /cat.jpg?{} HTTP/1.1\"", &v2[40..])] {
+        assert!(refused(&text).contains("SigV2") && refused(&text).contains("another program"), "{text}");
+    }
+    let two = format!("{} {}", url(), url().replace("aeee", "beee"));
+    assert!(refused(&two).contains("2 presigned URLs"), "{two}");
+}
+
+#[test]
+fn what_stands_around_a_url_changes_nothing_and_the_referrer_of_a_log_line_is_not_taken_for_it() {
+    let want = locate(&url()).unwrap();
+    for text in [format!("<{}>", url()), format!("look: {}.", url()), format!("\"{}\"", url())] {
+        assert_eq!(locate(&text).unwrap(), want, "{text}");
+        assert_eq!(explain(&text, at("20261122T123000Z")), explain(&url(), at("20261122T123000Z")));
+    }
+    let query = url();
+    let query = query.split_once('?').unwrap().1.replace(SIGNATURE, "XXX");
+    let other = url().replace("cat.jpg", "dog.jpg").replace("20261122T120000Z", "20261122T120001Z");
+    let line =
+        format!("x [22/Nov/2026:12:00:00 +0000] \"GET /photos/a%20b/cat.jpg?{query} HTTP/1.1\" 200 - \"{other}\"");
+    assert_eq!(locate(&line).unwrap().signed_at, at("20261122T120000Z"));
+}
+
+#[test]
 fn a_log_line_leads_to_the_same_place_as_the_url() {
     let target = url().split_once(".com").unwrap().1.to_owned();
     let line = format!(

@@ -68,6 +68,11 @@ impl<'a> Parts<'a> {
         self.parameters.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether a key of SigV4 or SigV2 is named.
+    pub(super) fn is_presigned(&self) -> bool {
+        ["X-Amz-Credential", "AWSAccessKeyId"].iter().any(|name| self.value(name).is_some())
+    }
+
     pub(super) fn count(&self, name: &str) -> usize {
         self.parameters.iter().filter(|(given, _)| given == name).count()
     }
@@ -80,7 +85,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn within_bound<'a>(text: &'a str, field: &str) -> Result<&'a str, Refused> {
+pub(super) fn within_bound<'a>(text: &'a str, field: &str) -> Result<&'a str, Refused> {
     if text.len() > MAX_TEXT {
         return Err(Refused::new(field, "is longer than 16 KiB"));
     }

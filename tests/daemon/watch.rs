@@ -5,9 +5,9 @@ use presignd::grpc::proto::rotation_client::RotationClient;
 use presignd::grpc::proto::statement::Policy;
 use presignd::grpc::proto::watch_response::What;
 use presignd::grpc::proto::{
-    Deny, Event, GetUrlRequest, KeyEvent, LiftEventRequest, ListEventsRequest, PresignBatchRequest, PresignRequest,
-    ReportEventRequest, ReportEventResponse, ResignRequest, Statement, UrlFilter, WatchRequest, WatchResponse,
-    presign_result,
+    Deny, Event, GetUrlRequest, IdentityEvent, KeyEvent, LiftEventRequest, ListEventsRequest, PresignBatchRequest,
+    PresignRequest, ReportEventRequest, ReportEventResponse, ResignRequest, Statement, UrlFilter, WatchRequest,
+    WatchResponse, presign_result,
 };
 use tokio::time::timeout;
 use tonic::transport::Channel;
@@ -216,10 +216,13 @@ async fn an_event_that_can_be_undone_is_lifted_and_one_that_cannot_stands() {
         assert_eq!((refused.code(), info.reason.as_str()), (code, reason), "{refused}");
     }
     let ahead = prost_types::Timestamp { seconds: crate::support::now() + 3600, nanos: 0 };
+    // It is presignd that renews, and nobody needs to tell it.
+    let renewal = presignd::grpc::proto::event::What::IdentityRenewed(IdentityEvent { identity: "web".into() });
     for (event, field) in [
         (None, "event"),
         (Some(Event::default()), "event.what"),
         (Some(Event { at: Some(ahead), ..denied() }), "event.at"),
+        (Some(Event { what: Some(renewal), ..Event::default() }), "event.identity_renewed"),
     ] {
         let refused = client.report_event(ReportEventRequest { event }).await.expect_err(field);
         let fields = refused.get_details_bad_request().expect("it names a field").field_violations;

@@ -23,7 +23,10 @@ impl FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let length = |text: &str| text.parse().map(Length::duration);
+        let length = |text: &str| match text.parse().map(Length::duration)? {
+            length if length > LONGEST => Err("is longer than a hundred years".to_owned()),
+            length => Ok(length),
+        };
         if text == "now" {
             return Ok(Self::Now);
         }
@@ -56,6 +59,9 @@ impl When {
     }
 }
 
+/// Instants beyond would become the last one that can be written.
+const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,7 +72,7 @@ mod tests {
         let told = ["now", "1970-01-01T00:00:07Z", "-30m", "+2h", "+60"].map(resolved);
         assert_eq!(told, [10_000, 7, 8_200, 17_200, 10_060]);
         assert_eq!(When::Now.wire(Timestamp::EPOCH), None);
-        for text in ["", "yesterday", "30m", "-soon", "2026-11-22"] {
+        for text in ["", "yesterday", "30m", "-soon", "2026-11-22", "+9999999999999d", "-36526d"] {
             assert!(text.parse::<When>().is_err(), "{text}");
         }
     }

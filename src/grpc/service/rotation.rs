@@ -17,6 +17,8 @@ use crate::grpc::proto::{
     PauseIdentityResponse, ReportEventRequest, ReportEventResponse, ResumeIdentityRequest, ResumeIdentityResponse,
     RetireRequest, RetireResponse, RotationStatusRequest, RotationStatusResponse, WatchRequest,
 };
+use crate::impact::event::What;
+use crate::s3::Refused;
 use crate::session::IdentityName;
 
 #[tonic::async_trait]
@@ -145,6 +147,10 @@ impl Services {
     /// What it does is counted before it is written down, so that an event which cannot be read leaves nothing.
     async fn reported(&self, call: &Call, event: Option<WireEvent>) -> Result<ReportEventResponse, Error> {
         let question = self.question(call, event, None, false)?;
+        if matches!(question.event.what, What::IdentityRenewed(_)) {
+            let problem = "is nothing that happens at AWS: presignd writes down its own renewals, and Watch tells them";
+            return Err(Refused::new("event.identity_renewed", problem).into());
+        }
         let totals = self.assessor.totals(question.uid, &question.event, &question.filter).await?;
         let event = self.rotation.report(question.event).await?;
         Ok(ReportEventResponse { event: Some(reported_event(event)), totals: Some(wire_totals(totals)) })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, Object, Principal, Statement, What};
+use super::{Event, Object, Policy, Principal, Statement, What};
 use crate::impact::principal::{Arn, ROLE_ID, USER_ID};
 use crate::s3::{Bucket, KeyPrefix, ObjectKey, Refused};
 
@@ -116,6 +116,13 @@ fn statement(at: &str, it: &Statement) -> Result<(), Refused> {
     let id = named.starts_with(ROLE_ID) || named.starts_with(USER_ID);
     if !(named.is_empty() || named == "*" || digits(named) || id || arn) || named.len() > LONGEST_TEXT {
         let problem = "must be an account id, or the ARN of an account, user, role, session or federated user";
+        return refuse("principal_arn", problem);
+    }
+    let is_session = ["assumed-role/", "federated-user/"];
+    let of_session = Arn::parse(named).is_some_and(|arn| is_session.iter().any(|sort| arn.resource.starts_with(sort)));
+    if of_session && matches!(it.policy, Policy::Identity | Policy::Boundary) {
+        let problem = "names a session, and such a policy hangs on its role or user: name that, and the session by its \
+                       userid, or put the statement into the policy of a bucket";
         return refuse("principal_arn", problem);
     }
     short(&format!("{at}.userid"), &it.userid, 0)?;

@@ -202,6 +202,12 @@ fn statements_say_where_they_stand_and_of_what_they_speak() {
         }),
         "principal_arn"
     );
+    for whose in [Policy::Identity, Policy::Boundary, Policy::Bucket] {
+        let statement = Statement { policy: whose.into(), bucket: "films".into(), ..spoken() };
+        let told = refused(Wire::Denied(Deny { statement: Some(statement), ..Default::default() }));
+        let is_refused = whose != Policy::Bucket;
+        assert_eq!(told == "event.denied.statement.principal_arn", is_refused, "{whose:?} and a session: {told}");
+    }
     assert_eq!(field(|one| (one.policy, one.bucket) = (Policy::Scp.into(), String::new())), "bucket");
     assert_eq!(refused(Wire::Denied(Deny::default())), "event.denied.statement");
     let age = Some(WireDuration { seconds: 604_801, nanos: 0 });
