@@ -43,17 +43,25 @@ pub struct Order {
 /// Records that are meant.
 pub enum Which {
     /// These, in this order; each once.
-    Ids(Vec<RecordId>),
+    Ids(Vec<Named>),
     /// What is outstanding and matches, in the order of hard ends.
     Outstanding(Box<Filter>),
     /// Of that, what an event ends or may end.
     Ending(Box<Filter>, Box<Event>),
 }
 
+/// What was given as the id of a record.
+pub struct Named {
+    /// As it was given, or its beginning where it is no id.
+    pub text: String,
+    /// The record; what is no id fails alone, and stops no other.
+    pub id: Result<RecordId, Refused>,
+}
+
 /// A record, and what became of it.
 pub struct Resigned {
-    /// The record that was to be signed again.
-    pub id: RecordId,
+    /// The record that was to be signed again, or what was named as one.
+    pub id: String,
     /// Its successor.
     pub successor: Result<Successor, Error>,
 }

@@ -134,9 +134,9 @@ pub struct Asked {
     /// Look only at URLs asked for by this user id
     #[arg(long, alias = "uid", value_name = "UID", help_heading = "Which URLs")]
     pub caller: Option<u32>,
-    /// Asked for on behalf of exactly this text
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help_heading = "Which URLs")]
-    pub on_behalf_of: String,
+    /// Asked for on behalf of exactly this text; '' is on behalf of nobody
+    #[arg(long, value_name = "TEXT", help_heading = "Which URLs")]
+    pub on_behalf_of: Option<String>,
     /// With this label; may be repeated, all of them must match
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::label, help_heading = "Which URLs")]
     pub labels: Vec<(String, String)>,
@@ -166,7 +166,7 @@ pub struct Asked {
     /// Signed before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which URLs")]
     pub until: Option<When>,
-    /// When it happens: now, RFC 3339, or a length from now such as +30m or -2h [default: now]
+    /// When it happens: now, RFC 3339, or a length from now such as +30m or -2h; bare numbers are seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "When")]
     pub at: Option<When>,
     /// How long AWS may take to enforce it everywhere; AWS gives no bound [default: 5m]

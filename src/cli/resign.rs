@@ -18,7 +18,6 @@ use super::{flags, json, report, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::presign_result::Result as Either;
 use crate::grpc::proto::{ResignRequest, ResignResponse, UrlFilter};
-use crate::session::RecordId;
 
 /// Sign recorded requests again with the present session; your own, or with --admin anybody's
 #[derive(Debug, Clone, clap::Args)]
@@ -100,24 +99,25 @@ impl Resign {
             let mut coming = batch::lines_of_stdin(batch::Blank::Keep);
             let mut number = 0u64;
             while let Some(chunk) = batch::next_chunk(&mut coming).await {
-                let mut ids = Vec::new();
+                let (mut ids, mut lines) = (Vec::new(), Vec::new());
                 for line in chunk? {
                     number += 1;
-                    match line.as_deref().map(str::trim) {
-                        Some("") => {}
-                        Some(id) if RecordId::parse(id).is_some() => ids.push(id.to_owned()),
-                        line => tally.no_id(number, line.unwrap_or_default(), json)?,
+                    // What is no text is no id either.
+                    let line = line.unwrap_or_else(|| char::REPLACEMENT_CHARACTER.into());
+                    if !line.trim().is_empty() {
+                        ids.push(line.trim().chars().take(LONGEST_ID).collect());
+                        lines.push(number);
                     }
                 }
                 if !ids.is_empty() {
-                    tally.ask(ResignRequest { ids, ..request.clone() }, &daemon, json).await?;
+                    tally.ask(ResignRequest { ids, ..request.clone() }, &lines, &daemon, json).await?;
                 }
             }
         } else if self.ids.is_empty() {
-            tally.ask(ResignRequest { filter: Some(filter), ..request }, &daemon, json).await?;
+            tally.ask(ResignRequest { filter: Some(filter), ..request }, &[], &daemon, json).await?;
         } else {
             for ids in self.ids.chunks(CALL_IDS) {
-                tally.ask(ResignRequest { ids: ids.to_vec(), ..request.clone() }, &daemon, json).await?;
+                tally.ask(ResignRequest { ids: ids.to_vec(), ..request.clone() }, &[], &daemon, json).await?;
             }
         }
         tally.end()
@@ -136,33 +136,20 @@ impl Resign {
 }
 
 impl Tally {
-    /// The whole may take as long as it takes; no single URL may keep us waiting.
-    async fn ask(&mut self, ask: ResignRequest, daemon: &Daemon, json: bool) -> Result<(), Failure> {
+    /// The whole may take as long as it takes; no single URL may keep us waiting. `lines` are those of the ids, where they
+    /// were read from some.
+    async fn ask(&mut self, ask: ResignRequest, lines: &[u64], daemon: &Daemon, json: bool) -> Result<(), Failure> {
         let patience = daemon.patience();
         let mut signer = daemon.signer();
         let asked = timeout(patience, signer.resign(Request::new(ask))).await.map_err(|_| late(patience))?;
         let mut stream: Streaming<ResignResponse> = asked?.into_inner();
         while let Some(one) = timeout(patience, stream.message()).await.map_err(|_| late(patience))?? {
-            self.print(one, json)?;
+            self.print(one, lines, json)?;
         }
         Ok(())
     }
 
-    /// What is no id stops no other. It is shown as far as an id could reach: it may be anything, a URL too.
-    fn no_id(&mut self, line: u64, text: &str, json: bool) -> Result<(), Failure> {
-        self.failed += 1;
-        let shown: String = text.chars().take(MOST_SHOWN).collect();
-        let message = format!("line {line} is no id of a record");
-        if json {
-            let error = json!({"reason": "INVALID_FIELD", "message": message, "line": line});
-            return Ok(out::json(of(&shown, json!({"error": error})))?);
-        }
-        self.progress.clear();
-        warn(&format!("{shown:?}: {message} [INVALID_FIELD]"));
-        Ok(())
-    }
-
-    fn print(&mut self, one: ResignResponse, json: bool) -> Result<(), Failure> {
+    fn print(&mut self, one: ResignResponse, lines: &[u64], json: bool) -> Result<(), Failure> {
         if !one.standing.is_empty() {
             self.standing += 1;
             if json {
@@ -178,7 +165,7 @@ impl Tally {
         let answer = match (&one.form, one.result.and_then(|result| result.result)) {
             (Some(form), _) => Ok((json::form(form).to_string(), json::form(form))),
             (None, Some(Either::Response(signed))) => Ok((signed.url.clone(), json::presigned(&signed))),
-            (None, Some(Either::Failure(failure))) => Err(Refusal::from(&failure)),
+            (None, Some(Either::Failure(failure))) => Err(placed(Refusal::from(&failure), lines)),
             (None, None) => return Err(Failure::new(Exit::Other, format!("the service said nothing of {}", one.id))),
         };
         if let Some(early) = early {
@@ -220,6 +207,19 @@ impl Tally {
     }
 }
 
+/// What is no id has a place in the call, which nobody sees: here it has that of its line.
+fn placed(refusal: Refusal, lines: &[u64]) -> Refusal {
+    let place = |(field, problem): &(String, String)| {
+        let at: usize = field.strip_prefix("ids[")?.strip_suffix(']')?.parse().ok()?;
+        let place = lines.get(at).map_or("it".to_owned(), |line| format!("line {line}"));
+        Some((place.clone(), problem.clone(), format!("{place} {problem}")))
+    };
+    match refusal.fields.first().and_then(place) {
+        Some((place, problem, message)) => Refusal { message, fields: vec![(place, problem)], ..refusal },
+        None => refusal,
+    }
+}
+
 /// The answer, with the record that it is for.
 fn of(former: &str, answer: Value) -> Value {
     let mut members = Map::from_iter([("former".to_owned(), former.into())]);
@@ -234,7 +234,7 @@ fn late(patience: Duration) -> Failure {
     Failure::new(Exit::Other, format!("no answer within {waited}; allow more with --timeout"))
 }
 
-/// Characters shown of what is no id.
-const MOST_SHOWN: usize = 29;
+/// Characters that are asked about: more than any id has, and few enough for a call.
+const LONGEST_ID: usize = 64;
 /// Ids in one call; the service takes as many.
 const CALL_IDS: usize = 1000;

@@ -30,9 +30,9 @@ pub struct Wanted {
     /// Asked for by this user id
     #[arg(long, value_name = "UID")]
     pub uid: Option<u32>,
-    /// Asked for on behalf of exactly this text
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    pub on_behalf_of: String,
+    /// Asked for on behalf of exactly this text; '' is on behalf of nobody
+    #[arg(long, value_name = "TEXT")]
+    pub on_behalf_of: Option<String>,
     /// With this label; may be repeated, all of them must match
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = flags::label)]
     pub labels: Vec<(String, String)>,

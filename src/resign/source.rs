@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt};
 
-use super::Which;
+use super::{Named, Which};
 use crate::assess::{Affected, Assessor, Question};
 use crate::error::Error;
 use crate::issued::{Filter, Record};
@@ -27,14 +27,14 @@ pub(super) struct Source {
 
 /// Where the next ones are.
 enum Rest {
-    Ids(std::vec::IntoIter<RecordId>),
+    Ids(std::vec::IntoIter<Named>),
     Rows { filter: Box<Filter>, after: Option<ScanPlace> },
     Listed(Pin<Box<dyn Stream<Item = Result<Affected, Error>> + Send>>),
     Nothing,
 }
 
-/// A record, or why there is none.
-pub(super) type Found = (RecordId, Result<Record, Error>);
+/// A record and its id, or what was named as one and why there is none.
+pub(super) type Found = (String, Result<Record, Error>);
 
 impl Source {
     pub(super) async fn open(issuer: &Issuer, uid: u32, own: Option<u32>, which: Which) -> Result<Self, Error> {
@@ -67,7 +67,7 @@ impl Source {
         let records = match &mut self.rest {
             Rest::Nothing => return Ok(None),
             Rest::Ids(ids) => {
-                let ids: Vec<RecordId> = ids.take(most).collect();
+                let ids: Vec<Named> = ids.take(most).collect();
                 return Ok(if ids.is_empty() { None } else { Some(self.named(ids).await) });
             }
             Rest::Rows { filter, after } => {
@@ -93,23 +93,26 @@ impl Source {
             }
         };
         let older = records.into_iter().filter(|record| record.url.id.number < self.before);
-        Ok(Some(older.map(|record| (record.url.id, Ok(record))).collect()))
+        Ok(Some(older.map(|record| (record.url.id.to_string(), Ok(record))).collect()))
     }
 
-    async fn named(&mut self, ids: Vec<RecordId>) -> Vec<Found> {
+    async fn named(&mut self, ids: Vec<Named>) -> Vec<Found> {
         let mut found = Vec::with_capacity(ids.len());
-        for id in ids {
-            let record = self.registry.url(self.uid, id).await.map_err(Error::registry);
+        for Named { text, id } in ids {
+            let record = match id {
+                Ok(id) => self.registry.url(self.uid, id).await.map_err(Error::registry),
+                Err(refused) => Err(refused.into()),
+            };
             let is_theirs = |record: &Record| self.own.is_none_or(|own| own == record.url.caller.uid);
             // What may not be seen does not exist.
-            found.push((id, record.and_then(|record| record.filter(is_theirs).ok_or(Error::UrlNotFound))));
+            found.push((text, record.and_then(|record| record.filter(is_theirs).ok_or(Error::UrlNotFound))));
         }
         found
     }
 }
 
-fn each_once(mut ids: Vec<RecordId>) -> Vec<RecordId> {
-    let mut seen = HashSet::new();
-    ids.retain(|id| seen.insert(*id));
+fn each_once(mut ids: Vec<Named>) -> Vec<Named> {
+    let mut seen: HashSet<RecordId> = HashSet::new();
+    ids.retain(|named| named.id.as_ref().map_or(true, |id| seen.insert(*id)));
     ids
 }

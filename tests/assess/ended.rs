@@ -7,6 +7,8 @@ use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::impact::reason::Reason;
 use presignd::issued::Filter;
 use presignd::registry::{EventKind, NewEvent, TallyFilter};
+use presignd::s3::operation::Operation;
+use presignd::session::RecordId;
 use serde_json::json;
 
 use crate::made::{self, BUCKET, USER_KEY, at};
@@ -173,6 +175,26 @@ async fn a_filter_that_hides_all_that_an_event_ends_is_told_and_does_not_reassur
     assert_eq!(hides(key(), Some(BUCKET)).await, None);
     assert_eq!(hides(key(), None).await, None);
     assert_eq!(hides(renewed(), Some("pho")).await, None);
+    let (far, text) = (Some(at(place.clock.now().unix() + 10)), || Some("nosuch".to_owned()));
+    let every = [
+        Filter { identity: Some(made::identity("nosuch")), ..Filter::default() },
+        Filter { session: Some(RecordId { number: 99, instance: place.registry.instance() }), ..Filter::default() },
+        Filter { access_key_id: text(), ..Filter::default() },
+        Filter { key_prefix: text(), ..Filter::default() },
+        Filter { operations: vec![Operation::UploadPartCopy], ..Filter::default() },
+        Filter { uid: Some(99), ..Filter::default() },
+        Filter { on_behalf_of: text(), ..Filter::default() },
+        Filter { labels: vec![("no".into(), "such".into())], ..Filter::default() },
+        Filter { signed_from: far, ..Filter::default() },
+        Filter { signed_before: Some(at(-10_000_000)), ..Filter::default() },
+        Filter { usable_after: Some(at(9000)), ..Filter::default() },
+    ];
+    for filter in every {
+        let question = Question { filter: filter.clone(), ..about(event(&place, key(), 0)) };
+        let answer = place.desk.assess(&question).await.unwrap();
+        let told = gap(&answer, GapReason::FilterHides).unwrap_or_default();
+        assert!(told.contains(" 3 outstanding URLs"), "{filter:?} {told}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

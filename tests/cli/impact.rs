@@ -107,10 +107,13 @@ fn a_statement_has_flags_of_its_own_and_a_filter_others() {
     let request = fake.seen.lock().unwrap().assessed.pop().unwrap();
     let filter = request.filter.unwrap();
     assert_eq!((filter.bucket.as_str(), filter.key_prefix.as_str(), filter.uid), ("films", "a/", Some(33)));
-    assert_eq!((filter.on_behalf_of.as_str(), filter.labels["a"].as_str()), ("ann", "b"));
+    assert_eq!((filter.on_behalf_of.as_deref(), filter.labels["a"].as_str()), (Some("ann"), "b"));
     assert_eq!((filter.identity.as_str(), filter.session_id.as_str()), ("web", "aaaaaaaa-3"));
     let times = (filter.signed_from.unwrap().seconds, filter.signed_before.unwrap().seconds);
     assert_eq!((times, request.by_on_behalf_of), ((1_795_348_800, 1_795_352_400), true));
+    assert_eq!(run(&fake.socket, &["impact", "renew", "web", "--on-behalf-of", ""]).0, 0);
+    let filter = fake.seen.lock().unwrap().assessed.pop().unwrap().filter.unwrap();
+    assert_eq!(filter.on_behalf_of.as_deref(), Some(""), "on behalf of nobody, and not of everybody");
 }
 
 #[test]

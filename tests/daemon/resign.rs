@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use presignd::grpc::proto::impact_client::ImpactClient;
 use presignd::grpc::proto::presign_post_request::Target;
 use presignd::grpc::proto::presign_result::Result as Either;
 use presignd::grpc::proto::signer_client::SignerClient;
 use presignd::grpc::proto::{
-    PresignBatchRequest, PresignPostRequest, PresignRequest, PresignResponse, RenewIdentityRequest, ResignRequest,
-    ResignResponse, UrlFilter,
+    AssessRequest, Event, IdentityEvent, ListUrlsRequest, PresignBatchRequest, PresignPostRequest, PresignRequest,
+    PresignResponse, RenewIdentityRequest, ResignRequest, ResignResponse, UrlFilter, event,
 };
 use rustix::process::Signal;
 use tokio::process::Command;
@@ -208,7 +209,6 @@ async fn an_order_that_says_too_little_or_too_much_is_refused_by_its_field() {
     for (asked, field) in [
         (ResignRequest::default(), "ids"),
         (both, "filter"),
-        (by_ids(["nonsense"]), "ids[0]"),
         (many, "ids"),
         (long, "request_id"),
         (least, "at_least"),
@@ -218,10 +218,66 @@ async fn an_order_that_says_too_little_or_too_much_is_refused_by_its_field() {
         let fields = refused.get_details_bad_request().expect("it names a field").field_violations;
         assert_eq!((refused.code(), &*fields[0].field), (Code::InvalidArgument, field));
     }
+    for identity in ["nosuch", "web"] {
+        let filter = Some(UrlFilter { identity: identity.to_owned(), ..UrlFilter::default() });
+        let refused = resign(&mut signer, ResignRequest { filter, ..ResignRequest::default() }).await;
+        let told = refused.map(|answers| answers.len()).map_err(|status| (status.code(), status.message().to_owned()));
+        match identity {
+            "web" => assert_eq!(told, Ok(1)),
+            _ => assert!(told.is_err_and(|(_, message)| message.contains("nosuch")), "it never was"),
+        }
+    }
     let stranger = UrlFilter { uid: Some(4711), ..UrlFilter::default() };
     let stranger = ResignRequest { filter: Some(stranger), ..ResignRequest::default() };
     let refused = resign(&mut signer, stranger).await.expect_err("another's records");
     assert_eq!(refused.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_id_fails_in_its_place_and_stops_no_other() {
+    let (_world, daemon) = world().await;
+    let (a, b) = (signed(&daemon, get("a")).await.id, signed(&daemon, get("b")).await.id);
+    let url = "https://photos.s3.us-east-1.amazonaws.com/a?X-Amz-Signature=deadbeef";
+    let asked = by_ids([&*a, "nonsense", &*a, url, "", &*b]);
+    let answers = resign(&mut daemon.signer().await, asked).await.expect("the stream ends well");
+    let told = outcomes(&answers).into_iter().map(|(id, one)| (id, one.map(drop)));
+    let wrong = || Err("INVALID_FIELD".to_owned());
+    let shown = url[..29].to_owned();
+    let want = [(a, Ok(())), ("nonsense".into(), wrong()), (shown, wrong()), (String::new(), wrong()), (b, Ok(()))];
+    assert_eq!(told.collect::<Vec<_>>(), want);
+    let failure = |at: usize| match answers[at].result.as_ref().and_then(|one| one.result.as_ref()) {
+        Some(Either::Failure(failure)) => failure.message.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(failure(1).contains("ids[1]") && failure(2).contains("ids[3]"), "{} {}", failure(1), failure(2));
+    assert!(!daemon.log().contains("deadbeef"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_tells_what_was_asked_for_on_behalf_of_nobody_from_the_rest() {
+    let (_world, daemon) = world().await;
+    let own = signed(&daemon, get("a")).await.id;
+    let anns = signed(&daemon, PresignRequest { on_behalf_of: "ann".into(), ..get("a") }).await.id;
+    for (of, wanted) in [(Some(""), vec![&own]), (Some("ann"), vec![&anns]), (Some("bob"), vec![])] {
+        let filter = UrlFilter { on_behalf_of: of.map(str::to_owned), bucket: "photos".into(), ..UrlFilter::default() };
+        let listed = ListUrlsRequest { filter: Some(filter.clone()), ..ListUrlsRequest::default() };
+        let listed = daemon.registry().await.list_urls(listed).await.expect("a page").into_inner().urls;
+        assert_eq!(listed.iter().map(|url| &url.id).collect::<Vec<_>>(), wanted, "{of:?}");
+        let order = ResignRequest { filter: Some(filter), request_id: "x".into(), ..ResignRequest::default() };
+        let answers = resign(&mut daemon.signer().await, order.clone()).await.expect("the stream ends well");
+        assert_eq!(answers.iter().map(|one| &one.id).collect::<Vec<_>>(), wanted, "{of:?}");
+        if let Some(former) = wanted.first() {
+            let renewed = IdentityEvent { identity: "web".into() };
+            let ask = |on_behalf_of: Option<&str>| AssessRequest {
+                event: Some(Event { what: Some(event::What::IdentityRenewed(renewed.clone())), ..Event::default() }),
+                filter: Some(UrlFilter { on_behalf_of: on_behalf_of.map(str::to_owned), ..UrlFilter::default() }),
+                by_on_behalf_of: false,
+            };
+            let mut impact = ImpactClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
+            let counted = impact.assess(ask(of)).await.expect("an answer").into_inner().totals.expect("totals");
+            assert_eq!(counted.lives, 2, "{former} and its successor");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -288,7 +344,7 @@ async fn the_command_line_prints_a_line_for_each_record_and_tells_of_failures_ap
     let unknown = a.replace("-1", "-99999");
     let (code, out, told) = run(&["-"], &format!("{a}\n{unknown}\n\nxx\n{b}\n")).await;
     assert_eq!(code, Some(254), "{told}");
-    assert!(told.contains("line 4 is no id"), "a malformed id stops no other, and blank lines count: {told}");
+    assert!(told.contains("xx: line 4 is not an id"), "a malformed id stops no other, and blank lines count: {told}");
     let lines: Vec<(&str, &str)> = out.lines().filter_map(|line| line.split_once('\t')).collect();
     assert_eq!([lines[0].0, lines[1].0], [&*a, &*b]);
     assert_eq!(world.s3.fetch("GET", lines[1].1, [], "").await.status, 200);

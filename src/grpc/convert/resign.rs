@@ -7,12 +7,11 @@ use super::{MAX_ITEMS, given, presigned, presigned_form, record_id, text, ttl};
 use crate::grpc::proto;
 use crate::grpc::proto::presign_result::Result as Either;
 use crate::issuer::{Authority, Output};
-use crate::resign::{Order, Secrets, Successor, Which};
+use crate::resign::{Named, Order, Secrets, Successor, Which};
 use crate::s3::Refused;
-use crate::session::RecordId;
 
-/// The ids that a caller names; `None` where it means a filter.
-pub(in crate::grpc) fn resign_ids(wire: &proto::ResignRequest) -> Result<Option<Vec<RecordId>>, Refused> {
+/// The ids that a caller names, with what is no id among them; `None` where it means a filter.
+pub(in crate::grpc) fn resign_ids(wire: &proto::ResignRequest) -> Result<Option<Vec<Named>>, Refused> {
     match (wire.ids.len(), &wire.filter) {
         (0, None) => Err(Refused::new(
             "ids",
@@ -25,8 +24,13 @@ pub(in crate::grpc) fn resign_ids(wire: &proto::ResignRequest) -> Result<Option<
             Err(Refused::new("ids", format!("are {count}; {MAX_ITEMS} are the most of one call")))
         }
         (_, None) => {
-            let ids = wire.ids.iter().enumerate().map(|(at, id)| record_id(&format!("ids[{at}]"), id));
-            ids.collect::<Result<_, _>>().map(Some)
+            let named = |(at, text): (usize, &String)| {
+                let id = record_id(&format!("ids[{at}]"), text);
+                // It may be anything, a URL too.
+                let most = if id.is_ok() { usize::MAX } else { MOST_SHOWN };
+                Named { text: text.chars().take(most).collect(), id }
+            };
+            Ok(Some(wire.ids.iter().enumerate().map(named).collect()))
         }
     }
 }
@@ -46,9 +50,9 @@ pub(in crate::grpc) fn order(wire: proto::ResignRequest, which: Which, authority
 }
 
 /// One answer.
-pub(in crate::grpc) fn resigned(id: RecordId, answer: Result<Successor, Status>) -> proto::ResignResponse {
+pub(in crate::grpc) fn resigned(id: String, answer: Result<Successor, Status>) -> proto::ResignResponse {
     let result = |either| Some(proto::PresignResult { result: Some(either) });
-    let nothing = proto::ResignResponse { id: id.to_string(), ..Default::default() };
+    let nothing = proto::ResignResponse { id, ..Default::default() };
     match answer {
         Ok(Successor::Standing(successor)) => proto::ResignResponse { standing: successor.to_string(), ..nothing },
         Ok(Successor::Signed(issued)) if matches!(issued.output, Output::Form { .. }) => {
@@ -63,3 +67,5 @@ pub(in crate::grpc) fn resigned(id: RecordId, answer: Result<Successor, Status>)
 
 /// With the id of a record behind it, it is a request id like any other.
 const MAX_ORDER_ID_BYTES: usize = 64;
+/// Characters given back of what is no id: as far as an id can reach.
+const MOST_SHOWN: usize = 29;

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
 use super::Services;
-use super::registry::refused_within;
+use super::registry::{own_only, refused_within};
 use crate::assess::{Affected, Question};
 use crate::error::Error;
 use crate::grpc::call::Call;
@@ -18,7 +18,7 @@ use crate::grpc::proto::{
     ListAffectedResponse, UrlFilter,
 };
 use crate::impact::event::What;
-use crate::issued::Filter;
+use crate::issued::{Filter, Record};
 use crate::s3::Refused;
 
 /// What the caller of `ListAffected` reads.
@@ -50,7 +50,7 @@ impl Impact for Services {
 impl Services {
     async fn assessed(&self, call: &Call, asked: AssessRequest) -> Result<AssessResponse, Error> {
         let question = self.question(call, asked.event, asked.filter, asked.by_on_behalf_of)?;
-        self.signer_is_known(call, &question).await?;
+        self.signer_is_known(call, &question.filter).await?;
         let answer = self.assessor.assess(&question).await?;
         let identities = &self.issuer.rules().identities;
         let outages = self.assessor.outages(question.uid, &question.event, identities).await?;
@@ -60,7 +60,7 @@ impl Services {
     /// Reads on only as the caller takes, until it has taken all, goes away, has no time left, or the daemon stops.
     async fn listed(&self, call: &Call, asked: ListAffectedRequest) -> Result<Listed, Error> {
         let question = self.question(call, asked.event, asked.filter, false)?;
-        self.signer_is_known(call, &question).await?;
+        self.signer_is_known(call, &question.filter).await?;
         let list = Box::pin(self.assessor.list(question, asked.with_living).await?);
         let (call, stop) = (call.clone(), self.stop.clone());
         let state = Some((list, call, stop));
@@ -89,7 +89,7 @@ impl Services {
         call.must_be_admin(ADMIN_ONLY)?;
         let records = match asked.url {
             None => return Err(Refused::new("url", "is missing: give id or text").into()),
-            Some(Url::Id(id)) => vec![self.record(call, &id).await?],
+            Some(Url::Id(id)) => vec![self.record_and_no_session(call, &id).await?],
             Some(Url::Text(text)) => self.located(call, text).await?.1,
         };
         let others = records.len().saturating_sub(1);
@@ -99,12 +99,29 @@ impl Services {
         Ok(convert::contained(self.with_endings(call, record).await?, answer))
     }
 
-    /// An identity that is not configured, and of which nothing is recorded from when it was, is a mistake.
-    async fn signer_is_known(&self, call: &Call, question: &Question) -> Result<(), Error> {
-        let Some(name) = question.filter.identity.clone().filter(|name| self.identity(call, name).is_none()) else {
+    /// URLs and sessions have ids of one form.
+    async fn record_and_no_session(&self, call: &Call, id: &str) -> Result<Record, Error> {
+        let missing = match self.record(call, id).await {
+            Err(Error::UrlNotFound) => convert::record_id("id", id)?,
+            answer => return answer,
+        };
+        match self.issuer.registry().session(call.caller.uid, missing).await.map_err(Error::registry)? {
+            Some(session) => {
+                let whose = format!("is a session of {}, and no URL: presignd urls --session {id}", session.identity);
+                Err(Refused::new("id", format!("{whose} lists what it signed")).into())
+            }
+            None => Err(Error::UrlNotFound),
+        }
+    }
+
+    /// An identity that is not configured, and of which nothing is recorded from when it was, is a mistake. Records that
+    /// the caller may not see tell it nothing.
+    pub(super) async fn signer_is_known(&self, call: &Call, asked: &Filter) -> Result<(), Error> {
+        let Some(name) = asked.identity.clone().filter(|name| self.identity(call, name).is_none()) else {
             return Ok(());
         };
-        let filter = Filter { identity: Some(name.clone()), ..Filter::default() };
+        let mut filter = Filter { identity: Some(name.clone()), ..Filter::default() };
+        own_only(call, &mut filter)?;
         let recorded = self.issuer.registry().list(call.caller.uid, filter, 1, None).await.map_err(Error::registry)?;
         if recorded.is_empty() { Err(Error::UnknownIdentity(name.to_string())) } else { Ok(()) }
     }

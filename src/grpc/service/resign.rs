@@ -34,7 +34,7 @@ impl Services {
     /// stops. What was signed before that is still answered.
     pub(super) async fn resigned(&self, call: Call, asked: ResignRequest) -> Result<Successors, Error> {
         let authority = if call.sees_all() { Authority::Operator } else { Authority::Grants };
-        let which = self.which(&call, &asked)?;
+        let which = self.which(&call, &asked).await?;
         let order = convert::order(asked, which, authority)?;
         let order = Resigning::begin(self.issuer.clone(), call.caller.clone(), order).await?;
         let answering = Answering { services: self.clone(), call, order, answers: VecDeque::new(), logged: None };
@@ -47,16 +47,18 @@ impl Services {
         })))
     }
 
-    fn which(&self, call: &Call, asked: &ResignRequest) -> Result<Which, Error> {
+    async fn which(&self, call: &Call, asked: &ResignRequest) -> Result<Which, Error> {
         if let Some(ids) = convert::resign_ids(asked)? {
             return Ok(Which::Ids(ids));
         }
         if asked.event.is_some() {
             let question = self.question(call, asked.event.clone(), asked.filter.clone(), false)?;
+            self.signer_is_known(call, &question.filter).await?;
             return Ok(Which::Ending(Box::new(question.filter), Box::new(question.event)));
         }
         let mut filter = convert::filter(asked.filter.clone()).map_err(|refused| refused_within("filter", refused))?;
         own_only(call, &mut filter)?;
+        self.signer_is_known(call, &filter).await?;
         Ok(Which::Outstanding(Box::new(filter)))
     }
 }
