@@ -289,7 +289,7 @@ fn registry_verdict(error: &registry::Error) -> (Code, &'static str) {
 /// What a caller may know: never a path or a store's own words.
 fn registry_says(error: &registry::Error) -> String {
     match error {
-        registry::Error::Full => "the registry's queue is full; try again shortly".to_owned(),
+        registry::Error::Full => "the registry's queue, or your half of it, is full; try again shortly".to_owned(),
         registry::Error::TooManyRequestIds => "too many request ids within ten minutes; try again later".to_owned(),
         registry::Error::TooManyQuestions => format!("{error}; try again when one of them is answered"),
         registry::Error::TooManyStanding | registry::Error::EventTooLarge { .. } => error.to_string(),

@@ -59,7 +59,7 @@ pub struct Options {
     pub path: PathBuf,
     /// How long a record is kept after its hard end; never less than [`REQUEST_LIFE`].
     pub retention: Duration,
-    /// Calls that may wait for the writer; one more gets [`Error::Full`].
+    /// Calls that may wait for the writer, half of them of one user; one more gets [`Error::Full`].
     pub queue_calls: usize,
     /// Whether an answer waits for the disk. Only tests turn it off, to see that they notice.
     pub durable: bool,

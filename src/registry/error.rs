@@ -10,7 +10,7 @@ use crate::session::RecordId;
 /// Why a call failed. Nothing of it was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// As many calls wait for the writer as may; the caller should come back later.
+    /// As many calls wait for the writer as may, or as may of one user; the caller should come back later.
     #[error("the registry's queue is full")]
     Full,
     /// The user has as many questions under way as one user may.

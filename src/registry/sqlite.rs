@@ -35,9 +35,10 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::readers::Readers;
+use self::turns::{Bounds, Turns};
 use self::writer::{Answer, Call, Setup};
 use super::event::{Change, EventRow, NewEvent};
-use super::{Append, Appended, Error, Forgotten, OpenError, Options, Remembered, Stands};
+use super::{Append, Appended, DAEMON, Error, Forgotten, OpenError, Options, Remembered, Stands};
 use crate::issued::{Filter, Fingerprint, Record};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
 use crate::telemetry::Metrics;
@@ -51,6 +52,7 @@ pub use verify::{MAX_PROBLEMS, Report, verify};
 pub(super) struct Sqlite {
     instance: InstanceId,
     queue: mpsc::Sender<Call>,
+    appending: Turns,
     questions: Readers,
     look_ups: Readers,
     writable: Arc<AtomicBool>,
@@ -92,8 +94,13 @@ impl Sqlite {
     }
 
     pub(super) async fn append(&self, records: Vec<Append>, now: Timestamp) -> Result<Vec<Appended>, Error> {
+        let uid = records.first().map_or(DAEMON, |record| record.url.caller.uid);
+        let turn = self.appending.take(uid).await.map_err(|error| match error {
+            Error::TooManyQuestions => Error::Full,
+            error => error,
+        })?;
         let items = records.into_iter().map(Into::into).collect();
-        self.call(|answer| Call::Append { items, now, answer }).await
+        self.call(|answer| Call::Append { items, now, answer, turn }).await
     }
 
     pub(super) async fn enrol(
@@ -208,7 +215,8 @@ fn open(
     let paused = generations::paused(&connection).map_err(row)?;
     let stands = events::stands(&connection, instance).map_err(row)?;
     let stands = Arc::new(watch::Sender::new(stands.into()));
-    let (sender, queue) = mpsc::channel(queue_calls.max(1));
+    let (sender, queue) = mpsc::channel(queue_calls.max(1) + OWN_CALLS);
+    let appending = Turns::new(appends(queue_calls.max(1)));
     let writable = Arc::new(AtomicBool::new(true));
     let questions = Readers::new(path.clone(), readers::QUESTIONS, metrics.clone());
     let look_ups = Readers::new(path.clone(), readers::LOOK_UPS, metrics.clone());
@@ -231,10 +239,19 @@ fn open(
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
     Ok((
-        Sqlite { instance, queue: sender, questions, look_ups, writable, events, stands, metrics },
+        Sqlite { instance, queue: sender, appending, questions, look_ups, writable, events, stands, metrics },
         Start { instance, created_at, last_url, paused },
     ))
 }
 
+/// How many appends there may be. Those of one user that are with the writer at once fill a group while another is being
+/// committed, and no more: whoever comes after them waits for these and not for all that the user has in hand.
+fn appends(queue_calls: usize) -> Bounds {
+    let half = queue_calls.div_ceil(2);
+    Bounds { at_once: queue_calls, at_once_of_one: half.min(128), under_way: queue_calls, under_way_of_one: half }
+}
+
+/// Calls of the daemon itself that may wait beside those of users: sessions, events, retention.
+const OWN_CALLS: usize = 64;
 /// How long a registry that is opened may be looked over for damage. The rest of a large one is for `registry verify`.
 const LOOK_OVER: Duration = Duration::from_secs(1);

@@ -252,6 +252,70 @@ async fn a_full_queue_refuses_the_next_call() {
     assert_eq!(numbers(&registry, Default::default()).await.len(), 1000.min(taken * 600));
 }
 
+#[tokio::test]
+async fn one_user_who_fills_the_queue_leaves_half_of_it_to_others_and_the_daemon_its_own_calls() {
+    let place = Place::new();
+    let options = Options { queue_calls: 4, ..place.options() };
+    let registry = Registry::open(options, place.clock.clone(), metrics()).await.unwrap();
+    let session = registry.enrol(&super::made::name("web"), super::made::facts("ASIAONE")).await.unwrap();
+    let call = |uid| {
+        let (registry, mut one) = (registry.clone(), url(&registry, &session, request("k")));
+        one.caller.uid = uid;
+        tokio::spawn(async move { registry.append(vec![append(&one)]).await })
+    };
+    // While somebody holds the file, nothing is answered.
+    let somebody = Connection::open(place.path()).unwrap();
+    somebody.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let greedy: Vec<_> = (0..8).map(|_| call(1)).collect();
+    tokio::task::yield_now().await;
+    let others = [call(2), call(3)];
+    tokio::task::yield_now().await;
+    let one_too_many = call(4);
+    let enrolled = {
+        let registry = registry.clone();
+        tokio::spawn(async move { registry.enrol(&super::made::name("own"), super::made::facts("ASIATWO")).await })
+    };
+    assert!(matches!(one_too_many.await.unwrap(), Err(Error::Full)));
+    somebody.execute_batch("ROLLBACK").unwrap();
+    let mut taken = 0;
+    for call in greedy {
+        taken += usize::from(call.await.unwrap().is_ok());
+    }
+    assert_eq!(taken, 2, "half of four");
+    for call in others {
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert!(enrolled.await.unwrap().is_ok());
+    assert!(call(1).await.unwrap().is_ok(), "what was answered makes room");
+}
+
+#[tokio::test]
+async fn a_call_that_was_given_up_while_it_waited_leaves_no_record() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let call = |rows| {
+        let urls: Vec<_> = (0..rows).map(|_| url(&registry, &session, request("k"))).collect();
+        let (registry, id) = (registry.clone(), urls[0].id);
+        (id, tokio::spawn(async move { registry.append(urls.iter().map(append).collect()).await }))
+    };
+    let somebody = Connection::open(place.path()).unwrap();
+    somebody.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Two that do not fit into one group: whatever comes after them waits.
+    let (_, first) = call(600);
+    let (_, second) = call(600);
+    let (given_up, waits) = call(1);
+    let (stays, last) = call(1);
+    tokio::task::yield_now().await;
+    waits.abort();
+    assert!(waits.await.unwrap_err().is_cancelled());
+    somebody.execute_batch("ROLLBACK").unwrap();
+    for call in [first, second, last] {
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert!(registry.url(ASKER, stays).await.unwrap().is_some());
+    assert!(registry.url(ASKER, given_up).await.unwrap().is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_secret_reaches_the_disk() {
     const SECRETS: [&str; 3] = ["c3NlLWMta2V5LW9mLWEtY3VzdG9tZXIh", "FwoGZXIvYXdzEBYaD", "5ec3e7a11ce"];

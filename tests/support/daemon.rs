@@ -211,9 +211,12 @@ impl Daemon {
         }
     }
 
+    pub fn pid(&self) -> i32 {
+        self.child.id().expect("it has not been waited for").cast_signed()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it has not been waited for");
-        kill_process(pid, signal).expect("it is our child");
+        kill_process(Pid::from_raw(self.pid()).expect("no process is 0"), signal).expect("it is our child");
     }
 
     /// Waits for its end, which something else brought about.

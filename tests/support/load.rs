@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate takes the part it needs")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use presignd::grpc::proto::PresignResponse;
 use tokio::task::JoinSet;
@@ -16,22 +16,25 @@ use crate::process::{Daemon, get, presign};
 pub struct Load {
     callers: JoinSet<Result<Vec<PresignResponse>, Status>>,
     signed: Arc<AtomicUsize>,
+    failed: Arc<AtomicBool>,
     stop: CancellationToken,
 }
 
 impl Load {
     /// Two callers on connections of their own.
     pub async fn start(daemon: &Daemon, key: &str, seconds: u64) -> Self {
-        let (signed, stop, mut callers) = (Arc::<AtomicUsize>::default(), CancellationToken::new(), JoinSet::new());
+        let (signed, failed) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (stop, mut callers) = (CancellationToken::new(), JoinSet::new());
         for _ in 0..2 {
             let mut signer = daemon.signer().await;
             let mut asked = get(key);
             asked.expires_in = Some(crate::process::length(seconds));
-            let (signed, stop) = (Arc::clone(&signed), stop.clone());
+            let (signed, failed, stop) = (Arc::clone(&signed), Arc::clone(&failed), stop.clone());
             callers.spawn(async move {
                 let mut urls = Vec::new();
                 while !stop.is_cancelled() {
-                    urls.push(presign(&mut signer, asked.clone()).await?);
+                    let answer = presign(&mut signer, asked.clone()).await;
+                    urls.push(answer.inspect_err(|_| failed.store(true, Ordering::Relaxed))?);
                     signed.fetch_add(1, Ordering::Relaxed);
                     // A breath, so that the other tests of this machine get on too.
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -39,12 +42,17 @@ impl Load {
                 Ok(urls)
             });
         }
-        Self { callers, signed, stop }
+        Self { callers, signed, failed, stop }
     }
 
     /// How many URLs there are so far.
     pub fn signed(&self) -> usize {
         self.signed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a caller got a failure; [`Self::stop`] tells which.
+    pub fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Everything they got, or the first failure.

@@ -89,9 +89,10 @@ fn unreadable(error: OpenError) -> Error {
 }
 
 /// For lists and the like, which may take long.
-pub(super) const QUESTIONS: Bounds = Bounds { at_once: 4, under_way: 256, under_way_of_one: MAX_QUESTIONS };
+pub(super) const QUESTIONS: Bounds =
+    Bounds { at_once: 4, at_once_of_one: 2, under_way: 256, under_way_of_one: MAX_QUESTIONS };
 /// For request ids, which every signature with one waits for: one row each, and nothing else in their way.
-pub(super) const LOOK_UPS: Bounds = Bounds { at_once: 2, under_way: 4096, under_way_of_one: 2048 };
+pub(super) const LOOK_UPS: Bounds = Bounds { at_once: 2, at_once_of_one: 1, under_way: 4096, under_way_of_one: 2048 };
 /// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond.
 const LOOK_EVERY: i32 = 4096;
 

@@ -1,5 +1,5 @@
-//! Whose turn it is to read: a bounded number at a time, half of them for one user, and a bounded number of each user's
-//! on their way, so that nobody who asks much keeps others from their answers.
+//! Whose turn it is to read, or to write: a bounded number at a time, fewer for one user, and a bounded number of each
+//! user's on their way, so that nobody who asks much keeps others from their answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::registry::Error;
 
-/// How many may read.
+/// How many have their turn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// At one time; one user may have half of them.
+    /// At one time.
     pub(super) at_once: usize,
-    /// Reading or waiting.
+    /// The same, of one user.
+    pub(super) at_once_of_one: usize,
+    /// At it or waiting.
     pub(super) under_way: usize,
     /// The same, of one user.
     pub(super) under_way_of_one: usize,
@@ -38,7 +40,7 @@ struct User {
     share: Arc<Semaphore>,
 }
 
-/// The right to read, until it is dropped.
+/// A turn, until it is dropped.
 pub(super) struct Turn {
     _all: OwnedSemaphorePermit,
     _share: OwnedSemaphorePermit,
@@ -59,12 +61,12 @@ impl Turns {
     }
 
     fn count(&self, uid: u32) -> Result<(Counted, Arc<Semaphore>), Error> {
-        let Bounds { at_once, under_way, under_way_of_one } = self.bounds;
+        let Bounds { at_once_of_one, under_way, under_way_of_one, .. } = self.bounds;
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.under_way >= under_way {
             return Err(Error::Full);
         }
-        let new = || User { under_way: 0, share: Arc::new(Semaphore::new(at_once.div_ceil(2))) };
+        let new = || User { under_way: 0, share: Arc::new(Semaphore::new(at_once_of_one)) };
         let user = counts.users.entry(uid).or_insert_with(new);
         if user.under_way >= under_way_of_one {
             return Err(Error::TooManyQuestions);
@@ -108,10 +110,10 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { at_once: 4, under_way: 6, under_way_of_one: 3 };
+    const BOUNDS: Bounds = Bounds { at_once: 4, at_once_of_one: 2, under_way: 6, under_way_of_one: 3 };
 
     #[tokio::test]
-    async fn one_user_has_half_of_the_turns_and_waits_alone_for_the_next() {
+    async fn one_user_has_a_share_of_the_turns_and_waits_alone_for_the_next() {
         let turns = Turns::new(BOUNDS);
         let (one, two) = (turns.take(1).await.unwrap(), turns.take(1).await.unwrap());
         let mut third = Box::pin(turns.take(1));

@@ -12,6 +12,7 @@ use tracing::error;
 use super::append::{self, Item};
 use super::checkpoint::Checkpoints;
 use super::state::{State, Statements};
+use super::turns::Turn;
 use super::{change, enrol, events, forget};
 use crate::registry::event::{Change, EventRow, NewEvent};
 use crate::registry::{Appended, Error, FORGET_ROWS, Forgotten, MAX_ROWS, Stands};
@@ -21,7 +22,7 @@ use crate::time::Timestamp;
 
 /// What the thread is asked to do, and where the answer goes.
 pub(super) enum Call {
-    Append { items: Vec<Item>, now: Timestamp, answer: Answer<Vec<Appended>> },
+    Append { items: Vec<Item>, now: Timestamp, answer: Answer<Vec<Appended>>, turn: Turn },
     Enrol { identity: IdentityName, facts: Box<Facts>, now: Timestamp, answer: Answer<Arc<Session>> },
     Forget { before: Timestamp, now: Timestamp, answer: Answer<Forgotten> },
     Change { change: Change, event: Option<NewEvent>, now: Timestamp, answer: Answer<Option<EventRow>> },
@@ -43,7 +44,7 @@ impl Call {
 
 /// A call that was carried out, but is not yet on disk.
 enum Done {
-    Append(Answer<Vec<Appended>>, Result<Vec<Appended>, Error>),
+    Append(Answer<Vec<Appended>>, Result<Vec<Appended>, Error>, Turn),
     Enrol(Answer<Arc<Session>>, Result<Arc<Session>, Error>),
     Forget(Answer<Forgotten>, Result<Forgotten, Error>),
     Change(Answer<Option<EventRow>>, Result<Option<EventRow>, Error>),
@@ -55,7 +56,10 @@ impl Done {
     fn answer(self, lost: Option<&Error>, metrics: &Metrics) {
         let send = Send { lost, metrics };
         match self {
-            Self::Append(answer, outcome) => send.to(answer, outcome, "append"),
+            Self::Append(answer, outcome, turn) => {
+                drop(turn);
+                send.to(answer, outcome, "append");
+            }
             Self::Enrol(answer, outcome) => send.to(answer, outcome, "enrol"),
             Self::Forget(answer, outcome) => {
                 if let (Ok(forgotten), None) = (&outcome, lost) {
@@ -160,6 +164,8 @@ impl Writer<'_> {
         while let Some(call) = next.take() {
             match call {
                 Call::Close { answer } => self.closing.push(answer),
+                // Its caller has given up, so no URL of it leaves the house.
+                Call::Append { answer, .. } if answer.is_closed() => {}
                 call => group.push(call),
             }
             let Ok(call) = self.queue.try_recv() else { break };
@@ -219,8 +225,8 @@ impl Writer<'_> {
     fn carry_out(&mut self, call: Call, lost: &mut Option<Error>) -> Done {
         let state = &mut self.state;
         match call {
-            Call::Append { items, now, answer } => {
-                Done::Append(answer, alone(state, lost, |state| append::append(state, items, now)))
+            Call::Append { items, now, answer, turn } => {
+                Done::Append(answer, alone(state, lost, |state| append::append(state, items, now)), turn)
             }
             Call::Enrol { identity, facts, now, answer } => {
                 Done::Enrol(answer, alone(state, lost, |state| enrol::enrol(state, &identity, *facts, now)))
