@@ -1,5 +1,7 @@
 //! The real daemon as a process, over its real sockets, with an STS that follows a script.
 
+#[path = "daemon/dead_links.rs"]
+mod dead_links;
 #[path = "daemon/early.rs"]
 mod early;
 #[path = "daemon/lives.rs"]

@@ -48,11 +48,11 @@ impl Identity {
         }
     }
 
-    /// Every session that signs now, one for each part.
+    /// Every session that signs now, or would if the identity were not paused; one for each part.
     pub fn signing(&self) -> Vec<Arc<Live>> {
         match &self.tenants {
             Some(tenants) => tenants.parts().iter().filter_map(|part| part.current()).collect(),
-            None => self.current().into_iter().collect(),
+            None => self.signing_generation().into_iter().collect(),
         }
     }
 

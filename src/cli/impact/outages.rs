@@ -22,17 +22,21 @@ pub(in crate::cli) fn told(outages: &[Outage]) -> Vec<String> {
 
 /// Who, as a column of names.
 pub(in crate::cli) fn names<'a>(outages: impl Iterator<Item = &'a Outage>) -> String {
-    outages.map(named).collect::<Vec<_>>().join(",")
+    or_dash(outages.map(named).collect::<Vec<_>>().join(","))
+}
+
+fn or_dash(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
 }
 
 /// What a script may want of one: how, whose, under which condition, what mends it.
 pub(super) fn cells(outage: &Outage) -> [String; 5] {
     [
         say::name(outage.loss().as_str_name(), "LOSS"),
-        outage.partition.clone(),
-        outage.condition.clone(),
+        or_dash(outage.partition.clone()),
+        or_dash(outage.condition.clone()),
         say::name(outage.recovery().as_str_name(), "RECOVERY"),
-        outage.renew.join(","),
+        or_dash(outage.renew.join(",")),
     ]
 }
 
@@ -45,8 +49,9 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
     let many = members.len() > 1;
     let at = say::time(one.at.as_ref());
     let (may, s) = match (one.condition.is_empty(), many) {
-        (false, _) => ("may ", ""),
-        (true, true) => ("", ""),
+        (false, true) => ("may each ", ""),
+        (false, false) => ("may ", ""),
+        (true, true) => ("each ", ""),
         (true, false) => ("", "s"),
     };
     let what = match (one.loss(), &one.at) {
@@ -151,7 +156,7 @@ mod tests {
         let red = Outage { partition: "red".into(), ..revoked("web", 0) };
         let both = told(&[revoked("up", 0), hop, red]);
         assert_eq!(both.len(), 1, "{both:?}");
-        assert!(both[0].starts_with("up, hop and web (red) sign dead links from"), "{both:?}");
+        assert!(both[0].starts_with("up, hop and web (red) each sign dead links from"), "{both:?}");
         let command = "presignd identities renew up && presignd identities renew hop && presignd identities renew web";
         assert!(both[0].ends_with(command), "{both:?}");
         let other = Outage { message: "it is denied".into(), ..revoked("web", 0) };

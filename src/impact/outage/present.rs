@@ -143,6 +143,7 @@ impl Why {
     /// A sentence.
     pub(super) fn message(self, holder: &Holder<'_>, recovery: &Recovery) -> &'static str {
         let reads = holder.source == Source::Read;
+        let is_key = holder.session.is_some_and(|session| session.facts.expires_at.is_none());
         match (self, recovery) {
             (Self::Key, _) => "its own access key is dead; give it another",
             (Self::User, _) => "the user whose credentials it uses is deleted",
@@ -155,11 +156,13 @@ impl Why {
                 "its session is of the role that was deleted, and its source hands it out further"
             }
             (Self::Recreated, _) => "the session that it signs with is of the role that was deleted",
+            (Self::Denied, Recovery::None) if is_key => "the key that it signs with is denied",
             (Self::Denied, Recovery::None) => "the session that it signs with is denied, and so would the next be",
             (Self::Denied, Recovery::Rotation) => {
                 "its session is denied, and its source hands that session out until it rotates by itself"
             }
             (Self::Denied, Recovery::Renewal { .. }) => "the session that it signs with is denied",
+            (Self::NotAllowed, _) if is_key => "the key that it signs with loses a permission",
             (Self::NotAllowed, _) => "the session that it signs with loses a permission",
             (Self::Expired, _) => "the session that it signs with ends",
             (Self::Closed, _) => "its account is closed; AWS does not say when it refuses requests",
