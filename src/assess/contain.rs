@@ -33,15 +33,14 @@ pub struct Costed {
 
 impl Costed {
     /// The least is the cheapest. An identity that stops costs every link that would still be asked of it, so no way that
-    /// stops one is cheaper than a way that stops none. One that a renewal mends costs a command, which is less than any
-    /// link.
+    /// stops one is cheaper than a way that stops none. What a renewal mends costs no link if it is given at once, so it is
+    /// told and has no price.
     pub fn price(&self) -> impl Ord + use<> {
         let way = &self.containment;
-        let (renewals, stops): (Vec<&Outage>, _) =
-            self.outages.iter().partition(|outage| outage.is_mended_by_renewal());
-        let certain = stops.iter().filter(|outage: &&&Outage| outage.is_certain()).count();
-        let stops = (certain, stops.len() - certain);
-        (way.ending.verdict, stops, self.takes_along, self.may_take_along, renewals.len(), way.rank)
+        let stops = || self.outages.iter().filter(|outage| !outage.is_mended_by_renewal());
+        let certain = stops().filter(|outage| outage.is_certain()).count();
+        let perhaps = stops().count() - certain;
+        (way.ending.verdict, certain, perhaps, self.takes_along, self.may_take_along, way.rank)
     }
 }
 
@@ -49,7 +48,7 @@ impl Costed {
 #[derive(Debug)]
 pub struct Contained {
     /// Cheapest first: what surely ends it before what may, then by how many identities stop signing, then by
-    /// how many other URLs end with it, then by how many identities must be renewed.
+    /// how many other URLs end with it.
     pub containments: Vec<Costed>,
     /// What the prices cannot see.
     pub gaps: Vec<Gap>,
@@ -136,5 +135,63 @@ impl Assessor {
         let takes_along = totals.ends.saturating_sub(own_end);
         let may_take_along = totals.may_end.saturating_sub(own_may);
         Ok(Costed { containment, takes_along, may_take_along, outages: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::impact::ending::{Conditions, Ending, Grade};
+    use crate::impact::event::{Event, What};
+    use crate::impact::outage::{Loss, Reach, Recovery};
+    use crate::impact::reason::{Condition, Reason};
+    use crate::session::IdentityName;
+    use crate::time::Timestamp;
+
+    fn way(takes_along: u64, recoveries: &[(Recovery, Conditions)]) -> Costed {
+        let identity = IdentityName::parse("web").expect("well-formed");
+        let outage = |(recovery, conditions): &(Recovery, Conditions)| Outage {
+            identity: identity.clone(),
+            tenant: String::new(),
+            loss: Loss::DeadLinks,
+            at: None,
+            reach: Reach::Everything,
+            conditions: *conditions,
+            recovery: recovery.clone(),
+            message: "",
+        };
+        let at = Timestamp::EPOCH;
+        let what = What::BucketDeleted { bucket: "photos".to_owned() };
+        let ending = Ending {
+            verdict: Verdict::Ends,
+            reason: Reason::Denied,
+            conditions: Conditions::NONE,
+            not_before: at,
+            not_after: at,
+            reversible: true,
+            bearer_errors: &[],
+            errors_grade: Grade::Documented,
+            grade: Grade::Documented,
+        };
+        let event = Event { at, settles_within: crate::impact::event::SETTLES_WITHIN, what };
+        let containment = Containment { event, ending, steps: Vec::new(), rank: 1 };
+        Costed { containment, takes_along, may_take_along: 0, outages: recoveries.iter().map(outage).collect() }
+    }
+
+    #[test]
+    fn a_renewal_costs_nothing_and_a_link_less_than_whoever_signs_no_more() {
+        let renewal = (Recovery::Renewal { of: Vec::new(), from: Timestamp::EPOCH }, Conditions::NONE);
+        let perhaps = (Recovery::None, Conditions::of(Condition::NoOtherAllow));
+        let (waits, stops) = ((Recovery::Rotation, Conditions::NONE), (Recovery::None, Conditions::NONE));
+        assert!(way(0, &[renewal.clone(), renewal.clone()]).price() == way(0, &[]).price());
+        let in_order = [
+            way(0, &[renewal.clone()]),
+            way(1, &[]),
+            way(2, &[renewal]),
+            way(0, &[perhaps]),
+            way(0, &[waits]),
+            way(0, &[stops.clone(), stops]),
+        ];
+        assert!(in_order.windows(2).all(|pair| pair[0].price() < pair[1].price()));
     }
 }
