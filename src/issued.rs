@@ -78,8 +78,7 @@ pub struct Record {
 impl Record {
     /// The hard end as it is known by now: a source may have told, since the URL was signed, that the session ends sooner.
     pub fn usable_until(&self) -> Timestamp {
-        let claimed = self.url.usable_until();
-        self.session.facts.expires_at.map_or(claimed, |ends_at| claimed.min(ends_at))
+        self.session.bounds(self.url.usable_until())
     }
 
     /// What set that end.

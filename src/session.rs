@@ -241,6 +241,12 @@ impl Session {
     pub fn left(&self, now: Timestamp) -> Option<Duration> {
         self.facts.expires_at.map_or(Some(Duration::MAX), |ends_at| now.until(ends_at))
     }
+
+    /// When a URL ends that claims this end: no later than its session, as the end of that is known by now. A source may tell
+    /// of a sooner one after URLs were signed.
+    pub fn bounds(&self, claimed: Timestamp) -> Timestamp {
+        self.facts.expires_at.map_or(claimed, |ends_at| claimed.min(ends_at))
+    }
 }
 
 /// Secrets of a session. Wiped from memory when dropped, never shown, never written.

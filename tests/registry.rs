@@ -319,11 +319,10 @@ async fn sessions_are_listed_while_they_have_life_or_urls(place: Place) {
     let registry = place.open().await;
     let key = Facts { expires_at: None, ..facts("AKIAKEY") };
     let key = registry.enrol(&name("key"), key).await.unwrap();
-    let short = Facts { expires_at: Some(Timestamp::from_unix(NOW + 60)), ..facts("ASIASHORT") };
-    let short = registry.enrol(&name("web"), short).await.unwrap();
+    let until = |end: i64| Facts { expires_at: Some(Timestamp::from_unix(NOW + end)), ..facts("ASIASHORT") };
+    let short = registry.enrol(&name("web"), until(7200)).await.unwrap();
     let mut one = url(&registry, &short, request("one"));
     one.ttl = Ttl::new(60).unwrap();
-    // Nothing but a test lets a URL outlive its session.
     let two = url(&registry, &short, request("two"));
     registry.append(vec![append(&one), append(&two)]).await.unwrap();
     let rows = async || {
@@ -337,7 +336,11 @@ async fn sessions_are_listed_while_they_have_life_or_urls(place: Place) {
         registry.sessions(ASKER, Some(&name("web"))).await.unwrap()[0].last_url_ends_at,
         Some(two.usable_until())
     );
-    tokio::time::advance(Duration::from_secs(3540)).await;
+    registry.enrol(&name("web"), until(600)).await.unwrap();
+    let row = registry.sessions(ASKER, Some(&name("web"))).await.unwrap().remove(0);
+    let sooner = Some(Timestamp::from_unix(NOW + 600));
+    assert_eq!((row.outstanding, row.last_url_ends_at), (1, sooner), "no URL outlives its session");
+    tokio::time::advance(Duration::from_secs(540)).await;
     assert_eq!(rows().await, [(key.id, 0)]);
     assert_eq!(registry.sessions(ASKER, Some(&name("web"))).await.unwrap(), []);
 }

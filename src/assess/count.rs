@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cells::{Axis, Span, Spans};
 use super::gap::Seen;
@@ -91,7 +92,9 @@ impl<'a> Count<'a> {
         let axis = Axis { from: filter.usable_after.map_or(self.now, |after| after.max(self.now)), at: self.event.at };
         let filter = Filter { usable_after: None, ..filter.clone() };
         let mut asked = Asked::default();
-        match TallyFilter::of(&filter) {
+        let tallies = TallyFilter::of(&filter);
+        let filter = Filter { usable_after: Some(axis.from), ..filter };
+        match tallies {
             Some(tallies) => {
                 self.of_slots(&filter, &tallies, axis, report, &mut asked).await?;
                 self.of_rows(&filter, axis.cut_slots(), axis, report, &mut asked).await?;
@@ -165,7 +168,7 @@ impl<'a> Count<'a> {
             return Ok(());
         }
         let kin = Kin { session: session.id, bucket, operation, uid, cell: axis.cell(last_end) };
-        if let Some(ending) = self.of_group(&line, &kin.bucket, operation, kin.cell) {
+        if let Some(ending) = self.of_group(&line, &kin.bucket, operation, told(&session, kin.cell)) {
             self.seen.add(&session, &ending);
             report.add_tally(&kin.tally(&session, urls, last_end), &ending);
             return Ok(());
@@ -220,10 +223,9 @@ impl<'a> Count<'a> {
         report: &mut Report,
         open: &mut HashMap<Kin, Open>,
     ) -> Result<(), Error> {
-        let filter = Filter { usable_after: Some(from), ..filter.clone() };
-        let mut after: Option<ScanPlace> = None;
+        let mut after = Some(ScanPlace::behind(from));
         loop {
-            let page = self.registry.scan(self.uid, &filter, after, MAX_PAGE).await.map_err(Error::registry)?;
+            let page = self.registry.scan(self.uid, filter, after, MAX_PAGE).await.map_err(Error::registry)?;
             for record in &page.items {
                 if record.url.usable_until() > to {
                     return Ok(());
@@ -255,6 +257,7 @@ impl<'a> Count<'a> {
         let line = self.parents.line(session).await?;
         let ending = ending(self.event, line.lineage(), Subject::Url(url));
         let ending = ending.unwrap_or_else(|| lives(self.event, spared(&self.event.what)));
+        let ending = bounded(self.event, ending, record.usable_until());
         self.seen.add(session, &ending);
         report.add_url(session, url, &ending);
         Ok(())
@@ -282,7 +285,8 @@ impl Asked {
 impl Kin {
     fn tally<'a>(&'a self, session: &'a Session, urls: u64, last_end: Timestamp) -> report::Tally<'a> {
         let Self { bucket, operation, uid, cell, .. } = self;
-        report::Tally { session, bucket, operation: *operation, uid: *uid, urls, slot: *cell, last_end }
+        let (slot, last_end) = (told(session, *cell), session.bounds(last_end));
+        report::Tally { session, bucket, operation: *operation, uid: *uid, urls, slot, last_end }
     }
 }
 
@@ -307,6 +311,22 @@ fn spared(what: &What) -> Reason {
     }
 }
 
+/// A cell of hard ends as they were signed, with what is known of the session's end by now.
+fn told(session: &Session, (from, to): Span) -> Span {
+    let end = session.bounds(to);
+    (from.min(end - SECOND), end)
+}
+
+/// What becomes of a URL that ends then, which may be sooner than it claims.
+pub(super) fn bounded(event: &Event, ending: Ending, end: Timestamp) -> Ending {
+    match ending.verdict {
+        _ if end <= event.at => lives(event, Reason::AlreadyEnded),
+        Verdict::Lives => ending,
+        Verdict::Ends | Verdict::MayEnd if end <= ending.not_before => lives(event, Reason::AlreadyEnded),
+        Verdict::Ends | Verdict::MayEnd => Ending { not_after: ending.not_after.min(end), ..ending },
+    }
+}
+
 /// As the rule says it.
 fn lives(event: &Event, reason: Reason) -> Ending {
     Ending {
@@ -322,5 +342,7 @@ fn lives(event: &Event, reason: Reason) -> Ending {
     }
 }
 
+/// Ends are whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
 /// Groups of URLs that are held until their URLs are read one by one; one page of them may come on top.
 pub const MOST_OPEN: usize = 50_000;

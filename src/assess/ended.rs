@@ -62,7 +62,7 @@ impl Assessor {
                 break;
             }
         }
-        let (filter, end) = (Filter::from(of.clone()), slot_end(now));
+        let (filter, end) = (Filter { usable_after: Some(now), ..Filter::from(of.clone()) }, slot_end(now));
         let mut after = None;
         loop {
             let page = self.registry.slot_rows(uid, &filter, now, end, after).await.map_err(Error::registry)?;

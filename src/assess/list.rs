@@ -4,6 +4,7 @@
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
+use super::count::bounded;
 use super::parents::Parents;
 use super::passes::passes;
 use super::standing::Standing;
@@ -81,7 +82,9 @@ impl Listing {
         loop {
             while let Some(record) = self.page.next() {
                 let line = self.parents.line(&record.session).await?;
-                let ending = ending(&self.question.event, line.lineage(), Subject::Url(&record.url));
+                let event = &self.question.event;
+                let ending = ending(event, line.lineage(), Subject::Url(&record.url));
+                let ending = ending.map(|ending| bounded(event, ending, record.usable_until()));
                 let wanted = ending.filter(|ending| self.with_living || ending.verdict != Verdict::Lives);
                 if let Some(ending) = wanted {
                     let (standing, over) = self.standing.endings_and_end(&line, &record.url);

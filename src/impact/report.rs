@@ -172,7 +172,7 @@ impl Report {
 
     /// Adds one URL with its ending.
     pub fn add_url(&mut self, session: &Session, url: &IssuedUrl, ending: &Ending) {
-        let end = url.usable_until();
+        let end = session.bounds(url.usable_until());
         self.add(ending, 1, end);
         self.curve.add(end, ending, 1);
         let (bucket, operation) = (url.what.bucket().as_str(), url.what.operation());

@@ -82,7 +82,7 @@ impl Registry {
         store.session(uid, id.number).await
     }
 
-    /// Sessions that have life or outstanding URLs, newest first; at most [`MAX_SESSIONS`].
+    /// Sessions that have life, and so perhaps outstanding URLs, newest first; at most [`MAX_SESSIONS`].
     ///
     /// # Errors
     /// As [`url`](Self::url).

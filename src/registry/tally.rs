@@ -117,6 +117,11 @@ impl ScanPlace {
         Self { usable_until: url.usable_until(), number: url.id.number }
     }
 
+    /// Before every record that ends later than that.
+    pub fn behind(usable_until: Timestamp) -> Self {
+        Self::end_of_second(usable_until)
+    }
+
     /// After every record that ends in that second.
     pub(super) fn end_of_second(usable_until: Timestamp) -> Self {
         Self { usable_until, number: u64::MAX }
@@ -160,8 +165,8 @@ impl Registry {
         store.tallies(uid, filter.clone(), now, after).await
     }
 
-    /// The same from the rows themselves: what matches and ends after `from` and not after `to`. A page comes from at
-    /// most [`SCAN_ROWS`] rows, so a key may come again on the next: add them up.
+    /// The same from the rows themselves: what matches and, as it was signed, ends after `from` and not after `to`. A page
+    /// comes from at most [`SCAN_ROWS`] rows, so a key may come again on the next: add them up.
     ///
     /// # Errors
     /// As [`url`](Self::url).
@@ -173,9 +178,8 @@ impl Registry {
         to: Timestamp,
         after: Option<ScanPlace>,
     ) -> Result<Page<Tally, ScanPlace>, Error> {
-        let filter = Filter { usable_after: filter.usable_after.max(Some(from)), ..filter.clone() };
         let Store::Sqlite(store) = &self.0.store;
-        store.slot_rows(uid, filter, to, after).await
+        store.slot_rows(uid, filter.clone(), to, after.max(Some(ScanPlace::behind(from)))).await
     }
 
     /// Records that match, in the order of their hard ends: at most `limit` (held to 1 to [`MAX_PAGE`]) of those after

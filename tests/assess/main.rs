@@ -13,6 +13,7 @@ mod standing;
 #[path = "../impact_matrix/world.rs"]
 mod world;
 
+use futures_util::StreamExt;
 use presignd::access::Caller;
 use presignd::assess::{GapReason, MOST_OPEN, Question};
 use presignd::impact::ending::{Ending, Verdict};
@@ -31,9 +32,17 @@ fn read(place: &Place, question: &Question, records: &[Record]) -> Report {
     let report = Report::new(&question.event, place.clock.now());
     let mut report = if question.by_on_behalf_of { report.by_on_behalf_of() } else { report };
     for record in records {
+        let record = &as_known(record);
         report.add_url(&record.session, &record.url, &place.ending(&question.event, record));
     }
     report
+}
+
+/// As if it had been signed for no longer than its session turned out to last.
+fn as_known(record: &Record) -> Record {
+    let left = record.url.signed_at.until(record.usable_until()).unwrap();
+    let url = IssuedUrl { ttl: Ttl::new(left.as_secs()).unwrap(), ..record.url.clone() };
+    Record { url, ..record.clone() }
 }
 
 /// Without intervals, of which groups know only the event's; and without reasons to live, of which there may be several.
@@ -75,6 +84,42 @@ async fn counting_answers_as_reading_every_url_does() {
     }
     // The world is not so small that one of the three is hardly met.
     assert!(asked.iter().all(|count| *count > 50), "{asked:?}");
+}
+
+/// Rows and tallies hold the ends that were signed.
+#[tokio::test(start_paused = true)]
+async fn urls_of_a_session_that_ends_sooner_than_it_was_told_are_counted_and_listed_until_then() {
+    let mut over = 0;
+    for seed in 200..210 {
+        let mut random = Random::of(seed);
+        let place = Place::filled(&mut random).await;
+        let all = place.outstanding(&Filter::default()).await.len();
+        place.shorten(&mut random).await;
+        let now = place.clock.now();
+        let outstanding = place.outstanding(&Filter::default()).await;
+        over += all - outstanding.len();
+        for _ in 0..QUESTIONS {
+            let question = place.question(&mut random);
+            holds(&place, &question).await;
+            let list = place.desk.list(question.clone(), true).await.unwrap();
+            let mut listed: Vec<_> = list.map(|one| one.unwrap()).map(|one| (one.record, one.ending)).collect().await;
+            let mut wanted: Vec<_> = place.outstanding(&question.filter).await;
+            wanted.sort_by_key(|record| record.url.id.number);
+            listed.sort_by_key(|(record, _)| record.url.id.number);
+            for ((listed, ending), wanted) in listed.iter().zip(&wanted) {
+                assert_eq!((listed, ending), (wanted, &place.ending(&question.event, &as_known(wanted))));
+            }
+            assert_eq!(listed.len(), wanted.len());
+        }
+        let left = Filter { usable_after: Some(now), ..Filter::default() };
+        assert_eq!(place.registry.count(ASKER, &left).await.unwrap(), outstanding.len() as u64);
+        for row in place.registry.sessions(ASKER, None).await.unwrap() {
+            let own = outstanding.iter().filter(|record| record.session.id == row.session.id);
+            let last = own.clone().map(Record::usable_until).max();
+            assert_eq!((row.outstanding, row.last_url_ends_at.filter(|end| *end > now)), (own.count() as u64, last));
+        }
+    }
+    assert!(over > 50, "{over}");
 }
 
 #[tokio::test(start_paused = true)]

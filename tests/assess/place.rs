@@ -14,7 +14,7 @@ use presignd::impact::{Lineage, Subject, ending};
 use presignd::issued::{Filter, IssuedUrl, Record};
 use presignd::registry::{Append, MAX_PAGE, MAX_ROWS, Options, Registry};
 use presignd::s3::operation::Operation;
-use presignd::session::{CredentialKind, RecordId, Session};
+use presignd::session::{CredentialKind, Facts, RecordId, Session};
 use presignd::telemetry::Metrics;
 use presignd::time::Ttl;
 use proptest::strategy::{Strategy, ValueTree};
@@ -190,14 +190,30 @@ impl Place {
         Question { uid: ASKER, event, filter, by_on_behalf_of: random.chance(30) }
     }
 
+    /// Sources tell that some sessions end sooner than they had told.
+    pub(crate) async fn shorten(&self, random: &mut Random) {
+        let sessions = self.sessions.lock().unwrap().clone();
+        for session in sessions {
+            if random.chance(40) {
+                continue;
+            }
+            let end = at(self.clock.now().unix() + random.one(-200..6000_i64));
+            let facts = Facts { expires_at: Some(end), expiry_is_exact: true, ..session.facts.clone() };
+            let told = self.registry.enrol(&session.identity, facts).await.unwrap();
+            assert_eq!((told.id, told.facts.expires_at), (session.id, Some(end)));
+        }
+    }
+
     /// Every outstanding record that the filter wants.
     pub(crate) async fn outstanding(&self, filter: &Filter) -> Vec<Record> {
         let (mut records, mut after) = (Vec::new(), None);
+        let ends_after = filter.usable_after.max(Some(self.clock.now()));
+        let filter = Filter { usable_after: None, ..filter.clone() };
         loop {
             let page = self.registry.list(ASKER, filter.clone(), MAX_PAGE, after).await.unwrap();
             after = page.last().map(|record| record.url.id);
             let is_last = page.len() < MAX_PAGE;
-            records.extend(page.into_iter().filter(|record| record.url.usable_until() > self.clock.now()));
+            records.extend(page.into_iter().filter(|record| Some(record.usable_until()) > ends_after));
             if is_last {
                 return records;
             }

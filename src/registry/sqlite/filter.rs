@@ -42,6 +42,8 @@ pub(super) fn sessions(filter: &Filter, instance: InstanceId) -> Option<Conditio
     }
     if let Some(after) = filter.usable_after {
         conditions.and("last_url_ends_at > ?", [Value::Integer(after.unix())]);
+        // Rows hold the ends that were signed; a session that turned out to end sooner took its URLs along.
+        conditions.and("(expires_at IS NULL OR expires_at > ?)", [Value::Integer(after.unix())]);
     }
     Some(conditions)
 }

@@ -13,7 +13,7 @@ use crate::registry::{Error, MAX_PAGE};
 use crate::session::{IdentityName, InstanceId};
 use crate::time::Timestamp;
 
-/// Sessions with life or outstanding URLs before a number, newest first.
+/// Sessions with life before a number, newest first.
 pub(super) fn sessions(
     connection: &Connection,
     instance: InstanceId,
@@ -21,7 +21,8 @@ pub(super) fn sessions(
     before: Option<u64>,
     now: Timestamp,
 ) -> Result<Vec<SessionRow>, Error> {
-    let which = "(s.expires_at IS NULL OR s.expires_at > ?1 OR s.last_url_ends_at > ?1) \
+    // No URL outlives its session.
+    let which = "(s.expires_at IS NULL OR s.expires_at > ?1) \
                  AND (?5 IS NULL OR s.identity = ?5) AND s.number < ?6 ORDER BY s.number DESC";
     let identity = identity.map_or(Value::Null, |name| Value::Text(name.as_str().to_owned()));
     rows(connection, instance, now, which, [identity, bound(before)])
@@ -80,12 +81,12 @@ fn rows(
     let mut rows = statement.query(params_from_iter(bounds.into_iter().chain(values)))?;
     let mut sessions = Vec::new();
     while let Some(row) = rows.next()? {
-        sessions.push(session(row, instance)?);
+        sessions.push(session(row, instance, now)?);
     }
     Ok(sessions)
 }
 
-fn session(row: &Row<'_>, instance: InstanceId) -> Result<SessionRow, Error> {
+fn session(row: &Row<'_>, instance: InstanceId, now: Timestamp) -> Result<SessionRow, Error> {
     let column = |after: usize| SESSION_COLUMNS + after;
     let at = |after: usize| row.get::<_, Option<i64>>(column(after)).map(|at| at.map(Timestamp::from_unix));
     let observed = match row.get::<_, Option<String>>(column(6))? {
@@ -98,11 +99,16 @@ fn session(row: &Row<'_>, instance: InstanceId) -> Result<SessionRow, Error> {
         }),
         None => None,
     };
+    let session = rows::session(row, instance)?;
+    // What is counted is what was signed; a session that turned out to end sooner took its URLs along.
+    let is_over = session.bounds(Timestamp::from_unix(i64::MAX)) <= now;
+    let outstanding = if is_over { 0 } else { row.get::<_, i64>(column(11))?.cast_unsigned() };
+    let last_url_ends_at = at(1)?.map(|last| session.bounds(last));
     Ok(SessionRow {
-        session: Arc::new(rows::session(row, instance)?),
+        session: Arc::new(session),
         enrolled_at: Timestamp::from_unix(row.get(column(0))?),
-        outstanding: row.get::<_, i64>(column(11))?.cast_unsigned(),
-        last_url_ends_at: at(1)?,
+        outstanding,
+        last_url_ends_at,
         drained_since: at(2)?,
         retired_at: at(3)?,
         retired_by_force: row.get(column(4))?,

@@ -83,7 +83,9 @@ pub(super) fn successors(
          CROSS JOIN urls u ON u.number = newest {dictionaries}"
     );
     let formers = serde_json::to_string(formers).expect("strings are always JSON");
-    Reader::new(connection, instance).records(&sql, params![formers, now.unix()])
+    let mut records = Reader::new(connection, instance).records(&sql, params![formers, now.unix()])?;
+    records.retain(|record| record.usable_until() > now);
+    Ok(records)
 }
 
 /// The record behind a request id.
