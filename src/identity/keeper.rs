@@ -72,6 +72,8 @@ struct Kept {
     /// Another configuration is in force, and another keeper has the name.
     retired: bool,
     due: Due,
+    /// An attempt came to its end, well or not.
+    tried: bool,
     /// What was left of the session that the last attempt gave.
     given: Option<Duration>,
     failures: u32,
@@ -137,12 +139,12 @@ impl Keeper {
 
     /// Begins with the sessions of another keeper of the same source.
     pub(super) fn take_over(&self, former: &Self) {
-        let (shelf, prepared, given) = {
+        let (shelf, prepared, given, tried) = {
             let former = former.kept();
-            (former.shelf.clone(), former.prepared.clone(), former.given)
+            (former.shelf.clone(), former.prepared.clone(), former.given, former.tried)
         };
         let mut kept = self.kept();
-        (kept.shelf, kept.prepared, kept.given) = (shelf, prepared, given);
+        (kept.shelf, kept.prepared, kept.given, kept.tried) = (shelf, prepared, given, tried);
     }
 
     /// Renews no more and tells no more of itself. Who waits is told to ask the one that came after.
@@ -178,9 +180,7 @@ impl Keeper {
             _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
             _ if kept.shelf.all().any(is_it) => Secret::Rests,
             // What is minted anew is never had again; what is read may be what was read before.
-            None if kept.failures == 0 && kept.shelf.all().next().is_none() && self.source.fresh().is_none() => {
-                Secret::Unread
-            }
+            None if !kept.tried && self.source.fresh().is_none() => Secret::Unread,
             _ => Secret::Gone,
         }
     }
@@ -342,6 +342,7 @@ impl Keeper {
         self.metrics.renewals.with_label_values(&[self.name.as_str(), label]).inc();
         let now = self.now();
         let mut kept = self.kept();
+        kept.tried = true;
         kept.due = match outcome {
             Ok(live) => {
                 kept.failures = 0;
