@@ -71,7 +71,14 @@ pub(in crate::config) fn canaries(table: &str, given: Vec<CanaryTable>) -> Resul
         let key = ObjectKey::parse(&canary.key).map_err(|refused| wrong("key", refused.problem))?;
         Ok(Canary { bucket, key })
     };
-    given.into_iter().map(one).collect()
+    let canaries: Vec<Canary> = given.into_iter().map(one).collect::<Result<_, Error>>()?;
+    for (at, canary) in canaries.iter().enumerate() {
+        if canaries[..at].contains(canary) {
+            let problem = format!("names s3://{}/{} twice", canary.bucket.as_str(), canary.key.as_str());
+            return Err(Error::new(format!("{table}.canary"), problem));
+        }
+    }
+    Ok(canaries)
 }
 
 /// Canaries of one identity.

@@ -171,6 +171,13 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
             ),
             "identity.a.canary: has 9 tables; at most 8 are taken",
         ),
+        (
+            format!(
+                "[identity.a]\nsource = \"default\"\n{}",
+                "[[identity.a.canary]]\nbucket = \"b-b\"\nkey = \"k\"\n".repeat(2)
+            ),
+            "identity.a.canary: names s3://b-b/k twice",
+        ),
         ("default_identity = \"web\"".to_owned(), "default_identity: names web, which is not configured"),
         (grant.replace("= [\"*\"]", "= [\"a b\"]"), "grant[1].identities: \"a b\": an identity's name is"),
     ] {

@@ -160,6 +160,20 @@ fn containing_a_second_url_replaces_nothing_that_contains_the_first() {
 }
 
 #[test]
+fn a_way_that_reaches_beyond_outstanding_urls_says_so_before_its_first_command() {
+    let found = ways(&signed(CredentialKind::AssumeRole), &ask(Operation::GetObject));
+    let names = names(&found);
+    let first = |name: &str| {
+        let at = names.iter().position(|named| *named == name).expect("it is proposed");
+        found[at].steps[0].title.split(". ").next().unwrap_or_default().to_owned()
+    };
+    assert!(first("object").contains("everybody"), "{names:?} {}", first("object"));
+    assert!(first("signature-age").contains("new ones too"), "{}", first("signature-age"));
+    assert!(first("bucket").contains("new URLs are dead"), "{}", first("bucket"));
+    assert!(first("session").starts_with("Save the present policy"), "{}", first("session"));
+}
+
+#[test]
 fn commands_can_be_pasted_whatever_the_key_is() {
     let role = signed(CredentialKind::AssumeRole);
     let asked = ask(Operation::GetObject).key("it's \"50% *\" $HOME").query("versionId", "v1");

@@ -111,7 +111,8 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenyObject", "Effect": "Deny", "Principal": "*", "Action": action,
             "Resource": home.objects(self.partition, key, begins) });
         let statement = Statement { key_prefix: key.to_owned(), ..self.in_bucket(&[action]) };
-        Some(self.bucket_policy(home, statement, None, json))
+        let note = "This denies it to everybody, with a presigned URL or without.";
+        Some(noted(note, self.bucket_policy(home, statement, None, json)))
     }
 
     fn denied_session(&self) -> Option<Way> {
@@ -163,7 +164,9 @@ impl<'a> Target<'a> {
         let json = json!({ "Sid": "PresigndDenyOldSignatures", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
             "Resource": self.all_of(home),
             "Condition": { "NumericGreaterThan": { "s3:signatureAge": (age.as_millis()).to_string() } } });
-        Some(self.bucket_policy(home, self.in_bucket(&["s3:*"]), Some(age), json))
+        let note = "While this stands, every presigned URL of the bucket dies at that age, and new ones too: those who still need \
+                    one must ask again and use it at once.";
+        Some(noted(note, self.bucket_policy(home, self.in_bucket(&["s3:*"]), Some(age), json)))
     }
 
     fn denied_on_bucket(&self) -> Option<Way> {
@@ -177,7 +180,9 @@ impl<'a> Target<'a> {
         };
         let json = json!({ "Sid": "PresigndDenyBucket", "Effect": "Deny", "Principal": "*", "Action": action,
             "Resource": resource });
-        Some(self.bucket_policy(home, self.in_bucket(&[action]), None, json))
+        let note = "This closes the bucket to everybody for that action, with a presigned URL or without, and new URLs are dead \
+                    on arrival.";
+        Some(noted(note, self.bucket_policy(home, self.in_bucket(&[action]), None, json)))
     }
 
     fn access_point_deleted(&self) -> Option<Way> {
@@ -222,6 +227,14 @@ impl<'a> Target<'a> {
             Nature::RootKey | Nature::RootToken | Nature::Unknown => None,
         }
     }
+}
+
+/// With what the count of URLs does not say, before the first step.
+fn noted(note: &str, mut way: Way) -> Way {
+    if let Some(first) = way.steps.first_mut() {
+        first.title = format!("{note} {}", first.title);
+    }
+    way
 }
 
 pub(super) fn denied(statement: Statement, issued_before: Option<Timestamp>, signature_age: Option<Duration>) -> What {
