@@ -185,7 +185,7 @@ mod tests {
         let (waits, stops) = ((Recovery::Rotation, Conditions::NONE), (Recovery::None, Conditions::NONE));
         assert!(way(0, &[renewal.clone(), renewal.clone()]).price() == way(0, &[]).price());
         let in_order = [
-            way(0, &[renewal.clone()]),
+            way(0, std::slice::from_ref(&renewal)),
             way(1, &[]),
             way(2, &[renewal]),
             way(0, &[perhaps]),

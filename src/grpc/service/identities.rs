@@ -77,8 +77,12 @@ impl Services {
     }
 
     pub(super) async fn described(&self, call: &Call, identity: &Identity) -> Result<WireIdentity, Error> {
-        let rows = self.issuer.registry().sessions(call.caller.uid, Some(identity.name())).await;
-        let mut rows = rows.map_err(Error::registry)?;
+        let sessions = || self.issuer.registry().sessions(call.caller.uid, Some(identity.name()));
+        let mut rows = sessions().await.map_err(Error::registry)?;
+        // What came to sign while the rows were read is told with its row, which it has had since before it signed.
+        if identity.current().is_some_and(|live| rows.iter().all(|row| row.session.id != live.session.id)) {
+            rows = sessions().await.map_err(Error::registry)?;
+        }
         rows.retain(|row| call.sees_all() || is_for(&call.caller, identity, &row.session.facts.partition_of));
         // The admin socket tells of the identity, the other of what its caller can have.
         let granted = match call.sees_all() {
