@@ -267,7 +267,7 @@ async fn what_the_daemon_says_of_an_event_is_what_each_record_says() {
     assert!(losses > 1000, "{losses}");
 }
 
-/// A registry as a daemon left it: URLs of a key that end one second after the other.
+/// A registry as a daemon left it: URLs of a key that end one second after the other, and a second key that signed none.
 async fn left_behind(world: &World, count: u64, happened: Option<domain::Event>) {
     let clock = Clock::system();
     let options = Options { durable: false, ..Options::at(world.registry()) };
@@ -290,7 +290,9 @@ async fn left_behind(world: &World, count: u64, happened: Option<domain::Event>)
         expiry_is_exact: true,
         partition_of: String::new(),
     };
+    let idle = Facts { access_key_id: "AKIAIDLE".to_owned(), ..facts.clone() };
     let session = registry.enrol(&IdentityName::parse("key").unwrap(), facts).await.unwrap();
+    registry.enrol(&IdentityName::parse("idle").unwrap(), idle).await.unwrap();
     let (headers, bucket) = (Headers::new(Vec::new()).unwrap(), Bucket::parse("photos").unwrap());
     let key = Some(ObjectKey::parse("cat.jpg").unwrap());
     let what = Request::new(Method::Get, bucket, key, Vec::new(), headers, Place::default()).unwrap();
@@ -444,8 +446,12 @@ async fn what_is_malformed_unknown_or_asked_on_the_wrong_socket_is_refused_clear
     assert_eq!(refused(by_id("x".into())).await, ("INVALID_FIELD".into(), "id".into()));
     assert_eq!(refused(by_id("aaaaaaaa-1".into())).await, ("URL_NOT_FOUND".into(), String::new()));
     assert_eq!(refused(by_id(format!("{instance}-999"))).await, ("URL_NOT_FOUND".into(), String::new()));
+    let of_session = format!("{instance}-2");
+    assert_eq!(refused(by_id(of_session.clone())).await, ("INVALID_FIELD".into(), "id".into()), "a session is no URL");
     assert_eq!(refused(by_text("nonsense")).await, ("INVALID_FIELD".into(), "text".into()));
     assert_eq!(refused(by_text(unknown)).await, ("URL_NOT_FOUND".into(), String::new()));
+    let told = admin.contain(contain(by_id(of_session))).await.unwrap_err();
+    assert!(told.message().contains("session of idle"), "{told}");
 
     let mut sign = ImpactClient::new(connect(&daemon.sign_socket()).await.unwrap());
     let not_admitted = |status: Status| assert_eq!(refusal(&status).1, "NOT_ADMITTED", "{status}");
