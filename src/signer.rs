@@ -90,7 +90,7 @@ impl Signer {
         let key = self.keys.of(&self.credentials, at, region);
         let (date, expires) = (at.amz_date(), ttl.seconds().to_string());
         let signed_headers = canonical::signed_headers(request.headers());
-        let mut encoded_headers = String::new();
+        let mut encoded_headers = String::with_capacity(encode::longest(&signed_headers));
         encode::component(&mut encoded_headers, &signed_headers);
 
         let mut url = Zeroizing::new(String::with_capacity(self.capacity(request, &place.host, &encoded_headers)));
@@ -156,12 +156,10 @@ impl Signer {
     }
 }
 
-fn hex_into(out: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
+fn hex_into(out: &mut String, bytes: &[u8; 32]) {
+    let mut text = [0; SIGNATURE_CHARACTERS];
+    hex::encode_to_slice(bytes, &mut text).expect("two characters for each byte");
+    out.push_str(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"));
 }
 
 /// The only algorithm that presignd signs with.

@@ -65,13 +65,19 @@ impl Timestamp {
     pub fn amz_date(self) -> String {
         let at = self.calendar();
         let (hour, minute, second) = at.time().as_hms();
-        format!("{}T{hour:02}{minute:02}{second:02}Z", self.scope_date())
+        let mut text = String::with_capacity(16);
+        push_date(&mut text, at);
+        text.push('T');
+        [hour, minute, second].into_iter().for_each(|number| push_two(&mut text, number));
+        text.push('Z');
+        text
     }
 
     /// The date in a credential scope: `20261122`.
     pub fn scope_date(self) -> String {
-        let at = self.calendar();
-        format!("{:04}{:02}{:02}", at.year(), u8::from(at.month()), at.day())
+        let mut text = String::with_capacity(8);
+        push_date(&mut text, self.calendar());
+        text
     }
 
     /// Days since the epoch, rounded down: names the day of a signing key.
@@ -87,6 +93,21 @@ impl Timestamp {
     fn calendar(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).expect("every Timestamp lies in the years 0000 to 9999")
     }
+}
+
+/// `20261122`, digit by digit: it is in every URL, and `format!` would take a tenth of the time that signing takes.
+fn push_date(text: &mut String, at: OffsetDateTime) {
+    let year = u32::try_from(at.year()).expect("every Timestamp lies in the years 0000 to 9999");
+    let century = |years: u32| u8::try_from(years % 100).expect("it is below 100");
+    [century(year / 100), century(year), at.month().into(), at.day()]
+        .into_iter()
+        .for_each(|number| push_two(text, number));
+}
+
+/// A number below 100.
+fn push_two(text: &mut String, number: u8) {
+    text.push(char::from(b'0' + number / 10));
+    text.push(char::from(b'0' + number % 10));
 }
 
 impl Add<Duration> for Timestamp {

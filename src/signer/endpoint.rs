@@ -190,12 +190,12 @@ fn aws<'a>(
         "cannot be virtual-host: the TLS certificate or DNS does not cover this bucket's name, or S3 the key \"soap\"",
     )?;
     let service = if addressing.fips { "s3-fips" } else { "s3" };
-    let root = format!("{service}{stack}.{region}.{suffix}");
     let path = addressing.style == Style::Path || needs_path;
     // An alias has no path form.
     refuse_if(path && name.as_str().ends_with("-s3alias"), "style", "cannot be path for an access point alias")?;
-    let (host, bucket_in_path) =
-        if path { (root, Some(name.as_str())) } else { (format!("{}.{root}", name.as_str()), None) };
+    let (label, dot, bucket_in_path) = if path { ("", "", Some(name.as_str())) } else { (name.as_str(), ".", None) };
+    // Put together as one: this is done for every URL.
+    let host = [label, dot, service, stack, ".", region.as_str(), ".", suffix].concat();
     Ok(Place { scheme: "https", host, base: "", bucket_in_path, region })
 }
 

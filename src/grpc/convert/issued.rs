@@ -1,4 +1,4 @@
-//! What was signed, to the wire. The URL is copied out of its wiped buffer here, for the first and only time.
+//! What was signed, to the wire. The URL is moved out of its wiped buffer here: from now on its bytes are the caller's.
 
 use prost::Message;
 use tonic::Status;
@@ -14,7 +14,7 @@ use crate::session::RecordId;
 pub(in crate::grpc) fn presigned(issued: Issued) -> proto::PresignResponse {
     let Issued { record, session, output, cautions, ends_early } = issued;
     let (url, method, headers) = match output {
-        Output::Url { url, method, headers } => (url.as_str().to_owned(), method, headers),
+        Output::Url { mut url, method, headers } => (std::mem::take(&mut *url), method, headers),
         // A form is asked for and answered by a call of its own.
         Output::Form { url, .. } => (url, "POST", Vec::new()),
     };
@@ -39,7 +39,7 @@ pub(in crate::grpc) fn presigned_form(issued: Issued) -> proto::PresignPostRespo
     let Issued { record, session, output, cautions, ends_early } = issued;
     let (url, fields) = match output {
         Output::Form { url, fields } => (url, fields),
-        Output::Url { url, .. } => (url.as_str().to_owned(), Vec::new()),
+        Output::Url { mut url, .. } => (std::mem::take(&mut *url), Vec::new()),
     };
     proto::PresignPostResponse {
         url,
