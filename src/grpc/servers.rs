@@ -37,6 +37,8 @@ pub(super) async fn serve_all(
                 .layer(guard.clone())
                 .max_concurrent_streams(now)
                 .http2_max_header_list_size(MAX_HEADER_BYTES)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
                 .http2_keepalive_interval(Some(KEEPALIVE))
                 .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
                 .add_routes(routes.clone());
@@ -65,6 +67,11 @@ pub(super) async fn serve_all(
 const MAX_SERVERS: usize = 8;
 /// Names and values of one call's headers.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
+/// Unread bytes of one call, and of all calls of a connection. h2 takes a connection for an attack and closes it when small
+/// frames wait unread: each counts for what it lacks of 256 bytes, and half of the second is as much as may be lacking. So a
+/// stream of small requests that comes faster than it is recorded has to be held back by the first.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 2 << 20;
 /// Finds peers that are stopped rather than gone, whose connections would count for ever.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);

@@ -152,6 +152,13 @@ def a_stream_answers_each_request_in_order():
     assert f"python/stream/99" in answers[99].result.response.url
 
 
+def a_stream_that_comes_faster_than_it_is_recorded_keeps_its_connection():
+    asked = (pb.PresignStreamRequest(sequence=n, request=request(f"python/{n}")) for n in range(5000))
+    answers = list(signer.PresignStream(asked, timeout=60))
+    assert [answer.sequence for answer in answers] == list(range(5000))
+    assert all(answer.result.response.url for answer in answers)
+
+
 def a_form_uploads_what_its_policy_allows_and_nothing_else():
     form = signer.PresignPost(
         pb.PresignPostRequest(
