@@ -82,7 +82,7 @@ impl Assessor {
         if question.by_on_behalf_of {
             report = report.by_on_behalf_of();
         }
-        let standing = standing::Standing::read(&self.registry, question.uid, now).await?;
+        let standing = standing::Standing::of(&self.registry, now);
         let mut count = count::Count::new(self, question, standing, now);
         count.all(&question.filter, &mut report).await?;
         let mut gaps = gap::gaps(&self.registry, question, &report, count.seen(), count.standing(), now);
@@ -103,7 +103,7 @@ impl Assessor {
         // Its instant is that of the count, which tallies answer.
         let filter = Filter { usable_after: None, ..filter };
         let mut report = Report::new(&question.event, now);
-        let standing = standing::Standing::read(&self.registry, question.uid, now).await?;
+        let standing = standing::Standing::of(&self.registry, now);
         let question = Question { by_on_behalf_of: false, ..question.clone() };
         count::Count::new(self, &question, standing, now).all(&filter, &mut report).await?;
         Ok(touched(&report))

@@ -88,7 +88,7 @@ impl Assessor {
             .and_then(|identities| identities.identity(&record.session.identity))
             .map_or(Endpoint::Aws, |identity| identity.s3().endpoint());
         gaps.extend(Store::of(&record.url, &configured).as_ref().map(gap::of_store));
-        let standing = Standing::read(&self.registry, uid, now).await?;
+        let standing = Standing::of(&self.registry, now);
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
         for containment in containments(&record.url, line.lineage(), &configured, now) {
             let outages = holders.outages(&containment.event);

@@ -51,7 +51,7 @@ impl Assessor {
             return Ok(ended);
         }
         let now = self.clock.now();
-        let (standing, parents) = (Standing::read(&self.registry, uid, now).await?, Parents::new(&self.registry, uid));
+        let (standing, parents) = (Standing::of(&self.registry, now), Parents::new(&self.registry, uid));
         let mut looking = Looking { standing, parents, ended: &mut ended };
         let mut after = None;
         loop {

@@ -15,16 +15,22 @@ use crate::impact::ending::{Ending, Verdict};
 use crate::impact::{Subject, ending};
 use crate::issued::{Filter, Record};
 use crate::registry::{Registry, ScanPlace};
+use crate::session::RecordId;
 
 /// A URL, and what becomes of it.
 #[derive(Debug, Clone)]
 pub struct Affected {
     /// Its record.
     pub record: Record,
-    /// Ends, may end, or lives; of one that another event has surely ended by now, how it ended.
+    /// Ends, may end, or lives by the event that is asked about.
     pub ending: Ending,
     /// In a list: what the events that stand do to it, surest and soonest first.
     pub standing: Vec<Ending>,
+    /// In a list: which other event has surely ended it by now, and how.
+    pub ended_by: Option<(RecordId, Ending)>,
+    /// In a list: whether totals count it. They leave out what has ended where that can be told of all URLs of its session,
+    /// bucket and operation at once.
+    pub is_counted: bool,
 }
 
 /// Where a list is.
@@ -55,7 +61,7 @@ impl Assessor {
             usable_after: question.filter.usable_after.max(Some(self.clock.now())),
             ..question.filter.clone()
         };
-        let standing = Standing::read(&self.registry, question.uid, self.clock.now()).await?;
+        let standing = Standing::of(&self.registry, self.clock.now());
         let concern = Concern::of(&question.event);
         let mut passes = match concern.narrow(&filter) {
             _ if with_living => vec![filter],
@@ -87,8 +93,10 @@ impl Listing {
                 let ending = ending.map(|ending| bounded(event, ending, record.usable_until()));
                 let wanted = ending.filter(|ending| self.with_living || ending.verdict != Verdict::Lives);
                 if let Some(ending) = wanted {
-                    let (standing, over) = self.standing.endings_and_end(&line, &record.url);
-                    return Ok(Some(Affected { record, ending: over.unwrap_or(ending), standing }));
+                    let (standing, ended_by) = self.standing.endings_and_end(&line, &record);
+                    let what = &record.url.what;
+                    let is_counted = !self.standing.has_ended(&line, what.bucket().as_str(), what.operation(), 1);
+                    return Ok(Some(Affected { record, ending, standing, ended_by, is_counted }));
                 }
             }
             let Some(filter) = self.passes.last() else { return Ok(None) };

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Assessor;
+use super::count::bounded;
 use super::parents::{Line, Parents};
 use crate::error::Error;
 use crate::impact::concern::Concern;
 use crate::impact::ending::{Ending, Verdict};
 use crate::impact::event::{Event, What};
 use crate::impact::{Subject, ending};
-use crate::issued::{IssuedUrl, Record};
-use crate::registry::{Registry, event_of};
+use crate::issued::Record;
+use crate::registry::{Registry, Stands};
 use crate::s3::operation::Operation;
 use crate::session::RecordId;
 use crate::time::Timestamp;
@@ -33,8 +34,7 @@ pub(super) struct Standing {
 /// One of them.
 #[derive(Debug, Clone)]
 struct Stood {
-    id: RecordId,
-    event: Event,
+    stands: Stands,
     /// It is the very event that is asked about: what it ends is the answer.
     is_asked: bool,
     /// Whether it was met in a count.
@@ -43,22 +43,22 @@ struct Stood {
 }
 
 impl Standing {
-    /// Reads them, newest first.
-    pub(super) async fn read(registry: &Registry, uid: u32, now: Timestamp) -> Result<Self, Error> {
-        let rows = registry.standing(uid).await.map_err(Error::registry)?;
-        let instance = registry.instance();
-        let events = rows.iter().filter_map(|row| {
-            let id = RecordId { instance, number: row.number };
-            let event = event_of(&row.body)?;
-            Some(Stood { id, event, is_asked: false, has_ended: false, has_touched: false })
+    /// Those that stand now, newest first.
+    pub(super) fn of(registry: &Registry, now: Timestamp) -> Self {
+        let stands = registry.stands();
+        let events = stands.iter().filter(|stands| stands.until > now).map(|stands| Stood {
+            stands: stands.clone(),
+            is_asked: false,
+            has_ended: false,
+            has_touched: false,
         });
-        Ok(Self { now, events: events.collect(), of_sessions: HashMap::new(), ended: 0, touched: 0 })
+        Self { now, events: events.collect(), of_sessions: HashMap::new(), ended: 0, touched: 0 }
     }
 
     /// The same, for a question about that.
     #[must_use]
     pub(super) fn asked(mut self, what: &What) -> Self {
-        self.events.iter_mut().for_each(|stood| stood.is_asked = stood.event.what == *what);
+        self.events.iter_mut().for_each(|stood| stood.is_asked = stood.stands.event.what == *what);
         self
     }
 
@@ -67,7 +67,7 @@ impl Standing {
         let (subject, mut touch) = (Subject::Group { bucket, operation }, Vec::new());
         for place in self.of_session(line).iter().copied() {
             let stood = &mut self.events[place];
-            match ending(&stood.event, line.lineage(), subject) {
+            match ending(&stood.stands.event, line.lineage(), subject) {
                 Some(ending) if ending.verdict == Verdict::Lives => {}
                 Some(ending) if !stood.is_asked && is_over(&ending, self.now) => {
                     stood.has_ended = true;
@@ -89,42 +89,48 @@ impl Standing {
         let (own, subject) = (self.of_session(line), Subject::Group { bucket, operation });
         let mut own = own.iter().map(|place| &self.events[*place]);
         let has_ended = |stood: &&Stood| {
-            ending(&stood.event, line.lineage(), subject).is_some_and(|ending| is_over(&ending, self.now))
+            ending(&stood.stands.event, line.lineage(), subject).is_some_and(|ending| is_over(&ending, self.now))
         };
-        own.find(has_ended).map(|stood| stood.id)
+        own.find(has_ended).map(|stood| stood.stands.id)
     }
 
     /// What they do to one URL, surest and soonest first; nothing where they let it live.
-    pub(super) fn endings(&mut self, line: &Line, url: &IssuedUrl) -> Vec<Ending> {
-        let told = self.told(line, url);
+    pub(super) fn endings(&mut self, line: &Line, record: &Record) -> Vec<Ending> {
+        let told = self.told(line, record);
         told.into_iter().map(|(_, ending)| ending).collect()
     }
 
-    /// The same, and beside it the one of them that has ended the URL by now.
-    pub(super) fn endings_and_end(&mut self, line: &Line, url: &IssuedUrl) -> (Vec<Ending>, Option<Ending>) {
-        let told = self.told(line, url);
-        let over = told.iter().find(|(is_asked, ending)| !is_asked && is_over(ending, self.now));
-        let over = over.map(|(_, ending)| *ending);
-        (told.into_iter().map(|(_, ending)| ending).collect(), over)
+    /// The same, and beside it which of them, other than the one that is asked about, has ended the URL by now.
+    pub(super) fn endings_and_end(
+        &mut self,
+        line: &Line,
+        record: &Record,
+    ) -> (Vec<Ending>, Option<(RecordId, Ending)>) {
+        let told = self.told(line, record);
+        let is_end = |(place, ending): &&(usize, Ending)| !self.events[*place].is_asked && is_over(ending, self.now);
+        let end = told.iter().find(is_end).map(|(place, ending)| (self.events[*place].stands.id, *ending));
+        (told.into_iter().map(|(_, ending)| ending).collect(), end)
     }
 
     /// URLs that were found ended, and by what.
     pub(super) fn ended(&self) -> (u64, Vec<RecordId>) {
-        let ids = self.events.iter().filter(|stood| stood.has_ended).map(|stood| stood.id);
+        let ids = self.events.iter().filter(|stood| stood.has_ended).map(|stood| stood.stands.id);
         (self.ended, ids.collect())
     }
 
     /// URLs that were found touched at most, and by what.
     pub(super) fn touched(&self) -> (u64, Vec<RecordId>) {
-        let ids = self.events.iter().filter(|stood| stood.has_touched).map(|stood| stood.id);
+        let ids = self.events.iter().filter(|stood| stood.has_touched).map(|stood| stood.stands.id);
         (self.touched, ids.collect())
     }
 
-    fn told(&mut self, line: &Line, url: &IssuedUrl) -> Vec<(bool, Ending)> {
+    /// None of them ends a URL after its own end, which its session may have moved since it was signed.
+    fn told(&mut self, line: &Line, record: &Record) -> Vec<(usize, Ending)> {
         let own = self.of_session(line);
         let told = own.iter().filter_map(|place| {
-            let stood = &self.events[*place];
-            Some((stood.is_asked, ending(&stood.event, line.lineage(), Subject::Url(url))?))
+            let event = &self.events[*place].stands.event;
+            let ending = ending(event, line.lineage(), Subject::Url(&record.url))?;
+            Some((*place, bounded(event, ending, record.usable_until())))
         });
         let mut told: Vec<_> = told.filter(|(_, ending)| ending.verdict != Verdict::Lives).collect();
         told.sort_by_key(|(_, ending)| (ending.verdict, ending.not_before, ending.not_after));
@@ -136,7 +142,7 @@ impl Standing {
         if let Some(known) = self.of_sessions.get(&id) {
             return Arc::clone(known);
         }
-        let may = |stood: &Stood| Concern::of(&stood.event).touches_session(line.lineage());
+        let may = |stood: &Stood| Concern::of(&stood.stands.event).touches_session(line.lineage());
         let own = self.events.iter().enumerate().filter(|(_, stood)| may(stood)).map(|(place, _)| place);
         let own: Arc<[usize]> = own.collect();
         if self.of_sessions.len() >= MOST_SESSIONS {
@@ -160,11 +166,11 @@ impl Assessor {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let mut standing = Standing::read(&self.registry, uid, self.clock.now()).await?;
+        let mut standing = Standing::of(&self.registry, self.clock.now());
         let (mut parents, mut endings) = (Parents::new(&self.registry, uid), Vec::with_capacity(records.len()));
         for record in records {
             let line = parents.line(&record.session).await?;
-            endings.push(standing.endings(&line, &record.url));
+            endings.push(standing.endings(&line, record));
         }
         Ok(endings)
     }

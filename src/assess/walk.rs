@@ -1,6 +1,7 @@
 //! The URLs that an event touches, as a list has them, but in one order from beginning to end, so that one can go on
 //! after any of them, over restarts too.
 
+use super::count::bounded;
 use super::parents::Parents;
 use super::{Affected, Assessor, LIST_PAGE, Question};
 use crate::error::Error;
@@ -57,9 +58,11 @@ impl Walk {
             while let Some(record) = self.page.as_slice().first() {
                 let line = self.parents.line(&record.session).await?;
                 let ending = ending(&self.event, line.lineage(), Subject::Url(&record.url));
+                let ending = ending.map(|ending| bounded(&self.event, ending, record.usable_until()));
                 let Some(record) = self.page.next() else { break };
                 if let Some(ending) = ending.filter(|ending| ending.verdict != Verdict::Lives) {
-                    return Ok(Some(Affected { record, ending, standing: Vec::new() }));
+                    let (standing, ended_by) = (Vec::new(), None);
+                    return Ok(Some(Affected { record, ending, standing, ended_by, is_counted: true }));
                 }
             }
             let Some(filter) = &self.rest else { return Ok(None) };

@@ -97,15 +97,17 @@ async fn what_an_event_may_have_ended_or_is_just_ending_is_counted_and_told() {
 async fn a_list_tells_of_each_url_the_exact_end_that_it_has_had() {
     let (place, _) = of_three().await;
     let stood = event(&place, bucket(), LONG_AGO);
-    stands(&place, &stood).await;
+    let id = stands(&place, &stood).await;
     for (what, with_living) in [(renewed(), true), (key(), false)] {
         let list = place.desk.list(about(event(&place, what, 0)), with_living).await.unwrap();
         let listed: Vec<_> = list.map(Result::unwrap).collect().await;
         assert_eq!(listed.len(), 3);
         for one in listed {
-            assert_eq!((one.ending.verdict, one.ending.reason), (Verdict::Ends, Reason::BucketDeleted));
-            assert_eq!(one.ending, place.ending(&stood, &one.record));
-            assert_eq!(one.standing, [one.ending]);
+            let (by, ended) = one.ended_by.unwrap();
+            assert_eq!((by.to_string(), ended.reason), (id.clone(), Reason::BucketDeleted));
+            assert_eq!(ended, place.ending(&stood, &one.record));
+            assert_eq!((one.standing, one.is_counted), (vec![ended], false));
+            assert_ne!(one.ending.reason, Reason::BucketDeleted, "it tells of the event that was asked about");
         }
     }
 }
@@ -159,6 +161,40 @@ async fn nothing_is_left_out_that_may_be_alive() {
         }
     }
     assert!(left_out > 100, "{left_out}");
+}
+
+/// Whatever stands and whatever is asked: by verdict a list holds as many URLs that are counted as the totals count.
+#[tokio::test(start_paused = true)]
+async fn totals_and_list_agree_on_every_verdict_whatever_stands() {
+    let (mut uncounted, mut told) = (0, 0);
+    for seed in 70..78 {
+        let mut random = Random::of(seed);
+        let place = Place::filled(&mut random).await;
+        for ago in [LONG_AGO, LONG_AGO, 10] {
+            let what = place.question(&mut random).event.what;
+            stands(&place, &event(&place, what, ago)).await;
+        }
+        for _ in 0..20 {
+            let question = place.question(&mut random);
+            let answer = place.desk.assess(&question).await.unwrap();
+            let list = place.desk.list(question.clone(), true).await.unwrap();
+            let listed: Vec<_> = list.map(Result::unwrap).collect().await;
+            let of =
+                |verdict| listed.iter().filter(|one| one.is_counted && one.ending.verdict == verdict).count() as u64;
+            let totals = answer.report.totals();
+            assert_eq!(
+                (totals.ends, totals.may_end, totals.lives),
+                (of(Verdict::Ends), of(Verdict::MayEnd), of(Verdict::Lives)),
+                "{question:?}"
+            );
+            assert!(listed.iter().all(|one| one.is_counted || one.ended_by.is_some()), "{question:?}");
+            uncounted += listed.iter().filter(|one| !one.is_counted).count();
+            let over = listed.iter().any(|one| one.is_counted && one.ended_by.is_some());
+            assert!(!over || gap(&answer, GapReason::EventStands).is_some(), "{question:?}");
+            told += usize::from(over);
+        }
+    }
+    assert!(uncounted > 100 && told > 5, "{uncounted} {told}");
 }
 
 #[tokio::test(start_paused = true)]

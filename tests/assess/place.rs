@@ -16,7 +16,7 @@ use presignd::registry::{Append, MAX_PAGE, MAX_ROWS, Options, Registry};
 use presignd::s3::operation::Operation;
 use presignd::session::{CredentialKind, Facts, RecordId, Session};
 use presignd::telemetry::Metrics;
-use presignd::time::Ttl;
+use presignd::time::{Timestamp, Ttl};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -201,6 +201,15 @@ impl Place {
             let facts = Facts { expires_at: Some(end), expiry_is_exact: true, ..session.facts.clone() };
             let told = self.registry.enrol(&session.identity, facts).await.unwrap();
             assert_eq!((told.id, told.facts.expires_at), (session.id, Some(end)));
+        }
+    }
+
+    /// All sessions end then, as their sources tell by now.
+    pub(crate) async fn end_all(&self, end: Timestamp) {
+        let sessions = self.sessions.lock().unwrap().clone();
+        for session in sessions {
+            let facts = Facts { expires_at: Some(end), expiry_is_exact: true, ..session.facts.clone() };
+            self.registry.enrol(&session.identity, facts).await.unwrap();
         }
     }
 

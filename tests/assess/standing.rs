@@ -55,3 +55,27 @@ async fn an_event_of_a_later_version_is_left_out_and_breaks_nothing() {
     let records = place.outstanding(&Filter::default()).await;
     assert_eq!(place.desk.endings(ASKER, &records).await.unwrap()[0].len(), 1);
 }
+
+/// A source may tell of a sooner end after URLs were signed.
+#[tokio::test(start_paused = true)]
+async fn no_event_ends_a_record_after_its_session_which_ends_sooner_than_it_was_told() {
+    let place = Place::empty(700).await;
+    place.add(&mut Random::of(52), 5000).await;
+    let stood = |at: i64| Event { at: crate::made::at(at), settles_within: SETTLES_WITHIN, what: key() };
+    let endings = async |at: i64| {
+        let row = place.registry.note(happened(&stood(at))).await.unwrap();
+        let records = place.outstanding(&Filter::default()).await;
+        let told = place.desk.endings(ASKER, &records).await.unwrap().remove(0);
+        let lifted = NewEvent::new(EventKind::EventLifted, json!({}));
+        place.registry.lift(row.number, place.clock.now(), lifted).await.unwrap();
+        told
+    };
+    assert_eq!(endings(690).await[0].not_after, crate::made::at(990));
+    place.end_all(crate::made::at(800)).await;
+    assert_eq!(endings(690).await[0].not_after, crate::made::at(800));
+    assert!(endings(800).await.is_empty(), "nothing was left to end");
+}
+
+fn key() -> What {
+    What::KeyDeactivated { access_key_id: USER_KEY.into() }
+}

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::identities::dash;
 use crate::cli::out::{self, Format, Sheet};
 use crate::cli::{json, say};
-use crate::grpc::proto::{ListAffectedRequest, ListAffectedResponse};
+use crate::grpc::proto::{Ending, ListAffectedRequest, ListAffectedResponse};
 
 /// How a list is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +111,25 @@ fn late(patience: Duration) -> Failure {
     Failure::new(Exit::Other, format!("no answer within {waited}; allow more with --timeout"))
 }
 
+/// In a word what becomes of it, how, and which other event has ended it already. What an event would do to a URL that has
+/// ended is of no use to anybody.
+fn end(one: &ListAffectedResponse) -> (String, Ending, String) {
+    match one.ended_by.clone() {
+        Some(by) => ("ended".to_owned(), by.ending.unwrap_or_default(), by.id),
+        None => {
+            let ending = one.ending.clone().unwrap_or_default();
+            (say::verdict(ending.verdict), ending, String::new())
+        }
+    }
+}
+
 /// Every field, for programs.
 fn cells(one: &ListAffectedResponse) -> Vec<String> {
-    let (url, ending) = (one.url.clone().unwrap_or_default(), one.ending.clone().unwrap_or_default());
+    let (url, (verdict, ending, ended_by)) = (one.url.clone().unwrap_or_default(), end(one));
     let (request, session) = (url.request.unwrap_or_default(), url.session.unwrap_or_default());
     vec![
         url.id,
-        say::verdict(ending.verdict),
+        verdict,
         ending.reason,
         say::time(ending.not_before.as_ref()),
         say::time(ending.not_after.as_ref()),
@@ -129,15 +141,16 @@ fn cells(one: &ListAffectedResponse) -> Vec<String> {
         session.id,
         url.caller.map_or(String::new(), |caller| caller.uid.to_string()),
         url.on_behalf_of,
+        ended_by,
     ]
 }
 
 /// What a person looks for.
 fn row(one: &ListAffectedResponse) -> Vec<String> {
-    let (url, ending) = (one.url.clone().unwrap_or_default(), one.ending.clone().unwrap_or_default());
+    let (url, (verdict, ending, ended_by)) = (one.url.clone().unwrap_or_default(), end(one));
     let (request, session) = (url.request.unwrap_or_default(), url.session.unwrap_or_default());
     vec![
-        say::verdict(ending.verdict),
+        if ended_by.is_empty() { verdict } else { format!("{verdict} by {ended_by}") },
         say::time(url.usable_until.as_ref()),
         ending.reason,
         dash(say::operation(request.operation).to_owned()),
@@ -155,7 +168,7 @@ fn quoted(cell: &str) -> String {
 }
 
 /// The names of [`cells`].
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "id",
     "verdict",
     "reason",
@@ -169,6 +182,7 @@ const NAMES: [&str; 13] = [
     "session",
     "uid",
     "on_behalf_of",
+    "ended_by",
 ];
 /// URLs that are printed together.
 const PAGE: usize = 256;

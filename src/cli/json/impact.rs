@@ -36,7 +36,12 @@ pub fn assessed(answer: &proto::AssessResponse) -> Value {
 
 /// One of `ListAffected`.
 pub fn affected(one: &proto::ListAffectedResponse) -> Value {
-    json!({"url": one.url.as_ref().map(record), "ending": one.ending.as_ref().map(ending)})
+    json!({
+        "url": one.url.as_ref().map(record),
+        "ending": one.ending.as_ref().map(ending),
+        "ended_by": one.ended_by.as_ref().map(super::standing_event),
+        "not_counted": one.not_counted,
+    })
 }
 
 /// An answer to `Contain`.

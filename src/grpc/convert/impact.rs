@@ -28,8 +28,11 @@ pub(in crate::grpc) fn assessed(event: Event, answer: Assessment, outages: Vec<O
 
 /// One of `ListAffected`.
 pub(in crate::grpc) fn affected(one: Affected) -> proto::ListAffectedResponse {
-    let Affected { record, ending, standing } = one;
-    proto::ListAffectedResponse { ending: Some(wire_ending(&ending)), url: Some(url_record_with(record, &standing)) }
+    let Affected { record, ending, standing, ended_by, is_counted } = one;
+    let ended_by =
+        ended_by.map(|(id, ending)| proto::StandingEvent { id: id.to_string(), ending: Some(wire_ending(&ending)) });
+    let url = Some(url_record_with(record, &standing));
+    proto::ListAffectedResponse { url, ending: Some(wire_ending(&ending)), ended_by, not_counted: !is_counted }
 }
 
 /// The answer to `Contain`.
