@@ -240,6 +240,7 @@ impl Error {
         "REGISTRY_FULL",
         "REGISTRY",
         "REGISTRY_DAMAGED",
+        "REGISTRY_GONE",
         "REGISTRY_TIMEOUT",
         "TOO_MANY_QUESTIONS",
         "TOO_MANY_EVENTS",
@@ -281,6 +282,7 @@ fn registry_verdict(error: &registry::Error) -> (Code, &'static str) {
         registry::Error::TimedOut => (Code::DeadlineExceeded, "REGISTRY_TIMEOUT"),
         registry::Error::TooManyStanding => (Code::FailedPrecondition, "TOO_MANY_EVENTS"),
         registry::Error::EventTooLarge { .. } => (Code::InvalidArgument, "EVENT_TOO_LARGE"),
+        registry::Error::Gone { .. } => (Code::Unavailable, "REGISTRY_GONE"),
         error if error.is_damage() => (Code::DataLoss, "REGISTRY_DAMAGED"),
         _ => (Code::Unavailable, "REGISTRY"),
     }
@@ -294,6 +296,11 @@ fn registry_says(error: &registry::Error) -> String {
         registry::Error::TooManyQuestions => format!("{error}; try again when one of them is answered"),
         registry::Error::TooManyStanding | registry::Error::EventTooLarge { .. } => error.to_string(),
         registry::Error::TimedOut => format!("{error}; narrow the question by session, identity or time"),
+        registry::Error::Gone { .. } => {
+            "the registry's file was moved, removed or replaced while the daemon had it open, so nothing is signed until it is \
+             put back or the daemon is started anew; the daemon's log says which file"
+                .to_owned()
+        }
         error if error.is_damage() => {
             "the registry is damaged where this call reads or writes it, so it came to nothing, and will again; `presignd \
              registry verify` tells what is damaged, a backup mends it"

@@ -56,8 +56,8 @@ fn advice(identities: &[Identity]) -> &'static [&'static str] {
 }
 
 const SESSIONS: &str = "`presignd identities --admin` tells which identity lacks a session, and why";
-const REGISTRY: &str = "a registry that cannot be written keeps it from signing too: its disk may be full; the daemon's log says why, and it \
-     goes on by itself within a minute of there being room";
+const REGISTRY: &str = "a registry that cannot be written keeps it from signing too: its disk may be full, or its file moved away; the \
+     daemon's log says why, and it goes on by itself within a minute of that being mended";
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{MAX_EVENT_BODY, MAX_QUESTIONS, MAX_STANDING, READ_TIME};
-use crate::session::RecordId;
+use crate::session::{InstanceId, RecordId};
 
 /// Why a call failed. Nothing of it was written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -47,6 +47,15 @@ pub enum Error {
         id: String,
         /// Which column, and what is wrong with it.
         problem: String,
+    },
+    /// The files that are open are not where they were opened.
+    #[error(
+        "{path} was moved, removed or replaced while presignd had it open, so nothing more is written; put it back where it \
+         was: until presignd ends, what it held can still be copied from /proc/PID/fd"
+    )]
+    Gone {
+        /// The registry's file or its log.
+        path: PathBuf,
     },
     /// The store failed: the disk is full, say.
     #[error("the registry's store failed")]
@@ -138,6 +147,19 @@ pub enum OpenError {
     /// It was told to stop.
     #[error("the work on the registry was given up before it was done")]
     Stopped,
+    /// There was a registry, and it is gone.
+    #[error(
+        "the registry {instance} was at {path} and is not there any more; restore it from a backup, or remove {lock} as well \
+         to begin a new one, which knows nothing of the URLs that were issued before"
+    )]
+    Lost {
+        /// Where it was.
+        path: PathBuf,
+        /// Its name.
+        instance: InstanceId,
+        /// What remembers it.
+        lock: PathBuf,
+    },
     /// The file itself is gone but its write-ahead log is there: opening would lose what the log holds.
     #[error("{path} is missing but its write-ahead log is there; restore the file, or move the log away")]
     LogWithoutFile {

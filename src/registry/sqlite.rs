@@ -15,6 +15,7 @@ mod file;
 mod filter;
 mod forget;
 mod generations;
+mod inode;
 mod read;
 mod readers;
 mod rows;
@@ -56,6 +57,7 @@ pub(super) struct Sqlite {
     questions: Readers,
     look_ups: Readers,
     writable: Arc<AtomicBool>,
+    inodes: Arc<inode::Inodes>,
     /// The number of the last event on disk.
     pub(super) events: Arc<watch::Sender<u64>>,
     /// What stands by what is on disk.
@@ -180,7 +182,7 @@ impl Sqlite {
     }
 
     pub(super) fn is_writable(&self) -> bool {
-        self.writable.load(Ordering::Relaxed) && !self.queue.is_closed()
+        self.writable.load(Ordering::Relaxed) && !self.queue.is_closed() && self.inodes.in_place().is_ok()
     }
 
     async fn call<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, Error> {
@@ -206,8 +208,11 @@ fn open(
 ) -> Result<(Sqlite, Start), OpenError> {
     let Options { path, queue_calls, durable, .. } = options;
     let lock = file::lock(&path)?;
+    file::not_lost(&path, &lock)?;
     let connection = file::open_to_write(&path, durable, now, enough)?;
     let (instance, created_at) = (file::instance(&connection, &path)?, file::created_at(&connection, &path)?);
+    file::remember(&lock, instance);
+    let inodes = Arc::new(inode::Inodes::of(&path).map_err(file::io("read", &path))?);
     let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
     let last_url =
         connection.query_row(last_url, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?.cast_unsigned();
@@ -218,8 +223,8 @@ fn open(
     let (sender, queue) = mpsc::channel(queue_calls.max(1) + OWN_CALLS);
     let appending = Turns::new(appends(queue_calls.max(1)));
     let writable = Arc::new(AtomicBool::new(true));
-    let questions = Readers::new(path.clone(), readers::QUESTIONS, metrics.clone());
-    let look_ups = Readers::new(path.clone(), readers::LOOK_UPS, metrics.clone());
+    let questions = Readers::new(path.clone(), inodes.clone(), readers::QUESTIONS, metrics.clone());
+    let look_ups = Readers::new(path.clone(), inodes.clone(), readers::LOOK_UPS, metrics.clone());
     let last_event = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
     let last_event = connection.query_row(last_event, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?;
     let events = Arc::new(watch::Sender::new(last_event.cast_unsigned()));
@@ -231,6 +236,7 @@ fn open(
         instance,
         queue,
         writable: flag,
+        inodes: inodes.clone(),
         events: events.clone(),
         stands: stands.clone(),
         metrics: metrics.clone(),
@@ -239,7 +245,7 @@ fn open(
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
     Ok((
-        Sqlite { instance, queue: sender, appending, questions, look_ups, writable, events, stands, metrics },
+        Sqlite { instance, queue: sender, appending, questions, look_ups, writable, inodes, events, stands, metrics },
         Start { instance, created_at, last_url, paused },
     ))
 }

@@ -101,6 +101,7 @@ fn one_of_each() -> Vec<Error> {
         of_registry(registry::Error::TooManyStanding),
         of_registry(registry::Error::EventTooLarge { bytes: 20_000 }),
         of_registry(registry::Error::Closed),
+        of_registry(registry::Error::Gone { path: "registry.db".into() }),
         of_registry(registry::Error::BadRow { id: id.to_string(), problem: "kind: is unknown".into() }),
         Error::RequestIdReused,
         Error::Superseded,

@@ -138,6 +138,49 @@ async fn a_log_without_its_file_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_record_goes_to_a_file_that_was_moved_removed_or_replaced_until_it_is_back() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let write = async || registry.append(vec![append(&url(&registry, &session, request("k")))]).await;
+    for file in [place.path(), place.path().with_extension("db-wal")] {
+        write().await.unwrap();
+        let aside = place.directory.path().join("aside");
+        std::fs::rename(&file, &aside).unwrap();
+        assert!(!registry.is_writable(), "seen before anything is written");
+        let error = write().await.unwrap_err();
+        assert!(matches!(&error, Error::Gone { path } if *path == file), "{error:?}");
+        let status = tonic::Status::from(presignd::error::Error::registry(error));
+        assert_eq!(status.get_error_details().error_info().unwrap().reason, "REGISTRY_GONE");
+        std::fs::copy(&aside, &file).unwrap();
+        assert!(matches!(write().await, Err(Error::Gone { .. })), "a copy is another file");
+        std::fs::rename(&aside, &file).unwrap();
+        write().await.unwrap();
+        assert!(registry.is_writable(), "put back, it goes on");
+    }
+    assert_eq!(numbers(&registry, Default::default()).await.len(), 4, "what was refused left no record");
+    registry.close().await;
+    assert_eq!(presignd::registry::verify(&place.path()).unwrap().problems, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_was_there_and_is_gone_is_not_begun_anew() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let instance = registry.instance();
+    registry.close().await;
+    drop(registry);
+    let backup = place.directory.path().join("backup");
+    std::fs::rename(place.path(), &backup).unwrap();
+    let error = refused(&place, &place.path()).await;
+    let text = error.to_string();
+    assert!(matches!(error, OpenError::Lost { .. }), "{error:?}");
+    assert!(text.contains(instance.as_str()) && text.contains("registry.db.lock") && text.contains("backup"), "{text}");
+    assert!(!place.path().exists());
+    std::fs::rename(&backup, place.path()).unwrap();
+    assert_eq!(place.open().await.instance(), instance);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_place_that_cannot_be_written_is_named() {
     let place = Place::new();
     let file = place.directory.path().join("file");

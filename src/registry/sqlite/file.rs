@@ -4,7 +4,7 @@
 //! half-made or emptied file ever passes for a new registry.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,12 +37,35 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
         builder.create(directory).map_err(io("make the directory", directory))?;
     }
     let lock_path = beside(path, ".lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&lock_path);
     let file = file.map_err(io("write", &lock_path))?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::InUse { path: path.to_owned() }),
         Err(errno) => Err(io("lock", &lock_path)(errno.into())),
+    }
+}
+
+/// Refuses to begin anew where a registry was: it would know nothing of the URLs that are outstanding.
+pub(super) fn not_lost(path: &Path, lock: &File) -> Result<(), OpenError> {
+    if path.try_exists().map_err(io("read", path))? || beside(path, "-wal").try_exists().map_err(io("read", path))? {
+        return Ok(());
+    }
+    let mut name = [0; NAME];
+    let lock_path = beside(path, ".lock");
+    let length = lock.read_at(&mut name, 0).map_err(io("read", &lock_path))?;
+    match std::str::from_utf8(&name[..length]).ok().and_then(InstanceId::parse) {
+        Some(instance) => Err(OpenError::Lost { path: path.to_owned(), instance, lock: lock_path }),
+        None => Ok(()),
+    }
+}
+
+/// Writes into the lock's file which registry lies beside it, for [`not_lost`]. A disk that takes no more keeps no
+/// daemon from reading what it has.
+pub(super) fn remember(lock: &File, instance: InstanceId) {
+    let written = lock.write_all_at(instance.as_str().as_bytes(), 0).and_then(|()| lock.set_len(NAME as u64));
+    if let Err(error) = written {
+        tracing::warn!(%error, "the name of the registry could not be written beside it");
     }
 }
 
@@ -220,5 +243,7 @@ pub(super) fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) ->
     move |source| OpenError::Io { doing, path: path.to_owned(), source }
 }
 
+/// Bytes of a registry's name.
+const NAME: usize = 8;
 /// Steps of SQLite's machine between two looks at whether it is enough.
 const LOOK_EVERY: i32 = 1000;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::file;
+use super::inode::Inodes;
 use super::turns::{Bounds, Turns};
 use crate::registry::{Error, MAX_QUESTIONS, OpenError, READ_TIME, StoreError};
 use crate::telemetry::Metrics;
@@ -15,14 +16,15 @@ use crate::telemetry::Metrics;
 /// A pool.
 pub(super) struct Readers {
     path: PathBuf,
+    inodes: Arc<Inodes>,
     turns: Turns,
     idle: Arc<Mutex<Vec<Connection>>>,
     metrics: Arc<Metrics>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, bounds: Bounds, metrics: Arc<Metrics>) -> Self {
-        Self { path, turns: Turns::new(bounds), idle: Arc::default(), metrics }
+    pub(super) fn new(path: PathBuf, inodes: Arc<Inodes>, bounds: Bounds, metrics: Arc<Metrics>) -> Self {
+        Self { path, inodes, turns: Turns::new(bounds), idle: Arc::default(), metrics }
     }
 
     /// Runs `read` with a connection, for that user. Dropped or out of time, it interrupts the statement under way; the
@@ -34,14 +36,18 @@ impl Readers {
     ) -> Result<T, Error> {
         let stop = StopOnDrop::default();
         let stopped = Arc::clone(&stop.0);
-        let (path, idle) = (self.path.clone(), self.idle.clone());
+        let (path, inodes, idle) = (self.path.clone(), self.inodes.clone(), self.idle.clone());
         let answer = async {
             let turn = self.turns.take(uid).await?;
             let work = move || {
                 let rested = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut connection = match rested {
                     Some(connection) => connection,
-                    None => file::open_to_read(&path).map_err(unreadable)?,
+                    None => {
+                        // What lies there now may be another registry.
+                        inodes.in_place()?;
+                        file::open_to_read(&path).map_err(unreadable)?
+                    }
                 };
                 connection.progress_handler(LOOK_EVERY, Some(move || stopped.load(Ordering::Relaxed)))?;
                 let outcome = read(&connection);

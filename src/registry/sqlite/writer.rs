@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::error;
+use tracing::{error, info};
 
 use super::append::{self, Item};
 use super::checkpoint::Checkpoints;
+use super::inode::Inodes;
 use super::state::{State, Statements};
 use super::turns::Turn;
 use super::{change, enrol, events, forget};
@@ -95,6 +96,7 @@ pub(super) struct Setup {
     pub(super) instance: InstanceId,
     pub(super) queue: mpsc::Receiver<Call>,
     pub(super) writable: Arc<AtomicBool>,
+    pub(super) inodes: Arc<Inodes>,
     /// The number of the last event on disk.
     pub(super) events: Arc<watch::Sender<u64>>,
     /// What stands by what is on disk.
@@ -106,13 +108,13 @@ pub(super) struct Setup {
 
 /// The thread's body: until `Close`, or until every handle is gone.
 pub(super) fn run(setup: Setup) {
-    let Setup { connection, path, durable, instance, queue, writable, events, stands, metrics, lock } = setup;
+    let Setup { connection, path, durable, instance, queue, writable, inodes, events, stands, metrics, lock } = setup;
     let closing = match Statements::prepare(&connection) {
         Ok(statements) => {
             let state = State::new(&connection, instance, statements);
             let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
-            Writer { state, queue, checkpoints, writable, events, stands, metrics, held: None, closing: Vec::new() }
-                .run()
+            let (held, told, closing) = (None, None, Vec::new());
+            Writer { state, queue, checkpoints, writable, inodes, events, stands, metrics, held, told, closing }.run()
         }
         Err(problem) => {
             error!(error = &problem as &dyn std::error::Error, "the registry's writer could not start");
@@ -131,11 +133,14 @@ struct Writer<'c> {
     queue: mpsc::Receiver<Call>,
     checkpoints: Checkpoints,
     writable: Arc<AtomicBool>,
+    inodes: Arc<Inodes>,
     events: Arc<watch::Sender<u64>>,
     stands: Arc<watch::Sender<Arc<[Stands]>>>,
     metrics: Arc<Metrics>,
     /// A call that did not fit into the group before.
     held: Option<Call>,
+    /// What the log was last told of a failure that goes on.
+    told: Option<String>,
     closing: Vec<Answer<()>>,
 }
 
@@ -183,18 +188,20 @@ impl Writer<'_> {
     fn write(&mut self, group: Vec<Call>) {
         let timer = self.metrics.registry_append_seconds.start_timer();
         let rows: usize = group.iter().filter(|call| !matches!(call, Call::Forget { .. })).map(Call::rows).sum();
-        let mut lost = self.state.begin().err();
+        let mut lost = self.inodes.in_place().and_then(|()| self.state.begin()).err();
         let mut done = Vec::with_capacity(group.len());
         for call in group {
             done.push(self.carry_out(call, &mut lost));
         }
         if lost.is_none() {
-            lost = self.state.sum_up().and_then(|()| self.state.commit()).err();
+            // Looked at again: a URL leaves only when its record is where the next start looks for it.
+            let commit = self.state.sum_up().and_then(|()| self.state.commit());
+            lost = commit.and_then(|()| self.inodes.in_place()).err();
         }
-        if let Some(error) = &lost {
+        if lost.is_some() {
             self.state.abandon();
-            error!(error = error as &dyn std::error::Error, calls = done.len(), "the registry could not write");
         }
+        self.tell_failure(lost.as_ref(), done.len());
         self.writable.store(lost.is_none(), Ordering::Relaxed);
         self.tell_what_stands();
         if let Some(last) = self.state.noted.take() {
@@ -206,6 +213,19 @@ impl Writer<'_> {
         for call in done {
             call.answer(lost.as_ref(), &self.metrics);
         }
+    }
+
+    /// Once for as long as it is the same: on a disk that is full, a line for each group would take what comes free.
+    fn tell_failure(&mut self, lost: Option<&Error>, calls: usize) {
+        let now = lost.map(|error| format!("{error:?}"));
+        if now == self.told {
+            return;
+        }
+        match lost {
+            Some(error) => error!(error = error as &dyn std::error::Error, calls, "the registry could not write"),
+            None => info!("the registry writes again"),
+        }
+        self.told = now;
     }
 
     /// What cannot be read is tried again after the next group.
