@@ -18,6 +18,7 @@ mod generations;
 mod inode;
 mod read;
 mod readers;
+mod rescue;
 mod rows;
 mod scan;
 mod state;

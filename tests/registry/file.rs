@@ -163,6 +163,26 @@ async fn no_record_goes_to_a_file_that_was_moved_removed_or_replaced_until_it_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_removed_file_held_is_saved_when_the_registry_is_closed() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    for _ in 0..3 {
+        registry.append(vec![append(&url(&registry, &session, request("k")))]).await.unwrap();
+    }
+    let state = place.path().parent().unwrap().to_owned();
+    for end in ["", "-wal", "-shm"] {
+        std::fs::remove_file(state.join(format!("registry.db{end}"))).unwrap();
+    }
+    // Another's, which is not written over.
+    std::fs::write(state.join("registry.db.rescued-1"), "notes").unwrap();
+    registry.close().await;
+    assert!(matches!(refused(&place, &place.path()).await, OpenError::Lost { .. }));
+    std::fs::rename(state.join("registry.db.rescued-2"), place.path()).unwrap();
+    assert_eq!(numbers(&place.open().await, Default::default()).await.len(), 3);
+    assert_eq!(std::fs::read(state.join("registry.db.rescued-1")).unwrap(), b"notes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_registry_that_was_there_and_is_gone_is_not_begun_anew() {
     let place = Place::new();
     let registry = place.open().await;

@@ -18,6 +18,11 @@ use crate::registry::{OpenError, StoreError, beside};
 /// When `from` is not a registry, `to` exists, the copy cannot be written, or it was told to stop.
 pub fn backup(from: &Path, to: &Path, stop: &AtomicBool) -> Result<(), OpenError> {
     let (source, _) = file::open_to_copy(from)?;
+    copy_out(&source, to, stop)
+}
+
+/// The same, of a registry that is open.
+pub(super) fn copy_out(source: &Connection, to: &Path, stop: &AtomicBool) -> Result<(), OpenError> {
     if to.try_exists().map_err(file::io("read", to))? {
         return Err(OpenError::Exists { path: to.to_owned() });
     }
@@ -25,7 +30,7 @@ pub fn backup(from: &Path, to: &Path, stop: &AtomicBool) -> Result<(), OpenError
     // Under a name of its own, so that what a kill leaves behind is in nobody's way.
     let part = tempfile::Builder::new().prefix(".presignd-").suffix(".part").tempfile_in(directory);
     let part = part.map_err(file::io("write", to))?.into_temp_path();
-    let copied = copy(&source, &part, stop);
+    let copied = copy(source, &part, stop);
     for beside_it in ["-wal", "-shm", "-journal"] {
         let _ = std::fs::remove_file(beside(&part, beside_it));
     }

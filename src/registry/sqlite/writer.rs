@@ -14,7 +14,7 @@ use super::checkpoint::Checkpoints;
 use super::inode::Inodes;
 use super::state::{State, Statements};
 use super::turns::Turn;
-use super::{change, enrol, events, forget};
+use super::{change, enrol, events, forget, rescue};
 use crate::registry::event::{Change, EventRow, NewEvent};
 use crate::registry::{Appended, Error, FORGET_ROWS, Forgotten, MAX_ROWS, Stands};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
@@ -114,7 +114,14 @@ pub(super) fn run(setup: Setup) {
             let state = State::new(&connection, instance, statements);
             let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
             let (held, told, closing) = (None, None, Vec::new());
-            Writer { state, queue, checkpoints, writable, inodes, events, stands, metrics, held, told, closing }.run()
+            let at = inodes.clone();
+            let closing =
+                Writer { state, queue, checkpoints, writable, inodes, events, stands, metrics, held, told, closing }
+                    .run();
+            if at.in_place().is_err() {
+                rescue::rescue(&connection, &path);
+            }
+            closing
         }
         Err(problem) => {
             error!(error = &problem as &dyn std::error::Error, "the registry's writer could not start");
