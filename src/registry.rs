@@ -298,7 +298,22 @@ impl Registry {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = self.until_needed(pause) => {}
+            }
+        }
+    }
+
+    /// As long as that, but no longer than it takes to see that a write of somebody else has failed.
+    async fn until_needed(&self, pause: Duration) {
+        let pause = tokio::time::sleep(pause);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => return,
+                () = tokio::time::sleep(PAUSE_AFTER_FAILURE) => {}
+            }
+            if !self.is_writable() {
+                return;
             }
         }
     }

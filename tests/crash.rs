@@ -13,6 +13,8 @@ mod support;
 mod callers;
 #[path = "crash/damage.rs"]
 mod damage;
+#[path = "crash/disk.rs"]
+mod disk;
 #[path = "crash/kills.rs"]
 mod kills;
 #[path = "crash/ledger.rs"]
