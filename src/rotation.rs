@@ -4,6 +4,7 @@
 //! itself: that is for whoever owns it.
 
 mod decide;
+mod keys;
 mod log;
 pub mod report;
 pub mod told;
@@ -14,14 +15,17 @@ mod watchman;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use decide::Retired;
+
 use serde::{Deserialize, Serialize};
 
 use crate::assess::{Assessor, Ended};
 use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::issuer::Issuer;
+use crate::probe::Seen;
 use crate::registry::{MAX_PAGE, SessionRow, TallyFilter};
-use crate::session::generation::{Generation, Secret, State};
+use crate::session::generation::{Generation, Holder, Secret, SeenDead, State};
 use crate::session::{CredentialKind, IdentityName, RecordId, Session};
 use crate::time::Timestamp;
 
@@ -49,7 +53,7 @@ pub struct GenerationStatus {
     pub last_url_ends_at: Option<Timestamp>,
     /// What can be done with its credential, for a person.
     pub advice: String,
-    /// From when on ending it breaks nothing; `None`: now.
+    /// From when on ending it breaks nothing, whichever identity signed with it; `None`: now.
     pub safe_from: Option<Timestamp>,
     /// The tenant that it signs for alone; empty for all.
     pub partition: String,
@@ -59,6 +63,9 @@ pub struct GenerationStatus {
     /// and which events those are.
     #[serde(default)]
     pub ended_by: Vec<RecordId>,
+    /// The others that have its long-term key, those that need it first; at most [`MAX_OTHERS`].
+    #[serde(default)]
+    pub others: Vec<Holder>,
 }
 
 /// Names a session, in rows and in answers.
@@ -93,37 +100,58 @@ struct Row {
     row: SessionRow,
     followed_at: Option<Timestamp>,
     ended: Ended,
+    /// Whoever has its long-term key.
+    holders: Arc<[Holder]>,
+    /// Whether it was signing before the registry was read.
+    signed: bool,
 }
 
 impl Row {
-    fn status(&self, secret: Secret, now: Timestamp) -> GenerationStatus {
-        let SessionRow { session, enrolled_at, outstanding, last_url_ends_at, drained_since, retired_at, .. } =
-            &self.row;
-        let by_what = self.ended.by_what();
-        let one = Generation {
-            session,
-            enrolled_at: *enrolled_at,
+    /// All that its state depends on. What it signs while the registry is read is not counted, so who signed before that
+    /// signs still.
+    fn generation<'a>(&'a self, secret: Secret, by_what: &'a str) -> Generation<'a> {
+        let row = &self.row;
+        let secret = if self.signed && secret == Secret::Rests { Secret::Signs } else { secret };
+        let seen = row.observed.as_ref().and_then(|seen| Some((Seen::parse(&seen.state)?, seen)));
+        Generation {
+            session: &row.session,
+            enrolled_at: row.enrolled_at,
             followed_at: self.followed_at,
-            drained_since: *drained_since,
-            retired_at: *retired_at,
+            drained_since: row.drained_since,
+            retired_at: row.retired_at,
             secret,
-            outstanding: *outstanding,
-            last_url_ends_at: *last_url_ends_at,
+            outstanding: row.outstanding,
+            last_url_ends_at: row.last_url_ends_at,
             ended_early: self.ended.urls,
-            ended_by: &by_what,
-        };
+            ended_by: by_what,
+            seen_dead: seen.filter(|(state, _)| matches!(state, Seen::KeyDead | Seen::Denied)).map(|(state, seen)| {
+                SeenDead { is_key: state == Seen::KeyDead, since: seen.since, cause: &seen.cause }
+            }),
+            holders: &self.holders,
+        }
+    }
+
+    /// Outstanding URLs that ending its credential breaks.
+    fn breaks(&self) -> u64 {
+        self.generation(Secret::Gone, "").breaks()
+    }
+
+    fn status(&self, secret: Secret, now: Timestamp) -> GenerationStatus {
+        let (by_what, session) = (self.ended.by_what(), &self.row.session);
+        let one = self.generation(secret, &by_what);
         GenerationStatus {
             session: Reference::from(&**session),
             kind: session.facts.kind,
             state: one.state(now),
             since: one.since(now),
-            outstanding_urls: *outstanding,
-            last_url_ends_at: one.safe_from(),
+            outstanding_urls: self.row.outstanding,
+            last_url_ends_at: one.last_end(),
             advice: one.advice(now),
             safe_from: one.safe_from(),
             partition: session.facts.partition_of.clone(),
             ended_early_urls: self.ended.urls,
             ended_by: self.ended.by.clone(),
+            others: one.others().take(MAX_OTHERS).cloned().collect(),
         }
     }
 }
@@ -145,16 +173,16 @@ impl Rotation {
         identity: Option<&IdentityName>,
         with_retired: bool,
     ) -> Result<Vec<GenerationStatus>, Error> {
+        let signing = self.signing();
         let of = TallyFilter { identity: identity.cloned(), ..TallyFilter::default() };
         let mut ended = self.assessor().ended(uid, &of).await?;
-        let mut statuses = Vec::new();
+        let mut rows = Vec::new();
         match identity {
             Some(name) => {
-                let rows = self.rows(uid, name).await?;
+                rows = self.rows(uid, name).await?;
                 if rows.is_empty() && self.identity(name).is_none() {
                     return Err(Error::UnknownIdentity(name.as_str().to_owned()));
                 }
-                statuses = self.statuses(rows, &mut ended);
             }
             None if with_retired => {
                 let alive = self.issuer.registry().sessions(uid, None).await.map_err(Error::registry)?;
@@ -163,21 +191,22 @@ impl Rotation {
                 names.sort();
                 names.dedup();
                 for name in names {
-                    let more = self.rows(uid, &name).await?;
-                    statuses.extend(self.statuses(more, &mut ended));
-                    if statuses.len() > MAX_STATUSES {
+                    rows.extend(self.rows(uid, &name).await?);
+                    if rows.len() > MAX_STATUSES {
                         return Err(too_many());
                     }
                 }
             }
             None => {
-                let rows = self.issuer.registry().sessions(uid, None).await.map_err(Error::registry)?;
-                if rows.len() >= MAX_STATUSES {
+                let alive = self.issuer.registry().sessions(uid, None).await.map_err(Error::registry)?;
+                if alive.len() >= MAX_STATUSES {
                     return Err(too_many());
                 }
-                statuses = self.statuses(followed(rows), &mut ended);
+                rows = followed(alive);
             }
         }
+        self.join(uid, &signing, &mut rows).await?;
+        let mut statuses = self.statuses(rows, &mut ended);
         statuses.retain(|status| with_retired || status.state != State::Retired || status.outstanding_urls > 0);
         statuses.sort_by(|one, other| {
             let by =
@@ -206,7 +235,8 @@ impl Rotation {
         self.identity(&session.identity).map_or(Secret::Gone, |identity| identity.secret_of(session))
     }
 
-    /// Every generation of an identity, newest first, at most [`MAX_STATUSES`]; without what has ended early.
+    /// Every generation of an identity, newest first, at most [`MAX_STATUSES`]; without what has ended early, and who else has
+    /// its key.
     async fn rows(&self, uid: u32, identity: &IdentityName) -> Result<Vec<Row>, Error> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
@@ -221,9 +251,11 @@ impl Rotation {
     }
 
     async fn row(&self, uid: u32, identity: &IdentityName, generation: u64) -> Result<Row, Error> {
+        let signing = self.signing();
         let rows = self.rows(uid, identity).await?;
         let found = rows.into_iter().find(|row| row.row.session.generation == generation);
         let mut row = found.ok_or_else(|| Unchanged::Unknown { identity: identity.clone(), generation })?;
+        self.join(uid, &signing, std::slice::from_mut(&mut row)).await?;
         if row.row.outstanding > 0 {
             let id = row.row.session.id;
             let of = TallyFilter { session: Some(id), ..TallyFilter::default() };
@@ -239,7 +271,7 @@ fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
     let with = rows.into_iter().map(|row| {
         let place = (row.session.identity.clone(), row.session.facts.partition_of.clone());
         let followed_at = newer.insert(place, row.enrolled_at);
-        Row { row, followed_at, ended: Ended::default() }
+        Row { row, followed_at, ended: Ended::default(), holders: Arc::default(), signed: false }
     });
     with.collect()
 }
@@ -249,5 +281,7 @@ fn too_many() -> Error {
     crate::s3::Refused::new("identity", problem).into()
 }
 
+/// Others of a key in one answer.
+pub const MAX_OTHERS: usize = 100;
 /// Generations in one answer.
 pub const MAX_STATUSES: usize = crate::registry::MAX_SESSIONS;

@@ -51,6 +51,8 @@ pub struct Metrics {
     pub probes: IntCounterVec,
     /// Sessions that sign or have signed and were last seen dead, by `identity`.
     pub sessions_seen_dead: IntGaugeVec,
+    /// Long-term keys that are drained and that nobody needs any more, by `identity`: they can be deactivated.
+    pub keys_to_deactivate: IntGaugeVec,
     /// AWS's clock minus the local one, in seconds.
     pub clock_offset_seconds: Gauge,
     /// Look-ups of a bucket's region, by `outcome` ([`LOOKUP_OUTCOMES`]).
@@ -122,6 +124,7 @@ impl Metrics {
         self.identity_ready.with_label_values(&[name]).add(0);
         self.partitions.with_label_values(&[name]).add(0);
         self.sessions_seen_dead.with_label_values(&[name]).add(0);
+        self.keys_to_deactivate.with_label_values(&[name]).add(0);
     }
 
     /// Removes the series of an identity, when nobody is left who counts there.
@@ -149,6 +152,7 @@ impl Metrics {
         let _ = self.identity_ready.remove_label_values(&[name]);
         let _ = self.partitions.remove_label_values(&[name]);
         let _ = self.sessions_seen_dead.remove_label_values(&[name]);
+        let _ = self.keys_to_deactivate.remove_label_values(&[name]);
     }
 
     /// Starts the series of every reason at zero. The reasons are those of `error::Error::REASONS`.
@@ -187,6 +191,15 @@ impl Metrics {
             self.generation_outstanding_urls.with_label_values(&labels).set(urls);
             let last_end = last_end.map_or(0, Timestamp::unix);
             self.last_url_end_timestamp_seconds.with_label_values(&labels).set(last_end);
+        }
+    }
+
+    /// Says how many keys of an identity can be deactivated.
+    pub fn free_keys(&self, identity: &IdentityName, keys: u64) {
+        let identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        if identities.contains_key(identity) {
+            let keys = i64::try_from(keys).unwrap_or(i64::MAX);
+            self.keys_to_deactivate.with_label_values(&[identity.as_str()]).set(keys);
         }
     }
 

@@ -190,6 +190,78 @@ async fn a_new_key_in_the_file_takes_over_without_breaking_a_link() {
     .await;
 }
 
+/// The real command line, over the admin socket: code, output, complaints.
+async fn says(daemon: &Daemon, line: &str) -> (i32, String, String) {
+    let answer = tokio::process::Command::new(env!("CARGO_BIN_EXE_presignd"))
+        .args(line.split(' '))
+        .env_clear()
+        .env("PRESIGND_ADMIN_SOCKET", daemon.admin_socket())
+        .env("PRESIGND_SOCKET", daemon.sign_socket())
+        .output()
+        .await
+        .expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (answer.status.code().unwrap_or(-1), text(&answer.stdout), text(&answer.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_two_identities_sign_with_is_free_when_both_are_done_and_nobody_mints_with_it() {
+    let world = World::new().await;
+    let (one, two) = (world.keys.user("one"), world.keys.user("two"));
+    let (key, file) = (&one.access_key_id, world.folder.path().join("key"));
+    put(world.folder.path(), &one);
+    let other = format!(
+        "[identity.p2]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
+        file.display(),
+        world.services("p2")
+    );
+    let tables =
+        format!("{}{other}{}", store(&world), world.web("base = \"p2\"\nduration = \"1h\"\nmin_pause = \"1s\""));
+    let daemon = world.daemon(&tables).await;
+    for line in ["store --expires-in 2s", "p2 --expires-in 10m", "web --expires-in 10m"] {
+        let line = format!("presign s3://photos/cat.jpg --region us-east-1 --at-least 1s --identity {line}");
+        eventually("it signs", async || (says(&daemon, &line).await.0 == 0).then_some(())).await;
+    }
+
+    let (code, out, err) = says(&daemon, "drain store").await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    let goes_on = format!("do not deactivate {key} yet: p2 still signs with it (1 URL outstanding, the last ends ");
+    let renewal = "web still gets its sessions with it: without it its next renewal fails, what those signed lives on";
+    assert!(out.contains(&goes_on) && out.contains("drain that too") && out.contains(renewal), "{out}");
+    let (code, out, err) = says(&daemon, "drain store --wait").await;
+    assert_eq!((code, out.as_str()), (254, ""), "it has drained, and yet the key must not go: {err}");
+    assert!(err.contains(&format!("others need {key}")) && err.contains(&goes_on), "{err}");
+    let (_, out, _) = says(&daemon, "rotation store --output json").await;
+    let all: serde_json::Value = serde_json::from_str(&out).expect("it is JSON");
+    let status = &all["generations"][0];
+    assert_eq!((&status["state"], &status["last_url_ends_at"]), (&"drained".into(), &serde_json::Value::Null));
+    assert_eq!((&status["others"][0]["identity"], &status["others"][0]["hold"]), (&"p2".into(), &"signs".into()));
+    assert_eq!((&status["others"][1]["identity"], &status["others"][1]["hold"]), (&"web".into(), &"mints".into()));
+    assert_eq!(status["safe_from"], status["others"][0]["last_url_ends_at"]);
+
+    let (code, out, err) = says(&daemon, "retire store 1").await;
+    assert!(err.starts_with(&format!("presignd: 1 outstanding URL breaks if {key} ends before ")), "{err}");
+    assert!(code == 0 && out.contains(&format!("do not delete {key} yet: p2 still signs with it")), "{out}");
+    let (code, _, err) = says(&daemon, "retire store 1").await;
+    assert!(code == 0 && err.contains("store 1 is retired since ") && err.contains("nothing was changed"), "{err}");
+
+    // With another key in the file, p2 and what is minted with it go on; what p2 signed is waited for.
+    put(world.folder.path(), &two);
+    eventually("the new key signs", async || (state(&daemon, "p2", 2).await? == GenerationState::Active).then_some(()))
+        .await;
+    let status = generation(&daemon, "store", 1).await.expect("it is there");
+    let end = status.others.iter().find(|other| other.identity == "p2").expect("it has a URL").last_url_ends_at;
+    assert_eq!((status.others.len(), status.safe_from), (1, end), "nobody mints with it: {status:?}");
+    assert!(status.advice.starts_with("1 URL outstanding: deactivating"), "{}", status.advice);
+    let status = generation(&daemon, "p2", 1).await.expect("it is there");
+    assert!(
+        status.advice.starts_with("wait until ") && status.advice.contains(": 1 URL ends by then"),
+        "{}",
+        status.advice
+    );
+    assert!(!told(&world, 1).iter().any(|kind| kind == "generation-drained"), "nothing has drained");
+}
+
 /// Callers that sign without a pause until told to stop, and count what fails.
 struct Callers {
     tasks: tokio::task::JoinSet<Vec<Result<PresignResponse, Status>>>,

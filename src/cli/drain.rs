@@ -14,7 +14,8 @@ use super::say;
 use crate::clock::Clock;
 use crate::config::Surroundings;
 use crate::grpc::proto::{
-    CancelDrainRequest, DrainRequest, GenerationState, GenerationStatus, RotationStatusRequest, SessionReference,
+    CancelDrainRequest, DrainRequest, GenerationState, GenerationStatus, KeyHold, RotationStatusRequest,
+    SessionReference,
 };
 use crate::time::Timestamp;
 
@@ -71,18 +72,22 @@ impl<'a> Waiting<'a> {
 
     async fn until_drained(mut self, first: GenerationStatus) -> Result<GenerationStatus, Failure> {
         let session = first.session.clone().unwrap_or_default();
-        let most = first.outstanding_urls.max(1);
+        let most = outstanding(&first).max(1);
         let mut status = first;
-        if is_draining(&status) {
-            let SessionReference { identity, generation, .. } = &session;
-            let (urls, end) = (say::urls(status.outstanding_urls), say::time(status.last_url_ends_at.as_ref()));
+        if is_waited_for(&status) {
+            let SessionReference { identity, generation, access_key_id, .. } = &session;
+            let (urls, end) = (say::urls(outstanding(&status)), say::time(status.safe_from.as_ref()));
+            let state = say::generation_state(status.state);
             self.progress.clear();
             let early = say::ended_early(&status);
             warn(&format!(
-                "{identity} {generation} is draining: {urls} outstanding, the last ends {end}{early}; Ctrl-C leaves it draining"
+                "{identity} {generation} is {state}: {urls} outstanding, the last ends {end}{early}; Ctrl-C leaves it {state}"
             ));
+            if is_needed(&status) {
+                warn(&format!("to wait is not enough for {access_key_id}: {}", status.advice));
+            }
         }
-        while is_draining(&status) {
+        while is_waited_for(&status) {
             self.progress.show(|| bar(&status, most));
             let pace = pace(&status);
             sleep(pace).await;
@@ -101,6 +106,12 @@ impl<'a> Waiting<'a> {
         }
         self.progress.clear();
         match status.state() {
+            GenerationState::Drained | GenerationState::Retired if is_needed(&status) => {
+                let SessionReference { generation, access_key_id, .. } = &session;
+                let state = say::generation_state(status.state);
+                let message = format!("generation {generation} is {state}, yet others need {access_key_id}");
+                Err(Failure::new(Exit::Refused, message).with(status.advice))
+            }
             GenerationState::Drained | GenerationState::Retired => Ok(status),
             state => {
                 let state = say::generation_state(state.into());
@@ -125,27 +136,39 @@ impl<'a> Waiting<'a> {
     }
 }
 
-fn is_draining(status: &GenerationStatus) -> bool {
-    status.state() == GenerationState::Draining
+/// URLs of it are outstanding; or of others that have its key, and sign nothing more with that.
+fn is_waited_for(status: &GenerationStatus) -> bool {
+    match status.state() {
+        GenerationState::Draining => true,
+        GenerationState::Drained | GenerationState::Retired => status.safe_from.is_some() && !is_needed(status),
+        _ => false,
+    }
+}
+
+/// Waiting does not help: others would go on with its key.
+fn is_needed(status: &GenerationStatus) -> bool {
+    status.others.iter().any(|other| other.hold() != KeyHold::Rests)
+}
+
+/// Whatever hangs on its key and ends by itself.
+fn outstanding(status: &GenerationStatus) -> u64 {
+    let others = status.others.iter().filter(|other| other.hold() == KeyHold::Rests);
+    others.map(|other| other.outstanding_urls).fold(status.outstanding_urls, u64::saturating_add)
 }
 
 /// How long until the daemon is asked again: to the second at the end.
 fn pace(status: &GenerationStatus) -> Duration {
-    let end = status.last_url_ends_at.map(|at| Timestamp::from_unix(at.seconds));
+    let end = status.safe_from.map(|at| Timestamp::from_unix(at.seconds));
     let left = end.and_then(|end| Clock::system().local_now().until(end)).unwrap_or_default();
     if left > SOON { PACE_FAR } else { PACE_NEAR }
 }
 
 fn bar(status: &GenerationStatus, most: u64) -> String {
-    let gone = most.saturating_sub(status.outstanding_urls);
+    let left = outstanding(status);
+    let gone = most.saturating_sub(left);
     let done = usize::try_from(gone.saturating_mul(WIDTH as u64) / most).unwrap_or(WIDTH).min(WIDTH);
-    let end = say::time(status.last_url_ends_at.as_ref());
-    format!(
-        "[{}{}] {} outstanding, the last ends {end}",
-        "#".repeat(done),
-        "-".repeat(WIDTH - done),
-        say::urls(status.outstanding_urls)
-    )
+    let end = say::time(status.safe_from.as_ref());
+    format!("[{}{}] {} outstanding, the last ends {end}", "#".repeat(done), "-".repeat(WIDTH - done), say::urls(left))
 }
 
 /// How often the daemon is asked when the end is near, and before.

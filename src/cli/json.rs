@@ -134,6 +134,18 @@ pub fn generation(one: &proto::GenerationStatus) -> Value {
         "partition": optional(&one.partition),
         "ended_early_urls": one.ended_early_urls,
         "ended_by": one.ended_by,
+        "others": one.others.iter().map(key_holder).collect::<Vec<_>>(),
+    })
+}
+
+fn key_holder(one: &proto::KeyHolder) -> Value {
+    json!({
+        "identity": one.identity,
+        "generation": Some(one.generation).filter(|generation| *generation > 0),
+        "hold": say::key_hold(one.hold),
+        "since": time(&one.since),
+        "outstanding_urls": one.outstanding_urls,
+        "last_url_ends_at": time(&one.last_url_ends_at),
     })
 }
 

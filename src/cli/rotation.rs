@@ -66,13 +66,21 @@ impl Retire {
         let Self { identity, generation, force } = self.clone();
         let ask = daemon.ask(RetireRequest { identity, generation, force });
         let retired = daemon.rotation().retire(ask).await?.into_inner();
-        let (status, breaks) = (retired.status.unwrap_or_default(), retired.breaks_urls);
+        let (status, breaks, was_retired) =
+            (retired.status.unwrap_or_default(), retired.breaks_urls, retired.was_retired);
         match globals.output.unwrap_or(Format::Table) {
-            Format::Json => out::json(json!({"generation": json::generation(&status), "breaks_urls": breaks}))?,
+            Format::Json => {
+                let generation = json::generation(&status);
+                out::json(json!({"generation": generation, "breaks_urls": breaks, "was_retired": was_retired}))?;
+            }
             format => {
+                if was_retired {
+                    let since = say::time(status.since.as_ref());
+                    let Retire { identity, generation, .. } = self;
+                    warn(&format!("{identity} {generation} is retired since {since}; nothing was changed"));
+                }
                 if breaks > 0 {
-                    let (key, end) =
-                        (&status.session.clone().unwrap_or_default().access_key_id, &status.last_url_ends_at);
+                    let (key, end) = (&status.session.clone().unwrap_or_default().access_key_id, &status.safe_from);
                     let end = say::time(end.as_ref());
                     let urls = if breaks == 1 { "URL breaks" } else { "URLs break" };
                     let early = say::ended_early(&status);

@@ -72,6 +72,11 @@ pub fn generation_state(value: i32) -> String {
     name(proto::GenerationState::try_from(value).unwrap_or_default().as_str_name(), "GENERATION_STATE")
 }
 
+/// `signs`, `may-sign`, …
+pub fn key_hold(value: i32) -> String {
+    name(proto::KeyHold::try_from(value).unwrap_or_default().as_str_name(), "KEY_HOLD")
+}
+
 /// `key-unusable-in-browsers`, …
 pub fn caution(value: i32) -> String {
     name(proto::Caution::try_from(value).unwrap_or_default().as_str_name(), "CAUTION")
@@ -198,7 +203,7 @@ mod tests {
     fn states_of_generations_have_the_names_that_metrics_use() {
         use crate::session::generation::State;
         for state in State::ALL {
-            assert!((1..=5).any(|value| generation_state(value) == state.as_str()), "{state:?}");
+            assert!((1..=6).any(|value| generation_state(value) == state.as_str()), "{state:?}");
         }
     }
 

@@ -8,8 +8,8 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::gate::Gate;
 use super::{Identity, Live, Signing, Stopped};
-use crate::session::Session;
 use crate::session::generation::{Secret, has_no_end};
+use crate::session::{RecordId, Session};
 
 /// What outlasts the configuration of an identity.
 #[derive(Default)]
@@ -81,6 +81,12 @@ impl Identity {
     /// What can be done with the secret of a generation.
     pub fn secret_of(&self, session: &Session) -> Secret {
         self.keeper_of(session).map_or(Secret::Gone, |keeper| keeper.secret_of(session.id))
+    }
+
+    /// Its long-term keys that may be signing at this moment. Asked before the registry is read, it leaves out none whose last
+    /// URL that answer does not have.
+    pub fn keys_in_use(&self) -> Vec<RecordId> {
+        self.keeper.keys_in_use()
     }
 
     /// Keeps a generation from signing, and has another looked for where it signed. Whether it may have signed before.

@@ -68,6 +68,12 @@ impl Gate {
         !seen.is_closed && !seen.is_dead
     }
 
+    /// Whether anybody is inside, or may come in once the dead are seen alive.
+    pub(super) fn is_in_use(&self) -> bool {
+        let seen = self.0.borrow();
+        !seen.is_closed || seen.inside > 0
+    }
+
     /// Waits until nobody is inside. Who comes in meanwhile, because the gate is open, is waited for too.
     pub(super) async fn is_empty(&self) {
         let mut seen = self.0.subscribe();

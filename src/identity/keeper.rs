@@ -178,11 +178,20 @@ impl Keeper {
         match kept.shelf.current(self.clock.now()) {
             Some(signs) if is_it(&signs) => Secret::Signs,
             _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
+            _ if kept.shelf.all().filter(|live| is_it(live)).any(|live| kept.shelf.is_dead(live)) => Secret::Dead,
             _ if kept.shelf.all().any(is_it) => Secret::Rests,
             // What is minted anew is never had again; what is read may be what was read before.
-            None if !kept.tried && self.source.fresh().is_none() => Secret::Unread,
+            None if self.source.fresh().is_none() && kept.tried => Secret::Missing,
+            None if self.source.fresh().is_none() => Secret::Unread,
             _ => Secret::Gone,
         }
+    }
+
+    /// Keys that may be signing at this moment.
+    pub(super) fn keys_in_use(&self) -> Vec<RecordId> {
+        let kept = self.kept();
+        let keys = kept.all().filter(|live| has_no_end(live.session.facts.kind) && live.gate.is_in_use());
+        keys.map(|live| live.session.id).collect()
     }
 
     /// Lets a generation sign that was kept from it.

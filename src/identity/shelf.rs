@@ -55,8 +55,12 @@ impl Shelf {
 
     /// Whether one that could sign otherwise was seen dead.
     pub(super) fn has_dead(&self, now: Timestamp) -> bool {
-        let dead = |live: &&Arc<Live>| live.gate.is_dead() && !live.gate.is_closed() && self.stands(live);
-        self.all.iter().filter(dead).any(|live| live.session.left(now).is_some())
+        self.all.iter().any(|live| self.is_dead(live) && live.session.left(now).is_some())
+    }
+
+    /// Whether that one could sign, had it not been seen dead.
+    pub(super) fn is_dead(&self, live: &Arc<Live>) -> bool {
+        live.gate.is_dead() && !live.gate.is_closed() && self.stands(live)
     }
 
     /// Newest first.

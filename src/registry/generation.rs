@@ -115,6 +115,25 @@ impl Registry {
         store.generations(uid, identity.clone(), before, self.0.clock.now()).await
     }
 
+    /// Every session of these access keys, whoever's, also those that are retired, newest first.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn of_keys(&self, uid: u32, access_key_ids: &[&str]) -> Result<Vec<SessionRow>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        let keys = serde_json::Value::from(access_key_ids).to_string();
+        let (now, mut all) = (self.0.clock.now(), Vec::<SessionRow>::new());
+        loop {
+            let before = all.last().map(|row| row.session.id.number);
+            let page = store.of_keys(uid, keys.clone(), before, now).await?;
+            let is_last = page.len() < MAX_PAGE;
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Writes down what was decided of a session, and the row that says so, durably and together.
     ///
     /// # Errors

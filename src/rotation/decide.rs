@@ -11,7 +11,7 @@ use super::told::Told;
 use super::{GenerationStatus, Reference, Rotation, Row};
 use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
-use crate::registry::Mark;
+use crate::registry::{Mark, SessionRow};
 use crate::s3::Refused;
 use crate::session::generation::{Secret, State, has_no_end};
 use crate::session::{IdentityName, Session};
@@ -21,12 +21,14 @@ use crate::session::{IdentityName, Session};
 pub struct Retired {
     /// How it is now.
     pub status: GenerationStatus,
-    /// Outstanding URLs that ending its credential breaks.
+    /// Outstanding URLs that ending its credential breaks, also those of other identities that have it.
     pub breaks_urls: u64,
+    /// It was retired before, or had ended.
+    pub was_retired: bool,
 }
 
 impl Rotation {
-    /// Keeps a generation from signing; `None` means the one that signs. What it signed lives on. Nothing is signed with it
+    /// Keeps a generation from signing; `None` means the one that signs, or, asked once more, that which was drained. What it signed lives on. Nothing is signed with it
     /// after the answer, and what was signed is counted in it. A key in whose place its source put another drains by
     /// itself: of that nothing is written, so that it signs again when it is put back.
     ///
@@ -48,10 +50,10 @@ impl Rotation {
                     let problem = "is left out, and each partition signs with a generation of its own: name one";
                     return Err(Refused::new("generation", problem).into());
                 }
-                (None, Some(own)) => own
-                    .signing_generation()
-                    .map(|live| live.session.generation)
-                    .ok_or_else(|| Unchanged::NothingSigns(identity.clone()))?,
+                (None, Some(own)) => match own.signing_generation() {
+                    Some(live) => live.session.generation,
+                    None => desk.last_drained(uid, &identity).await?,
+                },
                 (None, None) => return Err(Error::UnknownIdentity(identity.as_str().to_owned())),
             };
             let before = desk.row(uid, &identity, generation).await?;
@@ -106,7 +108,9 @@ impl Rotation {
             if before.row.drained_since.is_none() {
                 return Ok(desk.told(&before));
             }
-            let own = own.as_ref().filter(|own| !matches!(own.secret_of(session), Secret::Gone | Secret::Unread));
+            let own = own
+                .as_ref()
+                .filter(|own| !matches!(own.secret_of(session), Secret::Gone | Secret::Missing | Secret::Unread));
             let own = own.ok_or(Unchanged::SecretGone(session.generation))?;
             own.start_generation(session);
             let written = desk.mark(uid, &before, Mark::CancelDrain, Told::DrainCancelled).await;
@@ -133,7 +137,8 @@ impl Rotation {
             let mut before = desk.row(uid, &identity, generation).await?;
             let session = Arc::clone(&before.row.session);
             let state = desk.told(&before).state;
-            if state != State::Retired {
+            let was_retired = state == State::Retired;
+            if !was_retired {
                 if state == State::Active && !force {
                     return Err(Unchanged::Signs { identity, generation }.into());
                 }
@@ -153,8 +158,8 @@ impl Rotation {
                 }
                 written?;
             }
-            let status = desk.told(&desk.row(uid, &identity, generation).await?);
-            Ok(Retired { breaks_urls: status.outstanding_urls, status })
+            let after = desk.row(uid, &identity, generation).await?;
+            Ok(Retired { status: desk.told(&after), breaks_urls: after.breaks(), was_retired })
         })
         .await
     }
@@ -208,13 +213,25 @@ impl Rotation {
     /// Whether a key rests because its source gave another, also where that is not written down yet.
     fn is_replaced(&self, own: Option<&Identity>, row: &Row) -> bool {
         let session = &row.row.session;
-        let rests = matches!(self.secret_of(session), Secret::Rests | Secret::Gone | Secret::Unread);
+        let rests = matches!(self.secret_of(session), Secret::Rests | Secret::Gone | Secret::Missing | Secret::Unread);
         let another_signs = own.is_some_and(|own| own.signing_generation().is_some());
         rests && (row.row.replaced || (has_no_end(session.facts.kind) && another_signs))
     }
 
     pub(super) fn told(&self, row: &Row) -> GenerationStatus {
         row.status(self.secret_of(&row.row.session), self.issuer.clock().now())
+    }
+
+    /// What was drained last by hand, where nothing signs because of that.
+    async fn last_drained(&self, uid: u32, identity: &IdentityName) -> Result<u64, Error> {
+        let rows = self.rows(uid, identity).await?;
+        let states: Vec<(&Row, State)> = rows.iter().map(|row| (row, self.told(row).state)).collect();
+        let may_sign = states.iter().any(|(_, state)| matches!(state, State::Prepared | State::Active | State::Dead));
+        let drained = states.iter().filter(|(row, state)| *state != State::Retired && !row.row.replaced && !may_sign);
+        let last =
+            drained.filter(|(row, _)| row.row.drained_since.is_some()).max_by_key(|(row, _)| row.row.drained_since);
+        let last = last.map(|(row, _)| row.row.session.generation);
+        last.ok_or_else(|| Unchanged::NothingSigns(identity.clone()).into())
     }
 
     /// The one generation that an operator may mean when none is named.
@@ -263,14 +280,15 @@ impl Rotation {
     }
 }
 
-/// Refuses to retire what still has URLs outstanding, unless forced.
+/// Refuses to retire what still has URLs outstanding, unless forced. Those of others that have its key are no reason: it is
+/// this generation that is retired, and that breaks none of them; ending the key would.
 fn nothing_outstanding(row: &Row, force: bool) -> Result<(), Unchanged> {
-    let row = &row.row;
-    match row.last_url_ends_at {
-        Some(last_url_ends_at) if row.outstanding > 0 && !force => Err(Unchanged::Outstanding {
-            generation: row.session.generation,
-            access_key_id: row.session.facts.access_key_id.clone(),
-            outstanding: row.outstanding,
+    let SessionRow { session, outstanding, last_url_ends_at, .. } = &row.row;
+    match *last_url_ends_at {
+        Some(last_url_ends_at) if *outstanding > 0 && !force => Err(Unchanged::Outstanding {
+            generation: session.generation,
+            access_key_id: session.facts.access_key_id.clone(),
+            outstanding: *outstanding,
             last_url_ends_at,
         }),
         _ => Ok(()),

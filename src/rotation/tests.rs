@@ -1,6 +1,7 @@
 //! The desk, its watchman and the issuer together, in virtual time.
 
 mod house;
+mod shared;
 
 use std::time::Duration;
 
@@ -106,9 +107,10 @@ async fn a_drain_stops_the_only_key_until_it_is_cancelled() {
     let drained = house.desk.drain(UID, web(), None).await.unwrap();
     assert_eq!((drained.session.generation, drained.state, drained.outstanding_urls), (1, State::Draining, 1));
     assert_eq!(reason(house.sign(60, None).await), (Code::FailedPrecondition, "NOTHING_SIGNS"));
-    assert_eq!(reason(house.desk.drain(UID, web(), None).await).1, "NOTHING_SIGNS");
-    let again = house.desk.drain(UID, web(), Some(1)).await.unwrap();
-    assert_eq!((again.since, again.state), (drained.since, State::Draining), "it keeps its date");
+    for which in [None, Some(1), None] {
+        let again = house.desk.drain(UID, web(), which).await.unwrap();
+        assert_eq!((again.session.generation, again.since, again.state), (1, drained.since, State::Draining));
+    }
     house.restart().await;
     assert_eq!(reason(house.sign(60, None).await).1, "NOTHING_SIGNS");
     let cancelled = house.desk.cancel_drain(UID, web(), None).await.unwrap();
@@ -214,6 +216,8 @@ async fn what_signs_or_has_urls_outstanding_is_retired_by_force_only() {
     assert_eq!((retired.status.state, retired.breaks_urls), (State::Retired, 1));
     let again = house.desk.retire(UID, web(), 1, false).await.unwrap();
     assert_eq!((again.status.since, again.breaks_urls), (retired.status.since, 1));
+    assert_eq!((retired.was_retired, again.was_retired), (false, true));
+    assert_eq!(reason(house.desk.drain(UID, web(), None).await).1, "NOTHING_SIGNS", "nothing waits to sign again");
     assert_eq!(reason(house.sign(600, Some("once")).await).1, "NOTHING_SIGNS", "its secret is forgotten");
     assert_eq!(reason(house.desk.cancel_drain(UID, web(), Some(1)).await).1, "GENERATION_RETIRED");
     house.put(2);
@@ -235,7 +239,7 @@ async fn a_retired_key_stays_listed_until_its_last_url_has_ended() {
         let all = house.desk.status(UID, identity, false).await.unwrap();
         let retired = all.iter().find(|one| one.session.generation == 1).expect("it must wait");
         assert_eq!((retired.state, retired.safe_from), (State::Retired, Some(ends_at)));
-        let advice = format!("1 URL outstanding: deactivating {} breaks them; the last ends {ends_at}", key(1));
+        let advice = format!("1 URL outstanding: deactivating {} breaks it; the last ends {ends_at}", key(1));
         assert!(retired.advice.starts_with(&advice), "{}", retired.advice);
     }
     house.until("its URL has ended", async || house.clock.now() > ends_at).await;
@@ -268,8 +272,9 @@ async fn what_an_event_that_stands_has_ended_is_told_beside_what_is_outstanding_
         let status = house.status(1).await;
         assert_eq!((status.outstanding_urls, status.ended_early_urls, &*status.ended_by), (2, 2, &[id][..]));
         assert_eq!((status.state, status.safe_from), (State::Draining, Some(ends_at)), "it may be undone");
-        let end = format!("; all of them have ended early, as long as event {id} stands");
-        assert!(status.advice.starts_with("wait until ") && status.advice.ends_with(&end), "{}", status.advice);
+        let early =
+            format!("; all of them have ended early, as long as event {id} stands: only once that is undone does");
+        assert!(status.advice.starts_with("wait until ") && status.advice.contains(&early), "{}", status.advice);
         let other = house.status(2).await;
         assert_eq!((other.outstanding_urls, other.ended_early_urls, other.ended_by), (1, 0, vec![]));
         // What is decided is told with it.
@@ -343,6 +348,58 @@ async fn a_session_with_urls_outstanding_is_told_of_before_it_ends_and_a_drained
     house.until("it has ended", async || house.told().await.len() > 2).await;
     assert!(house.told().await.contains(&(GenerationRetired, 1)), "{:?}", house.told().await);
     assert_eq!(house.status(1).await.advice, "nothing to do: it has ended");
+}
+
+#[tokio::test]
+async fn a_key_that_was_put_back_and_whose_file_cannot_be_read_after_a_restart_is_not_said_to_drain() {
+    let mut house = House::new().await;
+    house.sign(6000, None).await.unwrap();
+    house.put(2);
+    house.until("the second signs", async || house.told().await.contains(&(GenerationDraining, 1))).await;
+    house.put(1);
+    house.until("the first is back", async || house.told().await.contains(&(DrainCancelled, 1))).await;
+    let enrolled_at = house.status(1).await.since;
+    house.stop.cancel();
+    std::fs::remove_file(house.dir.path().join("key")).unwrap();
+    house.restart().await;
+    let own = house.desk.identity(&web()).unwrap();
+    house.until("its source was asked", async || own.status().failures > 0).await;
+    let status = house.status(1).await;
+    assert_eq!((status.state, status.since, status.outstanding_urls), (State::Prepared, enrolled_at, 1));
+    let looks = "look at `presignd identities` before AKIA0000000000000001 is deactivated";
+    assert!(status.advice.starts_with(looks) && status.advice.contains("1 URL outstanding"), "{}", status.advice);
+    let told = house.told().await;
+    house.pass(Duration::from_secs(40)).await;
+    assert_eq!(house.told().await, told, "it does not drain");
+    assert_eq!(house.desk.drain(UID, web(), Some(1)).await.unwrap().state, State::Draining, "but it may");
+}
+
+#[tokio::test]
+async fn a_key_that_is_seen_dead_is_in_no_way_draining_and_signs_again_when_it_is_seen_alive() {
+    let house = House::new().await;
+    house.sign(6000, None).await.unwrap();
+    let (own, told) = (house.desk.identity(&web()).unwrap(), house.told().await);
+    let signs = own.signing_generation().unwrap();
+    house.pass(Duration::from_secs(30)).await;
+    assert!(own.bury(&signs.session));
+    let cause = "GET s3://photos/canary: 403 AccessDenied";
+    house.registry.observe(signs.session.id, "denied", cause, None).await.unwrap();
+    let seen_at = house.clock.now();
+    let urls = |state| house.gauge("presignd_generation_outstanding_urls", state);
+    house.until("the gauges say so", async || (urls("active"), urls("dead")) == (0, 1)).await;
+    let dead = house.status(1).await;
+    assert_eq!((dead.state, dead.since, dead.outstanding_urls), (State::Dead, seen_at, 1));
+    let words = format!("what {} signs is denied, as seen since {seen_at} ({cause}): it signs nothing", key(1));
+    assert!(dead.advice.starts_with(&words) && !dead.advice.contains("deactivat"), "{}", dead.advice);
+    assert_eq!(house.told().await, told, "nothing drains");
+    assert_eq!(reason(house.desk.drain(UID, web(), None).await).1, "NOTHING_SIGNS");
+    assert!(own.revive(&signs.session));
+    house.until("the gauges say that, too", async || (urls("active"), urls("dead")) == (1, 0)).await;
+    assert_eq!(house.status(1).await.state, State::Active);
+    assert!(own.bury(&signs.session));
+    let drained = house.desk.drain(UID, web(), Some(1)).await.unwrap();
+    assert_eq!(drained.state, State::Draining, "what an operator decides outlasts what is seen");
+    house.until("it is told", async || house.told().await.contains(&(GenerationDraining, 1))).await;
 }
 
 #[tokio::test]

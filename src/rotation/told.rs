@@ -23,7 +23,7 @@ pub enum Told {
     GenerationDraining(GenerationStatus),
     /// It may sign again.
     DrainCancelled(GenerationStatus),
-    /// Its last URL has ended.
+    /// Its last URL has ended, and nobody else needs its key.
     GenerationDrained(GenerationStatus),
     /// It is done, for good.
     GenerationRetired(GenerationStatus),
@@ -138,6 +138,7 @@ mod tests {
             partition: String::new(),
             ended_early_urls: 0,
             ended_by: Vec::new(),
+            others: Vec::new(),
         }
     }
 
@@ -193,6 +194,7 @@ mod tests {
             "partition": "",
             "ended_early_urls": 0,
             "ended_by": [],
+            "others": [],
         });
         assert_eq!(body, told);
     }

@@ -18,7 +18,7 @@ use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::registry::{DAEMON, EVENT_LIFE, EventKind, Mark};
 use crate::session::RecordId;
-use crate::session::generation::{Secret, State, has_no_end};
+use crate::session::generation::{Holder, Secret, State, has_no_end};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
 
@@ -54,8 +54,10 @@ impl Rotation {
     async fn look(&self, log: &mut Log, metrics: &Metrics) -> Result<Option<Timestamp>, Error> {
         log.read(self.issuer.registry()).await?;
         self.watch_renewals(log).await?;
+        let signing = self.signing();
         let rows = self.issuer.registry().sessions(DAEMON, None).await.map_err(Error::registry)?;
-        let rows = followed(rows);
+        let mut rows = followed(rows);
+        self.join(DAEMON, &signing, &mut rows).await?;
         let known: HashSet<_> = rows.iter().map(|row| row.row.session.id).collect();
         let mut due = Vec::new();
         for row in &rows {
@@ -143,6 +145,8 @@ impl Rotation {
         if row.row.drained_since.is_some() && row.row.retired_at.is_none() {
             match status.state {
                 State::Draining => due = status.last_url_ends_at,
+                // Others have its key: nobody may take it for free before they are done with that.
+                State::Drained if !is_free(&status) => due = status.safe_from,
                 State::Drained => self.tell_drained(log, row, &status).await?,
                 _ => {}
             }
@@ -165,7 +169,8 @@ impl Rotation {
         let told = log.change_of(row.row.session.id);
         let is_told = matches!(told, Some(EventKind::GenerationDrained | EventKind::GenerationRetired));
         // Who was away for so long has lost its place anyway.
-        let is_old = status.since + EVENT_LIFE <= self.issuer.clock().now();
+        let since = status.others.iter().filter_map(Holder::done_since).chain([status.since]).max();
+        let is_old = since.unwrap_or(status.since) + EVENT_LIFE <= self.issuer.clock().now();
         if is_told || is_old {
             return Ok(());
         }
@@ -176,7 +181,7 @@ impl Rotation {
             return Ok(());
         }
         let again = self.told(&self.row(DAEMON, &session.identity, session.generation).await?);
-        if again.state == State::Drained {
+        if again.state == State::Drained && is_free(&again) {
             self.tell(Told::GenerationDrained(again)).await?;
         }
         Ok(())
@@ -210,17 +215,27 @@ impl Rotation {
         for name in self.issuer.rules().identities.names() {
             sums.insert(name.clone(), State::ALL.iter().map(|state| (*state, (0, None))).collect());
         }
+        let mut free: BTreeMap<_, u64> = sums.keys().map(|name| (name.clone(), 0)).collect();
         for status in rows.iter().map(|row| self.told(row)) {
+            if has_no_end(status.kind) && status.state == State::Drained && is_free(&status) {
+                free.entry(status.session.identity.clone()).and_modify(|keys| *keys += 1);
+            }
             let states = sums.get_mut(&status.session.identity);
             if let Some((urls, last)) = states.and_then(|states| states.get_mut(&status.state)) {
                 *urls += status.outstanding_urls;
                 *last = (*last).max(status.last_url_ends_at);
             }
         }
+        free.iter().for_each(|(identity, keys)| metrics.free_keys(identity, *keys));
         for (identity, states) in &sums {
             states.iter().for_each(|(state, (urls, last))| metrics.outstanding(identity, *state, *urls, *last));
         }
     }
+}
+
+/// Whether nobody else needs its key, nor has URLs outstanding with it.
+fn is_free(status: &GenerationStatus) -> bool {
+    status.safe_from.is_none() && !status.others.iter().any(Holder::needs_it)
 }
 
 /// How long before a session's end it is told, where URLs of it are outstanding: time enough to sign them again.

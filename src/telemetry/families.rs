@@ -83,6 +83,12 @@ impl Metrics {
                 "Sessions whose key was seen dead, or that a canary was denied to.",
                 &["identity"],
             )?,
+            keys_to_deactivate: gauges(
+                r,
+                "presignd_keys_to_deactivate",
+                "Drained long-term keys that no identity signs with or has URLs outstanding with.",
+                &["identity"],
+            )?,
             clock_offset_seconds: add(
                 r,
                 Gauge::new("presignd_clock_offset_seconds", "AWS's clock minus the local one; 0 until evidence.")?,

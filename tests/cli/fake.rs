@@ -411,7 +411,7 @@ impl rotation_server::Rotation for Rote {
             return Err(Status::with_error_details(Code::FailedPrecondition, message, details));
         }
         let status = Some(generation(3, GenerationState::Retired, 1203));
-        Ok(Response::new(RetireResponse { status, breaks_urls: 1203 }))
+        Ok(Response::new(RetireResponse { status, breaks_urls: 1203, was_retired: false }))
     }
 
     async fn pause_identity(&self, request: Request<PauseIdentityRequest>) -> Answer<PauseIdentityResponse> {

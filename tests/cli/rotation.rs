@@ -21,7 +21,7 @@ fn rotation_says_plainly_what_can_be_done() {
     let (_, out, _) = run(&fake.socket, &["rotation", "--output", "json"]);
     assert_eq!(
         shape(&out),
-        "generations generations.advice generations.ended_by generations.ended_early_urls generations.kind generations.last_url_ends_at generations.outstanding_urls \
+        "generations generations.advice generations.ended_by generations.ended_early_urls generations.kind generations.last_url_ends_at generations.others generations.outstanding_urls \
          generations.partition generations.safe_from generations.session generations.session.access_key_id \
          generations.session.expires_at generations.session.generation generations.session.id \
          generations.session.identity generations.since generations.state version"
@@ -93,6 +93,7 @@ fn retire_is_refused_and_by_force_says_what_it_breaks() {
     assert!(err.contains("1203 URLs") && err.contains("URLS_OUTSTANDING"), "{err}");
     let (code, out, _) = run(&fake.socket, &["retire", "web", "3", "--force", "--output", "json"]);
     assert_eq!((code, json_of(&out)["breaks_urls"].clone()), (0, 1203.into()));
+    assert_eq!(json_of(&out)["was_retired"], false);
 }
 
 #[test]

@@ -75,6 +75,7 @@ async fn a_key_that_dies_signs_no_more_until_it_is_seen_alive_again() {
     assert_eq!(world.s3.fetch("GET", &url, [], "").await.code(), "InvalidAccessKeyId");
     let web = is_seen(&daemon, 1, Observation::KeyDead).await;
     assert_eq!((web.state(), web.sessions[0].signing), (IdentityState::SessionDead, false));
+    assert_eq!(web.sessions[0].state(), presignd::grpc::proto::GenerationState::Dead);
     let refused = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect_err("it would be dead on arrival");
     let reason = refused.get_error_details().error_info().map(|info| info.reason.clone());
     assert_eq!((refused.code(), reason.as_deref()), (tonic::Code::Unavailable, Some("SESSION_DEAD")), "{refused}");

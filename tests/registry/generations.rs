@@ -95,6 +95,10 @@ pub(crate) async fn generations_are_listed_newest_first_with_those_that_are_over
     assert_eq!(before.iter().map(|row| row.session.generation).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(registry.generations(ASKER, &name("none"), None).await.unwrap(), []);
     assert_eq!(registry.sessions(ASKER, None).await.unwrap(), []);
+    let of_keys = registry.of_keys(ASKER, &["ASIA3", "none", "ASIA1"]).await.unwrap();
+    let of_keys: Vec<_> = of_keys.iter().map(|row| (row.session.identity.as_str(), row.session.generation)).collect();
+    assert_eq!(of_keys, [("batch", 3), ("web", 3), ("batch", 1), ("web", 1)], "whoever has them");
+    assert_eq!(registry.of_keys(ASKER, &[]).await.unwrap(), []);
 }
 
 pub(crate) async fn sessions_are_listed_however_many_there_are(place: Place) {

@@ -58,6 +58,8 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         last_url_ends_at: row.last_url_ends_at,
         ended_early: 0,
         ended_by: "",
+        seen_dead: None,
+        holders: &[],
     };
     proto::Session {
         reference: Some(session_reference(&row.session)),
@@ -95,6 +97,7 @@ pub(super) fn generation_state(state: generation::State) -> i32 {
     let state = match state {
         generation::State::Prepared => proto::GenerationState::Prepared,
         generation::State::Active => proto::GenerationState::Active,
+        generation::State::Dead => proto::GenerationState::Dead,
         generation::State::Draining => proto::GenerationState::Draining,
         generation::State::Drained => proto::GenerationState::Drained,
         generation::State::Retired => proto::GenerationState::Retired,

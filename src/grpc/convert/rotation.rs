@@ -6,6 +6,7 @@ use crate::grpc::proto;
 use crate::rotation::{GenerationStatus, Reference};
 use crate::s3::Refused;
 use crate::session::IdentityName;
+use crate::session::generation::{Hold, Holder};
 
 /// The identity that a decision is about: never the default.
 pub(in crate::grpc) fn decided(name: &str) -> Result<IdentityName, Refused> {
@@ -36,6 +37,24 @@ pub(in crate::grpc) fn generation_status(status: GenerationStatus) -> proto::Gen
         partition: status.partition,
         ended_early_urls: status.ended_early_urls,
         ended_by: status.ended_by.iter().map(ToString::to_string).collect(),
+        others: status.others.into_iter().map(key_holder).collect(),
+    }
+}
+
+fn key_holder(holder: Holder) -> proto::KeyHolder {
+    let hold = match holder.hold {
+        Hold::Signs => proto::KeyHold::Signs,
+        Hold::MaySign => proto::KeyHold::MaySign,
+        Hold::Mints => proto::KeyHold::Mints,
+        Hold::Rests => proto::KeyHold::Rests,
+    };
+    proto::KeyHolder {
+        identity: holder.identity.as_str().to_owned(),
+        generation: holder.generation.unwrap_or_default(),
+        hold: hold.into(),
+        since: holder.since.map(wire_instant),
+        outstanding_urls: holder.outstanding_urls,
+        last_url_ends_at: holder.last_end().map(wire_instant),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::grpc::proto::{
     RetireRequest, RetireResponse, RotationStatusRequest, RotationStatusResponse, WatchRequest,
 };
 use crate::impact::event::What;
+use crate::rotation::Retired;
 use crate::s3::Refused;
 use crate::session::IdentityName;
 
@@ -56,8 +57,9 @@ impl Rotation for Services {
             self.rotation.retire(call.caller.uid, identity, number, force).await
         });
         let retired = retired.await?;
-        let (status, breaks_urls) = (Some(generation_status(retired.status)), retired.breaks_urls);
-        Ok(Response::new(RetireResponse { status, breaks_urls }))
+        let Retired { status, breaks_urls, was_retired } = retired;
+        let status = Some(generation_status(status));
+        Ok(Response::new(RetireResponse { status, breaks_urls, was_retired }))
     }
 
     async fn pause_identity(

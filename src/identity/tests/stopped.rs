@@ -291,10 +291,10 @@ async fn a_key_that_was_replaced_signs_again_when_it_is_put_back_and_also_after_
 async fn a_retired_key_never_signs_again() {
     let mut house = House::new().await;
     house.mark(1, Mark::Retire { forced: false }).await;
-    assert_eq!(house.secret(1).await, Secret::Gone);
+    assert_eq!(house.secret(1).await, Secret::Missing);
     for _ in 0..2 {
         house.until("it says why", |house| house.failure() == "RETIRED").await;
-        assert_eq!((house.signs(), house.secret(1).await), (None, Secret::Gone));
+        assert_eq!((house.signs(), house.secret(1).await), (None, Secret::Missing));
         house.restart();
     }
     house.change(|world| (world.key, _) = (2, world.known.insert(World::id(2))));

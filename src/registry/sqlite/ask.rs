@@ -96,6 +96,18 @@ impl Sqlite {
         self.questions.read(uid, read).await
     }
 
+    pub(in crate::registry) async fn of_keys(
+        &self,
+        uid: u32,
+        keys: String,
+        before: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionRow>, Error> {
+        let instance = self.instance;
+        let read = move |connection: &_| generations::of_keys(connection, instance, keys, before, now);
+        self.questions.read(uid, read).await
+    }
+
     pub(in crate::registry) async fn paused(&self, uid: u32) -> Result<Vec<(IdentityName, Timestamp)>, Error> {
         self.questions.read(uid, generations::paused).await
     }

@@ -41,6 +41,18 @@ pub(super) fn generations(
     rows(connection, instance, now, which, values)
 }
 
+/// Sessions of access keys, which stand in a JSON array, before a number, newest first.
+pub(super) fn of_keys(
+    connection: &Connection,
+    instance: InstanceId,
+    keys: String,
+    before: Option<u64>,
+    now: Timestamp,
+) -> Result<Vec<SessionRow>, Error> {
+    let which = "s.access_key_id IN (SELECT value FROM json_each(?5)) AND s.number < ?6 ORDER BY s.number DESC";
+    rows(connection, instance, now, which, [Value::Text(keys), bound(before)])
+}
+
 fn bound(before: Option<u64>) -> Value {
     Value::Integer(before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX))
 }

@@ -39,13 +39,19 @@ pub(super) struct House {
     pub(super) metrics: Arc<Metrics>,
     pub(super) desk: Rotation,
     pub(super) stop: CancellationToken,
+    /// Identities that sign with the key of the file.
+    names: &'static [&'static str],
     _still: Still,
 }
 
 pub(super) const UID: u32 = 0;
 
 pub(super) fn web() -> IdentityName {
-    IdentityName::parse("web").unwrap()
+    named("web")
+}
+
+pub(super) fn named(name: &str) -> IdentityName {
+    IdentityName::parse(name).unwrap()
 }
 
 pub(super) fn key(number: usize) -> String {
@@ -59,6 +65,11 @@ impl House {
     }
 
     pub(super) async fn with(prepare: impl FnOnce(&Path)) -> Self {
+        Self::of(&["web"], prepare).await
+    }
+
+    /// With these identities, of which each signs with the key of the file.
+    pub(super) async fn of(names: &'static [&'static str], prepare: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
         let clock = Clock::tokio(Timestamp::from_unix(1_795_348_800));
@@ -67,9 +78,10 @@ impl House {
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
         tokio::time::pause();
         let still = Still::hold();
-        let (desk, stop) = open(dir.path(), &clock, &registry, &metrics);
-        let house = Self { dir, clock, registry, metrics, desk, stop, _still: still };
-        house.until("it signs", async || house.signs().is_some()).await;
+        let (desk, stop) = open(dir.path(), names, &clock, &registry, &metrics);
+        let house = Self { dir, clock, registry, metrics, desk, stop, names, _still: still };
+        let all_sign = || names.iter().all(|name| house.signs_as(name).is_some());
+        house.until("they sign", async || all_sign()).await;
         house
     }
 
@@ -77,7 +89,7 @@ impl House {
     pub(super) async fn restart(&mut self) {
         self.stop.cancel();
         let paused = self.registry.paused(DAEMON).await.unwrap();
-        (self.desk, self.stop) = open(self.dir.path(), &self.clock, &self.registry, &self.metrics);
+        (self.desk, self.stop) = open(self.dir.path(), self.names, &self.clock, &self.registry, &self.metrics);
         // What a registry that is opened anew would say.
         for (name, _) in paused {
             self.desk.identity(&name).unwrap().pause();
@@ -89,10 +101,18 @@ impl House {
     }
 
     pub(super) fn signs(&self) -> Option<u64> {
-        self.desk.identity(&web()).unwrap().signing_generation().map(|live| live.session.generation)
+        self.signs_as("web")
+    }
+
+    pub(super) fn signs_as(&self, name: &str) -> Option<u64> {
+        self.desk.identity(&named(name)).unwrap().signing_generation().map(|live| live.session.generation)
     }
 
     pub(super) async fn sign(&self, seconds: u64, request_id: Option<&str>) -> Result<Issued, Error> {
+        self.sign_as("web", seconds, request_id).await
+    }
+
+    pub(super) async fn sign_as(&self, name: &str, seconds: u64, request_id: Option<&str>) -> Result<Issued, Error> {
         let caller = Caller { uid: UID, gid: 0, pid: None, executable: None };
         let (bucket, object) = (Bucket::parse("photos").unwrap(), ObjectKey::parse("cat.jpg").unwrap());
         let headers = Headers::new(Vec::new()).unwrap();
@@ -100,7 +120,7 @@ impl House {
         let request =
             Request::of_operation(Operation::GetObject, bucket, Some(object), Vec::new(), headers, addressing);
         let ask = Ask {
-            identity: Some(web()),
+            identity: Some(named(name)),
             what: Signable::Request(request.unwrap()),
             region: Some(crate::s3::Region::parse("us-east-1").unwrap()),
             asked: Ttl::new(seconds).unwrap(),
@@ -125,7 +145,11 @@ impl House {
     }
 
     pub(super) async fn status(&self, generation: u64) -> GenerationStatus {
-        let all = self.desk.status(UID, Some(&web()), true).await.unwrap();
+        self.status_as("web", generation).await
+    }
+
+    pub(super) async fn status_as(&self, name: &str, generation: u64) -> GenerationStatus {
+        let all = self.desk.status(UID, Some(&named(name)), true).await.unwrap();
         all.into_iter().find(|status| status.session.generation == generation).unwrap()
     }
 
@@ -201,15 +225,20 @@ pub(super) fn put(dir: &Path, number: usize, ends_at: Option<Timestamp>) {
 
 pub(super) fn open(
     dir: &Path,
+    names: &[&str],
     clock: &Clock,
     registry: &Registry,
     metrics: &Arc<Metrics>,
 ) -> (Rotation, CancellationToken) {
-    let text = format!(
-        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n\
-         [identity.web.s3]\nendpoint_url = \"https://store.example\"\nregion = \"us-east-1\"\n",
-        dir.join("key").display()
-    );
+    let file = dir.join("key");
+    let table = |name: &&str| {
+        format!(
+            "[identity.{name}]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n\
+             [identity.{name}.s3]\nendpoint_url = \"https://store.example\"\nregion = \"us-east-1\"\n",
+            file.display()
+        )
+    };
+    let text: String = names.iter().map(table).collect();
     let surroundings = Surroundings { home: Some(dir.to_owned()), ..Surroundings::default() };
     let config = Config::parse(&text, &surroundings).unwrap();
     let aws = Aws::new(clock.clone(), Environment::default()).unwrap();

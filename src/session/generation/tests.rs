@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use std::time::Duration;
+
+use super::advice::Rounded;
 use super::*;
 use crate::session::{Facts, IdentityName, InstanceId, IssueInterval, RecordId};
 
@@ -48,6 +51,21 @@ fn generation(session: &Session, secret: Secret) -> Generation<'_> {
         last_url_ends_at: None,
         ended_early: 0,
         ended_by: "",
+        seen_dead: None,
+        holders: &[],
+    }
+}
+
+/// Another identity with the same key; its URLs end so many seconds from now.
+fn holder(identity: &str, hold: Hold, urls: u64, ends: i64) -> Holder {
+    Holder {
+        identity: IdentityName::parse(identity).unwrap(),
+        generation: Some(2),
+        session: Some(RecordId { instance: InstanceId::from_random(1), number: 1 + identity.len() as u64 }),
+        hold,
+        since: Some(at(-500)),
+        outstanding_urls: urls,
+        last_url_ends_at: Some(at(ends)),
     }
 }
 
@@ -74,6 +92,12 @@ fn a_generation_is_where_the_table_says() {
         (Secret::Gone, None, None, 7, State::Draining),
         (Secret::Gone, drained, None, 7, State::Draining),
         (Secret::Signs, drained, None, 7, State::Draining),
+        (Secret::Dead, None, None, 0, State::Dead),
+        (Secret::Dead, None, None, 7, State::Dead),
+        (Secret::Dead, drained, None, 7, State::Draining),
+        (Secret::Dead, None, retired, 7, State::Retired),
+        (Secret::Missing, drained, None, 0, State::Drained),
+        (Secret::Missing, drained, None, 7, State::Draining),
         (Secret::Unread, None, None, 7, State::Prepared),
         (Secret::Unread, drained, None, 7, State::Draining),
         (Secret::Unread, drained, None, 0, State::Drained),
@@ -133,9 +157,6 @@ fn advice_on_a_key_says_plainly_when_it_can_be_deactivated() {
     let urls = |one, count| Generation { outstanding: count, last_url_ends_at: Some(at(7800)), ..one };
     let (signs, rests) = (generation(&key, Secret::Signs), generation(&key, Secret::Rests));
     let retired = Generation { retired_at: Some(at(-3)), ..rests };
-    let missing = generation(&key, Secret::Gone);
-    assert!(say(missing).starts_with("look at `presignd identities` before AKIAEXAMPLE is deactivated"));
-    assert!(say(Generation { followed_at: Some(at(-9)), ..missing }).starts_with("deactivate AKIAEXAMPLE now"));
     assert_eq!(say(rests), "deactivate AKIAEXAMPLE now: nothing that presignd signed with it is outstanding");
     assert_eq!(
         say(urls(rests, 1203)),
@@ -153,25 +174,150 @@ fn advice_on_a_key_says_plainly_when_it_can_be_deactivated() {
     );
     let unread = generation(&key, Secret::Unread);
     assert_eq!(say(unread), "wait: the source of AKIAEXAMPLE has not been read since the daemon started");
-    let followed = Generation { followed_at: Some(at(-9)), ..unread };
-    assert_eq!(urls(followed, 3).state(at(0)), State::Draining, "another took its place before the start");
     assert_eq!(
         say(retired),
         "delete AKIAEXAMPLE: it is retired, and nothing that presignd signed with it is outstanding"
     );
     let early =
         |count, ended_early| Generation { ended_early, ended_by: "event k3yd2a7q-5 stands", ..urls(rests, count) };
-    for (count, ended, words) in [
-        (1, 1, "it has ended early"),
-        (2, 2, "all of them have ended early"),
-        (2, 1, "one of them has ended early"),
-        (9999, 1203, "1,203 of them have ended early"),
-    ] {
+    for (count, ended, words) in [(2, 1, "one of them has ended early"), (9999, 1203, "1,203 of them have ended early")]
+    {
         let (told, end) =
             (say(early(count, ended)), format!("breaks them; {words}, as long as event k3yd2a7q-5 stands"));
         assert!(told.starts_with("wait until 2026-11-22T14:10:00Z") && told.ends_with(&end), "{told}");
     }
     assert!(say(urls(retired, 2)).starts_with("2 URLs outstanding: deactivating AKIAEXAMPLE breaks them;"));
+}
+
+#[test]
+fn what_has_ended_early_altogether_is_broken_by_a_deactivation_only_if_it_comes_back() {
+    let key = session(CredentialKind::LongTermKey, None);
+    let (event, until) = ("event k3yd2a7q-5 stands", "2026-11-22T14:10:00Z (2 h 10 min)");
+    let say = |count, retired_at, holders: &[Holder]| {
+        let rests = generation(&key, Secret::Rests);
+        let last = Some(at(7800));
+        Generation {
+            outstanding: count,
+            ended_early: count,
+            ended_by: event,
+            last_url_ends_at: last,
+            retired_at,
+            holders,
+            ..rests
+        }
+        .advice(at(0))
+    };
+    assert_eq!(
+        say(1, None, &[]),
+        format!(
+            "wait until {until}: 1 URL ends by then; it has ended early, as long as {event}: only once that is undone does \
+             deactivating AKIAEXAMPLE earlier break it"
+        )
+    );
+    assert_eq!(
+        say(2, None, &[]),
+        format!(
+            "wait until {until}: 2 URLs end by then; all of them have ended early, as long as {event}: only once that is \
+             undone does deactivating AKIAEXAMPLE earlier break them"
+        )
+    );
+    assert_eq!(
+        say(2, Some(at(-3)), &[]),
+        format!(
+            "2 URLs outstanding, the last ends {until}; all of them have ended early, as long as {event}: only once that is \
+             undone does deactivating AKIAEXAMPLE break them"
+        )
+    );
+    let told = say(2, None, &[holder("p2", Hold::Rests, 1, 60)]);
+    let end = format!("earlier breaks them; all of its own have ended early, as long as {event}");
+    assert!(told.ends_with(&end), "those of the other are not known to have ended: {told}");
+}
+
+#[test]
+fn a_key_that_its_source_does_not_give_is_neither_drained_nor_called_safe_whatever_happened_to_it_before() {
+    let key = session(CredentialKind::LongTermKey, None);
+    let missing = generation(&key, Secret::Missing);
+    let once_followed = Generation { followed_at: Some(at(-70)), ..missing };
+    for one in [missing, once_followed] {
+        for (outstanding, words) in
+            [(0, "to sign no more"), (3, "; 3 URLs outstanding, the last ends 2026-11-22T14:10:00Z (2 h 10 min)")]
+        {
+            let one = Generation { outstanding, last_url_ends_at: Some(at(7800)), ..one };
+            assert_eq!((one.state(at(0)), one.since(at(0))), (State::Prepared, at(-9000)));
+            let told = one.advice(at(0));
+            let begins = told.starts_with("look at `presignd identities` before AKIAEXAMPLE is deactivated");
+            assert!(begins && told.ends_with(words), "{told}");
+        }
+        let unread = Generation { secret: Secret::Unread, ..one };
+        assert_eq!((unread.state(at(0)), unread.since(at(0))), (State::Prepared, at(-9000)));
+    }
+    let drained = Generation { drained_since: Some(at(-60)), ..once_followed };
+    assert_eq!((drained.state(at(0)), drained.since(at(0))), (State::Drained, at(-60)));
+    let gone = Generation { secret: Secret::Gone, ..once_followed };
+    assert_eq!((gone.state(at(0)), gone.since(at(0))), (State::Drained, at(-70)), "another signs");
+    let temporary = session(CredentialKind::AssumeRole, Some(at(60)));
+    assert_eq!(generation(&temporary, Secret::Missing).state(at(0)), State::Drained, "nobody waits for it");
+}
+
+#[test]
+fn a_key_that_is_seen_dead_says_so_since_when_it_was_seen_and_nothing_of_deactivating() {
+    let key = session(CredentialKind::LongTermKey, None);
+    let seen = |is_key| Some(SeenDead { is_key, since: at(-60), cause: "GET s3://photos/canary: 403 AccessDenied" });
+    let followed_at = Some(at(-70));
+    let one = |is_key| Generation { seen_dead: seen(is_key), followed_at, ..generation(&key, Secret::Dead) };
+    assert_eq!((one(true).state(at(0)), one(true).since(at(0))), (State::Dead, at(-60)));
+    assert_eq!(
+        one(false).advice(at(0)),
+        "what AKIAEXAMPLE signs is denied, as seen since 2026-11-22T11:59:00Z (GET s3://photos/canary: 403 AccessDenied): it \
+         signs nothing until it is seen alive"
+    );
+    let told = Generation { outstanding: 2, last_url_ends_at: Some(at(60)), ..one(true) }.advice(at(0));
+    assert!(told.starts_with("AWS does not know AKIAEXAMPLE any more, as seen since 2026-11-22T11:59:00Z"), "{told}");
+    assert!(told.ends_with("; 2 URLs outstanding, the last ends 2026-11-22T12:01:00Z (1 min)"), "{told}");
+    assert!(!told.contains("deactivat"), "{told}");
+}
+
+#[test]
+fn a_key_that_others_have_is_free_when_all_of_them_are_done_with_it() {
+    let key = session(CredentialKind::LongTermKey, None);
+    let (rests, last) = (generation(&key, Secret::Rests), Some(at(60)));
+    let (free, draining) = (rests, Generation { outstanding: 3, last_url_ends_at: last, ..rests });
+    let retired = Generation { retired_at: Some(at(-3)), ..rests };
+    let signs = Generation { outstanding: 3, last_url_ends_at: last, ..generation(&key, Secret::Signs) };
+    let done = holder("done", Hold::Rests, 0, -60);
+    let (waits, signing) = (holder("p2", Hold::Rests, 2, 7800), holder("p2", Hold::Signs, 2, 7800));
+    let (prepared, mints) = (holder("p3", Hold::MaySign, 0, -60), holder("role", Hold::Mints, 0, -60));
+    let (minute, later) = ("2026-11-22T12:01:00Z (1 min)", "2026-11-22T14:10:00Z (2 h 10 min)");
+    let goes_on = format!("p2 still signs with it (2 URLs outstanding, the last ends {later}): drain that too");
+    let renewal = "role still gets its sessions with it: without it its next renewal fails, what those signed lives on";
+    let (may, own) =
+        ("p3 may sign with it again: drain that too", format!("3 URLs outstanding, the last ends {minute}"));
+    let (now, two) = ("nothing that presignd signed with it is outstanding", [signing.clone(), prepared.clone()]);
+    #[rustfmt::skip]
+    let table = [
+        // it, the others, from when on it is safe, what is said
+        (free, vec![], None, format!("deactivate AKIAEXAMPLE now: {now}")),
+        (free, vec![done.clone()], None, format!("deactivate AKIAEXAMPLE now: {now}")),
+        (free, vec![waits.clone()], Some(7800), format!("wait until {later}: 2 URLs of p2 end by then; deactivating AKIAEXAMPLE earlier breaks them")),
+        (free, vec![signing.clone()], Some(7800), format!("do not deactivate AKIAEXAMPLE yet: {goes_on}")),
+        (free, vec![prepared], None, format!("do not deactivate AKIAEXAMPLE yet: {may}")),
+        (free, vec![mints.clone()], None, format!("do not deactivate AKIAEXAMPLE yet: {renewal}")),
+        (free, two.to_vec(), Some(7800), format!("do not deactivate AKIAEXAMPLE yet: {goes_on}; {may}")),
+        (draining, vec![done], Some(60), format!("wait until {minute}: 3 URLs end by then; deactivating AKIAEXAMPLE earlier breaks them")),
+        (draining, vec![waits.clone()], Some(7800), format!("wait until {later}: 3 URLs and 2 URLs of p2 end by then; deactivating AKIAEXAMPLE earlier breaks them")),
+        (draining, vec![mints.clone()], Some(60), format!("do not deactivate AKIAEXAMPLE yet: {renewal}; {own}")),
+        (retired, vec![], None, format!("delete AKIAEXAMPLE: it is retired, and {now}")),
+        (retired, vec![signing.clone()], Some(7800), format!("do not delete AKIAEXAMPLE yet: {goes_on}")),
+        (retired, vec![waits], Some(7800), format!("2 URLs outstanding: deactivating AKIAEXAMPLE breaks them; the last ends {later}; p2 has 2 URLs outstanding, the last ends {later}")),
+        (signs, vec![signing, mints], Some(7800), format!("put another key in its place, or drain it, before AKIAEXAMPLE is deactivated: it signs; then wait for its URLs: {own}; {goes_on}; {renewal}")),
+    ];
+    for (one, mut others, safe_from, words) in table {
+        // Itself is among those that have it, and no other.
+        others.insert(0, Holder { session: Some(key.id), ..holder("web", Hold::Signs, 9, 9000) });
+        let one = Generation { holders: &others, ..one };
+        assert_eq!((one.advice(at(0)), one.safe_from()), (words.clone(), safe_from.map(at)));
+        assert_eq!(one.is_free(at(0)), words.starts_with("de"), "{words}");
+    }
 }
 
 #[test]
@@ -201,34 +347,47 @@ proptest! {
     #[test]
     fn a_generation_that_signs_no_more_never_signs_again_by_itself_and_is_never_safe_too_early(
         is_key: bool, ends in 1i64..5000, stopped in proptest::option::of(0i64..3000), retired in proptest::option::of(0i64..5000),
-        secret in 0usize..5, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
+        secret in 0usize..7, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
+        others in proptest::collection::vec((0usize..4, 1i64..5000), 0..3),
     ) {
         let (kind, expires_at) =
             if is_key { (CredentialKind::LongTermKey, None) } else { (CredentialKind::AssumeRole, Some(at(ends))) };
         let session = session(kind, expires_at);
         let hard_ends: Vec<Timestamp> =
             url_ends.iter().map(|end| expires_at.map_or(at(*end), |expires| expires.min(at(*end)))).collect();
-        let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone, Secret::Unread][secret];
+        let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone, Secret::Unread, Secret::Dead, Secret::Missing][secret];
+        let holds = [Hold::Signs, Hold::MaySign, Hold::Mints, Hold::Rests];
+        let others: Vec<_> = if is_key { others } else { Vec::new() };
+        let others_at = |now: Timestamp| -> Vec<Holder> {
+            let one = |(hold, end): &(usize, i64)| holder("other", holds[*hold], u64::from(at(*end) > now), *end);
+            others.iter().map(one).collect()
+        };
+        let (early, later) = (at(early.min(later)), at(early.max(later)));
+        let holders = [others_at(early), others_at(later)];
         let seen = |now: Timestamp| Generation {
+            holders: &holders[usize::from(now == later)],
             drained_since: stopped.map(at).filter(|since| *since <= now),
             retired_at: retired.map(at).filter(|since| *since <= now),
             outstanding: hard_ends.iter().filter(|end| **end > now).count() as u64,
             last_url_ends_at: hard_ends.iter().max().copied(),
             ..generation(&session, secret)
         };
-        let (early, later) = (at(early.min(later)), at(early.max(later)));
         let (before, after) = (seen(early), seen(later));
         // Prepared, active, draining, drained, retired: with the same secret nothing goes back.
         prop_assert!(before.state(early) <= after.state(later));
         for (one, now) in [(before, early), (after, later)] {
             prop_assert!(one.since(now) <= now, "{:?}", one);
             let last = hard_ends.iter().filter(|end| **end > now).max().copied();
-            prop_assert_eq!(one.safe_from(), last);
-            let drained = one.state(now) == State::Drained;
+            prop_assert_eq!(one.last_end(), last);
+            let of_others = others.iter().map(|(_, end)| at(*end)).filter(|end| *end > now).max();
+            prop_assert_eq!(one.safe_from(), last.max(of_others));
+            let (drained, retired) = (one.state(now) == State::Drained, one.state(now) == State::Retired);
             prop_assert!(!drained || last.is_none());
-            let says_now = one.advice(now).starts_with("deactivate");
-            let is_missing = secret == Secret::Gone && one.drained_since.is_none();
-            prop_assert_eq!(says_now, drained && is_key && !is_missing);
+            let advice = one.advice(now);
+            let is_free = last.max(of_others).is_none() && others.iter().all(|(hold, _)| *hold == 3);
+            prop_assert_eq!(advice.starts_with("deactivate"), drained && is_key && is_free, "{}", advice);
+            prop_assert_eq!(advice.starts_with("delete"), retired && is_key && is_free, "{}", advice);
+            prop_assert_eq!(one.is_free(now), (drained || retired) && is_free);
         }
         if before.state(early) == after.state(later) && before.drained_since == after.drained_since {
             prop_assert_eq!(before.since(early), after.since(later));
@@ -236,7 +395,7 @@ proptest! {
     }
 
     #[test]
-    fn states_have_the_names_that_answers_use(at in 0usize..5) {
+    fn states_have_the_names_that_answers_use(at in 0usize..State::ALL.len()) {
         let state = State::ALL[at];
         prop_assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
     }
