@@ -362,7 +362,8 @@ impl impact_server::Impact for Rote {
 
     async fn list_affected(&self, request: Request<ListAffectedRequest>) -> Answer<Stream<ListAffectedResponse>> {
         self.0.lock().unwrap().listed.push(request.into_inner());
-        let one = |number| Ok(ListAffectedResponse { url: Some(record(number)), ending: Some(ends()) });
+        let one =
+            |number| Ok(ListAffectedResponse { url: Some(record(number)), ending: Some(ends()), ..Default::default() });
         Ok(Response::new(tokio_stream::iter((0..RECORDS).map(one).collect::<Vec<_>>())))
     }
 
