@@ -6,6 +6,7 @@ mod embedded;
 mod findings;
 mod place;
 mod text;
+mod unfold;
 
 use crate::issued::{Fingerprint, IssuedUrl};
 use crate::s3::Refused;
@@ -14,6 +15,7 @@ use crate::time::{Timestamp, Ttl};
 
 pub use findings::{Finding, Severity};
 use text::{Parts, within_bound};
+pub use unfold::lines;
 
 /// What can be read from a presigned URL alone. What the text does not show is empty or `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,7 +85,8 @@ impl State {
 /// # Errors
 /// Names `url` when there is no URL with a query in the text, or more than one, or it is over [`MAX_TEXT`] bytes.
 pub fn explain(text: &str, now: Timestamp) -> Result<Explanation, Refused> {
-    let text = &embedded::only(within_bound(text, "url")?)?;
+    let text = unfold::unfolded(within_bound(text, "url")?);
+    let text = &embedded::only(&text)?;
     let parts = Parts::of_url(text)?;
     let host = parts.host.to_ascii_lowercase();
     let (bucket, key) = place::bucket_and_key(&host, &parts.path);
@@ -190,7 +193,7 @@ impl Located {
 /// Names `text` when it is neither, holds several URLs, was not signed with SigV4, or is over [`MAX_TEXT`] bytes.
 pub fn locate(text: &str) -> Result<Located, Refused> {
     let refuse = |problem: &str| Refused::new("text", problem);
-    let text = within_bound(text, "text")?;
+    let text = &*unfold::unfolded(within_bound(text, "text")?);
     let url;
     // A line of a log may name URLs too: of the page that led there.
     let parts = match Parts::of_log_line(text).ok().filter(Parts::is_presigned) {

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::probe::Probe;
 use crate::identity::{Identities, Identity, Live, State};
 use crate::region::Regions;
-use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NewEvent, Registry, SessionRow};
+use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NOTHING_SEEN, NewEvent, Registry, SessionRow};
 use crate::session::RecordId;
 use crate::telemetry::Metrics;
 
@@ -137,6 +137,7 @@ impl Prober {
             let live = identity.as_ref().and_then(|identity| identity.held(&row.session));
             match (identity, live) {
                 (Some(identity), Some(live)) => {
+                    self.forget_what_was_taken_back(id, &standing).await?;
                     self.remember(row, &identity, &standing, probe);
                     if probe.enabled && (row.outstanding > 0 || live.is_dead()) {
                         due.push((id, identity, live));
@@ -180,6 +181,20 @@ impl Prober {
         }
     }
 
+    /// What a person lifted or withdrew is believed no more, and looked at soon. An event that only ran out of its time is.
+    async fn forget_what_was_taken_back(&mut self, id: RecordId, standing: &[EventRow]) -> Result<(), Error> {
+        let Some(kept) = self.kept.get_mut(&id) else { return Ok(()) };
+        for (about, number) in kept.missing(standing) {
+            let rows = self.registry.events(DAEMON, number - 1, 1).await?;
+            if rows.iter().any(|row| row.number == number && row.lifted_at.is_some()) {
+                info!(session = %id, about, "what was seen of it was taken back; it is looked at again");
+                kept.believe_no_more(&about);
+                kept.due = self.clock.monotonic();
+            }
+        }
+        Ok(())
+    }
+
     /// Asks everything that can be asked of one session, and takes the answers in.
     async fn look(&mut self, identity: &Identity, live: &Live, probe: &Probe) -> Result<(), Error> {
         let session = &live.session;
@@ -203,13 +218,16 @@ impl Prober {
             match edge {
                 belief::Edge::Died { by, .. } => {
                     warn!(identity = %identity.name(), session = %session.id, about, cause, first_seen = %by, "seen dead");
-                    if let Some(event) = happened::died(session, answer.about, *edge, cause) {
-                        self.note(event).await?;
+                    if let Some(event) = happened::died(session, answer.about, *edge, cause)
+                        && let Some(number) = self.note(event).await?
+                    {
+                        kept.says(&about, number);
                     }
                 }
                 belief::Edge::Revived => {
                     info!(identity = %identity.name(), session = %session.id, about, cause, "seen alive again");
                     self.lift(session.id, &about).await?;
+                    kept.said_no_more(&about);
                 }
             }
         }
@@ -220,17 +238,17 @@ impl Prober {
         self.kept.insert(session.id, kept);
         let mut said = answers.iter().filter(|answer| answer.says(seen)).map(|answer| answer.cause.as_str());
         let Some(cause) = said.next_back() else { return Ok(()) };
-        self.registry.observe(session.id, seen.map_or("", Seen::as_str), cause, None).await.map(drop)
+        self.registry.observe(session.id, seen.map_or(NOTHING_SEEN, Seen::as_str), cause, None).await.map(drop)
     }
 
     /// Where no more events may stand, the state says it alone.
-    async fn note(&self, event: NewEvent) -> Result<(), Error> {
+    async fn note(&self, event: NewEvent) -> Result<Option<u64>, Error> {
         match self.registry.note(event).await {
             Err(error @ Error::TooManyStanding) => {
                 warn!(%error, "what was seen is a state of the session and no event");
-                Ok(())
+                Ok(None)
             }
-            noted => noted.map(drop),
+            noted => noted.map(|row| Some(row.number)),
         }
     }
 

@@ -308,7 +308,11 @@ fn check(cursor: &Cursor, registry: &Registry, oldest: u64) -> Result<(), Error>
         return refuse(format!("is of registry {}; this one is {}", cursor.registry, registry.instance()));
     }
     if cursor.event > registry.last_event() {
-        return refuse("is ahead of this registry, which was brought back from a copy: watch from_oldest".to_owned());
+        let last = registry.last_event();
+        return refuse(format!(
+            "is ahead of what this registry has written down ({last} is the last): Watch did not give it out, or the registry \
+             was brought back from an older copy since; watch from_oldest"
+        ));
     }
     if cursor.after() + 1 < oldest { Err(Error::CursorTooOld) } else { Ok(()) }
 }

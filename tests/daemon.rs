@@ -35,6 +35,8 @@ mod tenants;
 mod visitor;
 #[path = "daemon/watch.rs"]
 mod watch;
+#[path = "daemon/withdrawn.rs"]
+mod withdrawn;
 
 use std::time::Duration;
 

@@ -29,6 +29,7 @@ use presignd::time::{Timestamp, Ttl};
 use registry::events::{
     an_event_reads_back_as_it_was_noted, an_event_stands_until_it_is_lifted,
     events_are_kept_for_a_week_and_those_that_stand_for_two, watchers_hear_of_an_event_when_it_can_be_read,
+    what_is_withdrawn_says_so_in_its_row_and_stands_no_more,
     what_stands_is_at_hand_when_its_note_is_answered_until_its_lift_is,
 };
 use registry::filters::a_filter_finds_what_a_plain_search_finds;
@@ -110,6 +111,7 @@ on_every_backend! {
     watchers_hear_of_an_event_when_it_can_be_read,
     an_event_stands_until_it_is_lifted,
     events_are_kept_for_a_week_and_those_that_stand_for_two,
+    what_is_withdrawn_says_so_in_its_row_and_stands_no_more,
     what_stands_is_at_hand_when_its_note_is_answered_until_its_lift_is,
 }
 

@@ -121,7 +121,7 @@ impl Assessor {
         let mut report = Report::new(&question.event, now);
         let mut count = count::Count::new(self, &question, standing.clone(), now);
         count.all(&question.filter, &mut report).await?;
-        ended.extend(count.standing().ended().1);
+        ended.extend(count.standing().ended().1.iter().map(|stands| stands.id));
         let totals = report.totals();
         let what = &record.url.what;
         let mut standing = standing.clone().asked(&question.event.what);

@@ -11,7 +11,7 @@ use crate::impact::ending::Ending;
 use crate::impact::event::{Event, What};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::report::{MOST_NAMES, Report};
-use crate::registry::Registry;
+use crate::registry::{Registry, Stands};
 use crate::session::{IdentityName, RecordId, Session};
 use crate::time::{Timestamp, Ttl};
 
@@ -170,10 +170,9 @@ fn of_standing(standing: &Standing) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let (urls, events) = standing.ended();
     if urls > 0 {
+        let (named, advice) = (named(&ids(&events)), taken_back(&events));
         let message = format!(
-            "{urls} more would still be alive by their own ends, but surely ended by {}, and are not counted. Is that \
-             not so, lift it with presignd events --lift.",
-            named(&events)
+            "{urls} more would still be alive by their own ends, but surely ended by {named}, and are not counted. {advice}"
         );
         gaps.push(Gap::new(GapReason::EndedByEvent, message));
     }
@@ -182,11 +181,31 @@ fn of_standing(standing: &Standing) -> Vec<Gap> {
         let message = format!(
             "Up to {urls} of the counted URLs are touched by {}: what it has ended, ends or may end of them is not \
              taken in. presignd find tells it of a URL, and so does --list.",
-            named(&events)
+            named(&ids(&events))
         );
         gaps.push(Gap::new(GapReason::EventStands, message));
     }
     gaps
+}
+
+/// How to go on where they say what is not so, or is not so any more.
+fn taken_back(events: &[&Stands]) -> String {
+    let can_be_undone = events.iter().any(|stands| stands.event.what.can_be_undone());
+    match (events, can_be_undone) {
+        ([one], true) => format!(
+            "If it was undone, lift it: presignd events --lift {0}; if it never happened, withdraw it: presignd events \
+             --withdraw {0}.",
+            one.id
+        ),
+        ([one], false) => {
+            format!("It cannot be undone; if it never happened, withdraw it: presignd events --withdraw {}.", one.id)
+        }
+        (_, true) => {
+            "What of it was undone, presignd events --lift takes back; what never happened, presignd events --withdraw."
+                .to_owned()
+        }
+        (_, false) => "They cannot be undone; what never happened, presignd events --withdraw takes back.".to_owned(),
+    }
 }
 
 /// `event k3yd2a7q-5`, `events k3yd2a7q-5, k3yd2a7q-6`.
@@ -195,6 +214,10 @@ pub(super) fn named(events: &[RecordId]) -> String {
     let (some, more) =
         (if ids.len() == 1 { "event" } else { "events" }, if events.len() > MOST_NAMED { ", …" } else { "" });
     format!("{some} {}{more}", ids.join(", "))
+}
+
+fn ids(events: &[&Stands]) -> Vec<RecordId> {
+    events.iter().map(|stands| stands.id).collect()
 }
 
 /// What no answer of this registry can see.

@@ -113,15 +113,15 @@ impl Standing {
     }
 
     /// URLs that were found ended, and by what.
-    pub(super) fn ended(&self) -> (u64, Vec<RecordId>) {
-        let ids = self.events.iter().filter(|stood| stood.has_ended).map(|stood| stood.stands.id);
-        (self.ended, ids.collect())
+    pub(super) fn ended(&self) -> (u64, Vec<&Stands>) {
+        let by = self.events.iter().filter(|stood| stood.has_ended).map(|stood| &stood.stands);
+        (self.ended, by.collect())
     }
 
     /// URLs that were found touched at most, and by what.
-    pub(super) fn touched(&self) -> (u64, Vec<RecordId>) {
-        let ids = self.events.iter().filter(|stood| stood.has_touched).map(|stood| stood.stands.id);
-        (self.touched, ids.collect())
+    pub(super) fn touched(&self) -> (u64, Vec<&Stands>) {
+        let by = self.events.iter().filter(|stood| stood.has_touched).map(|stood| &stood.stands);
+        (self.touched, by.collect())
     }
 
     /// None of them ends a URL after its own end, which its session may have moved since it was signed.

@@ -12,7 +12,7 @@ use super::{json, say, urls};
 use crate::clock::Clock;
 use crate::config::Surroundings;
 use crate::error::Error;
-use crate::explain::{explain, locate};
+use crate::explain::{explain, lines, locate};
 use crate::grpc;
 use crate::grpc::proto::{ExplainUrlRequest, ExplainUrlResponse, FindUrlRequest, FindUrlResponse, found_url};
 use crate::s3::Refused;
@@ -168,7 +168,7 @@ pub(super) async fn argument_or_stdin(argument: &str) -> Result<String, Failure>
     }
 }
 
-/// The argument, or for "-" the lines of stdin that are not blank, by their numbers; at least one.
+/// The argument, or for "-" the lines of stdin that are not blank, by their numbers, a broken URL as one; at least one.
 async fn lines_or_argument(argument: &str) -> Result<Vec<(usize, String)>, Failure> {
     let text = if argument == "-" {
         let (send, read) = oneshot::channel();
@@ -178,8 +178,7 @@ async fn lines_or_argument(argument: &str) -> Result<Vec<(usize, String)>, Failu
     } else {
         return Ok(vec![(1, argument.trim().to_owned())]);
     };
-    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
-    let lines: Vec<_> = lines.map(|(at, line)| (at + 1, line.to_owned())).collect();
+    let lines = lines(&text);
     match lines.iter().find(|(_, line)| line.len() as u64 > LONGEST) {
         Some((number, _)) => Err(Failure::usage(format!(
             "line {number} of stdin is longer than 16 KiB; give one URL or one line of a log on each"

@@ -24,13 +24,16 @@ pub struct Report {
     pub event: Vec<String>,
 }
 
-/// List events that were reported or seen and still stand, newest first, or lift one (admin socket)
+/// List events that were reported or seen and still stand, newest first, or take one back (admin socket)
 #[derive(Debug, Clone, clap::Args)]
 pub struct Events {
     /// Write down that this one was undone
     #[arg(long, value_name = "ID", conflicts_with = "with_lifted")]
     pub lift: Option<String>,
-    /// Also those that were lifted
+    /// Write down that this one never happened: it was reported in error
+    #[arg(long, value_name = "ID", conflicts_with_all = ["with_lifted", "lift"])]
+    pub withdraw: Option<String>,
+    /// Also those that were lifted or withdrawn
     #[arg(long)]
     pub with_lifted: bool,
 }
@@ -81,9 +84,10 @@ impl Events {
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let daemon = globals.connect_admin(around).await?;
         let format = globals.output.unwrap_or(Format::Table);
-        let events = match &self.lift {
+        let events = match self.lift.as_ref().or(self.withdraw.as_ref()) {
             Some(id) => {
-                let lifted = daemon.rotation().lift_event(daemon.ask(LiftEventRequest { id: id.clone() })).await?;
+                let ask = LiftEventRequest { id: id.clone(), in_error: self.withdraw.is_some() };
+                let lifted = daemon.rotation().lift_event(daemon.ask(ask)).await?;
                 lifted.into_inner().event.into_iter().collect()
             }
             None => {
@@ -167,7 +171,10 @@ fn sheet(events: &[ReportedEvent]) -> Sheet {
             kind(one),
             say::time(event.at.as_ref()),
             say::time(one.recorded_at.as_ref()),
-            dash(say::time(one.lifted_at.as_ref())),
+            dash(match &one.withdrawn {
+                Some(said) => format!("withdrawn {}", say::time(said.withdrawn_at.as_ref())),
+                None => say::time(one.lifted_at.as_ref()),
+            }),
             dash(if one.observed { one.cause.clone() } else { "reported".to_owned() }),
             of(one),
         ]);

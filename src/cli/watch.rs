@@ -115,8 +115,8 @@ impl Following {
 
 /// Cursor, time, what, and of what, with tabs between them.
 fn line(one: &WatchResponse) -> String {
-    let name = one.what.as_ref().map_or("-".to_owned(), |what| json::watch::name(what).replace('_', "-"));
-    let of = one.what.as_ref().map_or("-".to_owned(), of);
+    let name = one.what.as_ref().map_or("place".to_owned(), |what| json::watch::name(what).replace('_', "-"));
+    let of = one.what.as_ref().map_or("nothing to tell up to here; what comes is told".to_owned(), of);
     [one.cursor.clone(), say::time(one.at.as_ref()), name, of].map(|cell| out::plain(&cell).into_owned()).join("\t")
 }
 
@@ -137,7 +137,8 @@ fn of(what: &What) -> String {
         }
         What::IdentityPaused(one) | What::IdentityResumed(one) => one.identity.clone(),
         What::EventHappened(one) | What::EventLifted(one) => {
-            format!("{} {} {}", one.id, report::kind(one), report::of(one))
+            let never = if one.withdrawn.is_some() { ": it never happened" } else { "" };
+            format!("{} {} {}{never}", one.id, report::kind(one), report::of(one))
         }
         What::UrlEndsEarly(one) => {
             let ending = one.ending.clone().unwrap_or_default();

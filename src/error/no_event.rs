@@ -20,7 +20,8 @@ pub enum NoEvent {
     },
     /// Nobody can undo it.
     #[error(
-        "event {0} cannot be undone at AWS, so it is not lifted: what is deleted for good and made again is something new"
+        "event {0} cannot be undone at AWS, so it is not lifted: what is deleted for good and made again is something new. If it \
+         never happened, withdraw it: presignd events --withdraw {0}"
     )]
     Irreversible(RecordId),
 }

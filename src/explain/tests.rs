@@ -170,3 +170,13 @@ proptest! {
         let _ = locate(&format!("x \"GET /{query}?{query}\" y"));
     }
 }
+
+#[test]
+fn a_url_that_a_mail_has_broken_is_located_and_explained_as_the_whole_one() {
+    let (whole, now) = (url(), at("20261122T123000Z"));
+    let quoted = whole.replace('=', "=3D").replace("&X-Amz-Date", "=\r\n&X-Amz-Date");
+    for broken in [whole.replace("amazonaws", "amazon\n   aws"), quoted] {
+        assert_eq!(locate(&format!("Look: <{broken}>.")).unwrap(), locate(&whole).unwrap(), "{broken}");
+        assert_eq!(explain(&broken, now).unwrap(), explain(&whole, now).unwrap(), "{broken}");
+    }
+}

@@ -149,6 +149,12 @@ pub(super) fn reaches(meant: &str, own: &str) -> Truth {
     }
 }
 
+/// Whether an access point that is made again is reached by the URLs of the one before: the host of an ARN is made of its name,
+/// an alias is made up anew.
+pub(super) fn keeps_its_host(access_point: &str) -> bool {
+    matches!(Name::of(access_point), Name::Point(name) if !name.ends_with(".mrap"))
+}
+
 enum Name<'a> {
     Bucket,
     /// By the name in its ARN.

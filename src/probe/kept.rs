@@ -21,19 +21,45 @@ pub(super) struct Kept {
     pub due: Due,
     /// By [`About::text`].
     beliefs: BTreeMap<String, Belief>,
+    /// The events that say so, by what they are about.
+    said: BTreeMap<String, u64>,
 }
 
 impl Kept {
     /// As it was left: what this room said of it and still stands, or what it observed where no event could say it.
     pub(super) fn new(row: &SessionRow, standing: &[EventRow], due: Due) -> Self {
         let own = standing.iter().filter(|event| event.session == Some(row.session.id));
-        let dead = own.filter_map(happened::about).map(|about| (about.to_owned(), Belief::dead()));
-        let mut beliefs: BTreeMap<String, Belief> = dead.collect();
+        let own = own.filter_map(|event| Some((happened::about(event)?.to_owned(), event.number)));
+        let said: BTreeMap<String, u64> = own.collect();
+        let mut beliefs: BTreeMap<String, Belief> = said.keys().map(|about| (about.clone(), Belief::dead())).collect();
         let seen = row.observed.as_ref().and_then(|observed| Seen::parse(&observed.state));
         if seen == Some(Seen::KeyDead) {
             beliefs.insert(About::Key.text(), Belief::dead());
         }
-        Self { session: Arc::clone(&row.session), due, beliefs }
+        Self { session: Arc::clone(&row.session), due, beliefs, said }
+    }
+
+    /// Remembers the event that says what is believed.
+    pub(super) fn says(&mut self, about: &str, event: u64) {
+        self.said.insert(about.to_owned(), event);
+    }
+
+    /// Events of its own that do not stand any more, with what they were about.
+    pub(super) fn missing(&self, standing: &[EventRow]) -> Vec<(String, u64)> {
+        let stands = |number: &u64| standing.iter().any(|row| row.number == *number);
+        let missing = self.said.iter().filter(|(_, number)| !stands(number));
+        missing.map(|(about, number)| (about.clone(), *number)).collect()
+    }
+
+    /// It lives again.
+    pub(super) fn said_no_more(&mut self, about: &str) {
+        self.said.remove(about);
+    }
+
+    /// Somebody took it back, and knows better until it is seen again.
+    pub(super) fn believe_no_more(&mut self, about: &str) {
+        self.said.remove(about);
+        self.beliefs.remove(about);
     }
 
     /// Canaries that the configuration does not name any more are not asked about.

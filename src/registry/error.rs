@@ -29,7 +29,9 @@ pub enum Error {
     #[error("too many records in one call; at most 1,024 are written together")]
     TooLarge,
     /// As many events stand as may.
-    #[error("{MAX_STANDING} events stand, which are the most; lift those that were undone")]
+    #[error(
+        "{MAX_STANDING} events stand, which are the most; lift those that were undone, and withdraw those that never happened"
+    )]
     TooManyStanding,
     /// A row of what happened is too long.
     #[error("the event takes {bytes} bytes; at most {MAX_EVENT_BODY} are written down")]

@@ -1,4 +1,4 @@
-//! What happened, in rows: written once, read by watchers in order, lifted when it is undone.
+//! What happened, in rows: written once, read by watchers in order, lifted when it is undone, withdrawn when it never happened.
 //!
 //! Says nothing of URLs: what an event does to them is computed when somebody asks.
 
@@ -55,7 +55,7 @@ event_kinds! {
     IdentityResumed "identity-resumed";
     /// Something of AWS's was reported or seen that may end URLs. It stands until it is lifted.
     EventHappened "event-happened";
-    /// It was undone.
+    /// It was undone, or never happened.
     EventLifted "event-lifted";
 }
 
@@ -102,7 +102,7 @@ pub struct EventRow {
     pub uid: Option<u32>,
     /// All of it.
     pub body: serde_json::Value,
-    /// When it was undone.
+    /// Since when it stands no more: it was undone, or withdrawn.
     pub lifted_at: Option<Timestamp>,
 }
 
@@ -122,6 +122,21 @@ impl Registry {
     /// As [`note`](Self::note), or when there is no such event.
     pub async fn lift(&self, number: u64, at: Timestamp, event: NewEvent) -> Result<EventRow, Error> {
         self.change(Change::Lift { number, at }, Some(event)).await.map(written)
+    }
+
+    /// Writes down that an event never happened: its row says so from now on with `body`, and stands no more. `event` is the
+    /// row that says when it was said. Answers the row as it is then; what was lifted may be withdrawn, too.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note), or when there is no such event.
+    pub async fn withdraw(
+        &self,
+        number: u64,
+        at: Timestamp,
+        body: serde_json::Value,
+        event: NewEvent,
+    ) -> Result<EventRow, Error> {
+        self.change(Change::Withdraw { number, at, body }, Some(event)).await.map(written)
     }
 
     /// Rows after that number, in order; at most `limit`, held to 1 to [`MAX_PAGE`].
@@ -176,7 +191,8 @@ impl Registry {
     pub(super) async fn change(&self, change: Change, event: Option<NewEvent>) -> Result<Option<EventRow>, Error> {
         if let Some(event) = &event {
             let bytes = event.body.to_string().len();
-            if bytes > MAX_EVENT_BODY {
+            // What takes another back holds all of it.
+            if bytes > MAX_EVENT_BODY && event.kind != EventKind::EventLifted {
                 return Err(Error::EventTooLarge { bytes });
             }
             event.session.map_or(Ok(()), |session| self.ours(session))?;
@@ -191,6 +207,7 @@ impl Registry {
 pub(super) enum Change {
     Note,
     Lift { number: u64, at: Timestamp },
+    Withdraw { number: u64, at: Timestamp, body: serde_json::Value },
     Mark { session: RecordId, mark: Mark },
     Pause(IdentityName),
     Resume(IdentityName),

@@ -188,3 +188,5 @@ impl Registry {
 pub const MAX_SESSIONS: usize = 10 * MAX_PAGE;
 /// The word of whoever looks for a key that AWS does not know any more.
 pub const KEY_DEAD: &str = "key-dead";
+/// The state of a session of which nothing is believed.
+pub const NOTHING_SEEN: &str = "";

@@ -11,7 +11,7 @@ use crate::impact::event::Event;
 use crate::session::RecordId;
 use crate::time::Timestamp;
 
-/// An event that happened and was not undone.
+/// An event that happened, and was neither undone nor withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stands {
     /// Names its row.
@@ -23,8 +23,8 @@ pub struct Stands {
 }
 
 impl Registry {
-    /// What stands, newest first; look at `until` as well. What [`note`](Self::note) or [`lift`](Self::lift) has answered is
-    /// in it.
+    /// What stands, newest first; look at `until` as well. What [`note`](Self::note), [`lift`](Self::lift) or
+    /// [`withdraw`](Self::withdraw) has answered is in it.
     pub fn stands(&self) -> Arc<[Stands]> {
         let Store::Sqlite(store) = &self.0.store;
         Arc::clone(&store.stands.borrow())

@@ -3,11 +3,12 @@
 //! Never works out what it does to URLs: that is computed whenever somebody asks, from what stands.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Rotation;
 use crate::error::{Error, NoEvent};
 use crate::impact::event::Event;
-use crate::registry::{DAEMON, EventKind, EventRow, NewEvent, Registry};
+use crate::registry::{self, DAEMON, EventKind, EventRow, NOTHING_SEEN, NewEvent, Registry};
 use crate::s3::Refused;
 use crate::session::RecordId;
 use crate::time::Timestamp;
@@ -25,8 +26,20 @@ pub struct Reported {
     pub cause: String,
     /// When it was written down.
     pub recorded_at: Timestamp,
-    /// When it was taken back.
+    /// Since when it stands no more: it was undone, or withdrawn.
     pub lifted_at: Option<Timestamp>,
+    /// It never happened, and who said so.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// An event was reported, or taken for seen, in error. Undone, it has ended URLs from its instant on until then; withdrawn, it
+/// has ended none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// When that was said.
+    pub at: Timestamp,
+    /// By whom.
+    pub uid: u32,
 }
 
 /// The body of a row that something happened, or that it was undone. Members are added, never renamed.
@@ -39,6 +52,9 @@ struct Body {
     /// Of a row that lifts another: which, and when that was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lifts: Option<Lifts>,
+    /// Of both rows, where it never happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    withdrawn: Option<Withdrawn>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,35 +70,44 @@ impl Reported {
         let read = read.inspect_err(|error| tracing::warn!(number = row.number, %error, "an event cannot be read"));
         let named = |number| RecordId { instance: registry.instance(), number };
         match (row.kind, read) {
-            (EventKind::EventHappened, Ok(Body { event, observed, cause, .. })) => Some(Self {
+            (EventKind::EventHappened, Ok(Body { event, observed, cause, withdrawn, .. })) => Some(Self {
                 id: named(row.number),
                 event,
                 observed,
                 cause,
                 recorded_at: row.at,
                 lifted_at: row.lifted_at,
+                withdrawn,
             }),
-            (EventKind::EventLifted, Ok(Body { event, observed, cause, lifts: Some(lifts) })) => Some(Self {
-                id: named(lifts.number),
-                event,
-                observed,
-                cause,
-                recorded_at: lifts.recorded_at,
-                lifted_at: Some(row.at),
-            }),
+            (EventKind::EventLifted, Ok(Body { event, observed, cause, lifts: Some(lifts), withdrawn })) => {
+                Some(Self {
+                    id: named(lifts.number),
+                    event,
+                    observed,
+                    cause,
+                    recorded_at: lifts.recorded_at,
+                    lifted_at: Some(row.at),
+                    withdrawn,
+                })
+            }
             _ => None,
         }
     }
 
     fn row(&self, kind: EventKind) -> NewEvent {
+        NewEvent::new(kind, self.body(kind))
+    }
+
+    fn body(&self, kind: EventKind) -> Value {
         let lifts = Lifts { number: self.id.number, recorded_at: self.recorded_at };
         let body = Body {
             event: self.event.clone(),
             observed: self.observed,
             cause: self.cause.clone(),
             lifts: (kind == EventKind::EventLifted).then_some(lifts),
+            withdrawn: self.withdrawn,
         };
-        NewEvent::new(kind, serde_json::to_value(body).expect("texts and numbers can be written as JSON"))
+        serde_json::to_value(body).expect("texts and numbers can be written as JSON")
     }
 }
 
@@ -107,8 +132,15 @@ impl Rotation {
             return Ok(former);
         }
         let id = RecordId { instance: registry.instance(), number: 0 };
-        let mut reported =
-            Reported { id, event, observed: false, cause: String::new(), recorded_at: now, lifted_at: None };
+        let mut reported = Reported {
+            id,
+            event,
+            observed: false,
+            cause: String::new(),
+            recorded_at: now,
+            lifted_at: None,
+            withdrawn: None,
+        };
         let row = registry.note(reported.row(EventKind::EventHappened)).await.map_err(Error::registry)?;
         tracing::info!(number = row.number, event = ?reported.event.what, at = %reported.event.at, "an event was reported");
         reported.id.number = row.number;
@@ -120,19 +152,61 @@ impl Rotation {
     /// # Errors
     /// When there is no such event, it cannot be undone, or the registry did not take it.
     pub async fn lift(&self, uid: u32, id: RecordId) -> Result<Reported, Error> {
+        let (row, known) = self.that_happened(uid, id).await?;
+        if !known.event.what.can_be_undone() {
+            return Err(NoEvent::Irreversible(id).into());
+        }
         let (registry, now) = (self.issuer.registry(), self.issuer.clock().now());
+        let lifted = registry.lift(id.number, now, known.row(EventKind::EventLifted)).await.map_err(Error::registry)?;
+        tracing::info!(number = id.number, "an event was lifted");
+        self.look_again(&row, id, "lifted").await?;
+        Ok(Reported { lifted_at: lifted.lifted_at, ..known })
+    }
+
+    /// Writes down that it never happened, whether it could be undone or not, or was. Withdrawn again, it stays as it was.
+    ///
+    /// # Errors
+    /// When there is no such event, or the registry did not take it.
+    pub async fn withdraw(&self, uid: u32, id: RecordId) -> Result<Reported, Error> {
+        let (row, known) = self.that_happened(uid, id).await?;
+        if known.withdrawn.is_some() {
+            return Ok(known);
+        }
+        let (registry, now) = (self.issuer.registry(), self.issuer.clock().now());
+        let known = Reported { withdrawn: Some(Withdrawn { at: now, uid }), ..known };
+        // All that the row says is kept, what other rooms wrote there too.
+        let mut body = row.body.clone();
+        body["withdrawn"] = known.body(EventKind::EventHappened)["withdrawn"].take();
+        let withdrawn = registry.withdraw(id.number, now, body, known.row(EventKind::EventLifted)).await;
+        let withdrawn = withdrawn.map_err(Error::registry)?;
+        tracing::info!(number = id.number, uid, "an event was withdrawn: it never happened");
+        self.look_again(&row, id, "withdrawn").await?;
+        Ok(Reported { lifted_at: withdrawn.lifted_at, ..known })
+    }
+
+    /// The row of an event that happened.
+    async fn that_happened(&self, uid: u32, id: RecordId) -> Result<(EventRow, Reported), Error> {
+        let registry = self.issuer.registry();
         if id.instance != registry.instance() {
             return Err(NoEvent::Foreign { id, registry: registry.instance() }.into());
         }
         let rows = registry.events(uid, id.number - 1, 1).await.map_err(Error::registry)?;
         let row = rows.into_iter().find(|row| row.number == id.number && row.kind == EventKind::EventHappened);
-        let known = row.and_then(|row| Reported::of(&row, registry)).ok_or(NoEvent::Unknown(id))?;
-        if !known.event.what.can_be_undone() {
-            return Err(NoEvent::Irreversible(id).into());
+        let known = row.and_then(|row| Reported::of(&row, registry).map(|known| (row, known)));
+        Ok(known.ok_or(NoEvent::Unknown(id))?)
+    }
+
+    /// A person knows better than what was seen of a session, which is said of it no more; whoever looks may see it again.
+    async fn look_again(&self, row: &EventRow, id: RecordId, how: &str) -> Result<(), Error> {
+        let seen = Reported::of(row, self.issuer.registry()).is_some_and(|known| known.observed);
+        let Some(session) = row.session.filter(|_| seen && row.lifted_at.is_none()) else { return Ok(()) };
+        let cause = format!("event {id} was {how}");
+        let observed = self.issuer.registry().observe(session, NOTHING_SEEN, &cause, None).await;
+        match observed {
+            // It is forgotten by now.
+            Err(registry::Error::Unknown(_)) => Ok(()),
+            other => other.map(drop).map_err(Error::registry),
         }
-        let lifted = registry.lift(id.number, now, known.row(EventKind::EventLifted)).await.map_err(Error::registry)?;
-        tracing::info!(number = id.number, "an event was lifted");
-        Ok(Reported { lifted_at: lifted.lifted_at, ..known })
     }
 
     /// Events that happened, newest first; those that still stand, or all that are kept.

@@ -362,8 +362,12 @@ impl impact_server::Impact for Rote {
 
     async fn list_affected(&self, request: Request<ListAffectedRequest>) -> Answer<Stream<ListAffectedResponse>> {
         self.0.lock().unwrap().listed.push(request.into_inner());
-        let one =
-            |number| Ok(ListAffectedResponse { url: Some(record(number)), ending: Some(ends()), ..Default::default() });
+        let ended = StandingEvent { id: "aaaaaaaa-12".into(), ending: Some(ends()) };
+        let one = |number| {
+            let ended_by = (number == 1).then(|| ended.clone());
+            let (url, ending) = (Some(record(number)), Some(ends()));
+            Ok(ListAffectedResponse { url, ending, not_counted: ended_by.is_some(), ended_by })
+        };
         Ok(Response::new(tokio_stream::iter((0..RECORDS).map(one).collect::<Vec<_>>())))
     }
 
@@ -446,7 +450,9 @@ impl rotation_server::Rotation for Rote {
     }
 
     async fn lift_event(&self, request: Request<LiftEventRequest>) -> Answer<LiftEventResponse> {
-        match request.into_inner().id.as_str() {
+        let LiftEventRequest { id, in_error } = request.into_inner();
+        match id.as_str() {
+            "aaaaaaaa-12" if in_error => Ok(Response::new(LiftEventResponse { event: Some(happening::withdrawn(12)) })),
             "aaaaaaaa-12" => Ok(Response::new(LiftEventResponse { event: Some(happening::lifted(12)) })),
             id => Err(happening::refused(Code::NotFound, "EVENT_NOT_FOUND", &format!("no event has the id {id}"))),
         }

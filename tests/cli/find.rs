@@ -30,6 +30,15 @@ fn a_line_that_is_no_url_does_not_stop_the_others_and_is_told() {
 }
 
 #[test]
+fn a_url_that_a_mail_has_broken_over_lines_is_one() {
+    let fake = Fake::start();
+    let whole = format!("https://films.s3.amazonaws.com/a?X-Amz-Date=1&X-Amz-Signature={}", "0f".repeat(32));
+    let (code, out, err) = run_with(&fake.socket, &["find", "-"], &format!("{}\n  {}\n", &whole[..50], &whole[50..]));
+    assert_eq!((code, out.lines().next()), (0, Some("found by its signature:")), "{out}{err}");
+    assert_eq!(fake.seen.lock().unwrap().texts, [whole]);
+}
+
+#[test]
 fn what_takes_one_url_refuses_two() {
     let fake = Fake::start();
     for verb in ["explain", "contain"] {

@@ -66,7 +66,7 @@ fn events_are_listed_with_what_is_known_of_them_and_lifted_by_their_id() {
          events.event.denied.statement.bucket events.event.denied.statement.key_prefix \
          events.event.denied.statement.policy events.event.denied.statement.principal_arn \
          events.event.denied.statement.userid events.event.settles_within events.id events.lifted_at events.observed \
-         events.recorded_at version"
+         events.recorded_at events.withdrawn version"
     );
     let (code, out, _) = run(&fake.socket, &["events", "--lift", "aaaaaaaa-12"]);
     assert!(code == 0 && out.contains("2026-11-22T12:00:02Z"), "{out}");
@@ -74,6 +74,9 @@ fn events_are_listed_with_what_is_known_of_them_and_lifted_by_their_id() {
     assert_eq!((code, out.as_str()), (254, ""));
     assert!(err.contains("EVENT_NOT_FOUND"), "{err}");
     assert_eq!(run(&fake.socket, &["events", "--lift", "aaaaaaaa-9", "--with-lifted"]).0, 252);
+    let (code, out, _) = run(&fake.socket, &["events", "--withdraw", "aaaaaaaa-12", "--output", "text"]);
+    assert_eq!((code, out.split('\t').nth(4)), (0, Some("withdrawn 2026-11-22T12:00:02Z")), "{out}");
+    assert_eq!(run(&fake.socket, &["events", "--withdraw", "aaaaaaaa-12", "--lift", "aaaaaaaa-12"]).0, 252);
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn a_watch_goes_on_where_it_left_off_when_the_daemon_comes_back_and_repeats_noth
     assert_eq!(
         what,
         [
-            "-",
+            "place",
             "session-renewed",
             "renewal-failed",
             "session-ending",
@@ -102,7 +105,7 @@ fn a_watch_goes_on_where_it_left_off_when_the_daemon_comes_back_and_repeats_noth
             "event-happened",
             "url-ends-early",
             "event-lifted",
-            "-",
+            "place",
         ]
     );
     let early = "aaaaaaaa-1 ends between 2026-11-22T12:00:00Z and 2026-11-22T12:05:00Z: The access key that signed is inactive.";

@@ -187,7 +187,11 @@ fn a_list_comes_in_every_form_whole_and_in_order() {
     let text = list(&["--list", "--output", "text"]);
     assert_eq!(text.lines().count(), RECORDS);
     assert!(text.starts_with("aaaaaaaa-0\tends\tKEY_INACTIVE\t2026-11-22T12:00:00Z\t"), "{}", &text[..200]);
+    let by: Vec<_> = text.lines().take(2).map(|line| (line.split('\t').nth(1), line.rsplit('\t').next())).collect();
+    assert_eq!(by, [(Some("ends"), Some("-")), (Some("ended"), Some("aaaaaaaa-12"))]);
+    assert_eq!((&lines[1]["ended_by"]["event_id"], &lines[1]["not_counted"]), (&json!("aaaaaaaa-12"), &json!(true)));
     let table = list(&["--list"]);
+    assert_eq!(table.matches("ended by aaaaaaaa-12").count(), 1, "{table}");
     assert_eq!(table.lines().filter(|line| line.starts_with("ENDS")).count(), 1);
     assert!(!table.contains('\x1b'), "a key must not drive the terminal");
     let csv = list(&["--csv", "--living"]);

@@ -93,7 +93,11 @@ async fn whatever_is_signed_while_an_event_stands_says_so_and_keeps_its_hard_end
     for (way, said) in every_way(&daemon, &former).await {
         assert_eq!(said, told, "{way}, after a restart");
     }
-    rotation(&daemon).await.lift_event(LiftEventRequest { id: event }).await.expect("it can be undone");
+    rotation(&daemon)
+        .await
+        .lift_event(LiftEventRequest { id: event, in_error: false })
+        .await
+        .expect("it can be undone");
     nothing(every_way(&daemon, &former).await);
 }
 

@@ -174,7 +174,11 @@ async fn who_was_away_hears_all_that_happened_meanwhile_in_order_and_once_from_w
     resume(&daemon).await;
     signed(&daemon, &["a", "b"]).await;
     let undone = report(&daemon, denied()).await.expect("it is written down").event.expect("an id").id;
-    rotation(&daemon).await.lift_event(LiftEventRequest { id: undone }).await.expect("it can be undone");
+    rotation(&daemon)
+        .await
+        .lift_event(LiftEventRequest { id: undone, in_error: false })
+        .await
+        .expect("it can be undone");
     report(&daemon, denied()).await.expect("it is written down");
     daemon.kill().await;
     let daemon = world.daemon(&web(&world)).await;

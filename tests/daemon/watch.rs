@@ -46,7 +46,11 @@ pub(crate) fn denied() -> Event {
 }
 
 fn deleted() -> Event {
-    Event { what: Some(Happening::KeyDeleted(KeyEvent { access_key_id: "AKIAEXAMPLE".into() })), ..Event::default() }
+    key_deleted("AKIAEXAMPLE")
+}
+
+pub(crate) fn key_deleted(id: &str) -> Event {
+    Event { what: Some(Happening::KeyDeleted(KeyEvent { access_key_id: id.into() })), ..Event::default() }
 }
 
 pub(crate) async fn report(daemon: &Daemon, event: Event) -> Result<ReportEventResponse, Status> {
@@ -171,7 +175,7 @@ async fn the_same_report_again_is_answered_with_what_stands_until_that_is_lifted
     let first = id(1_700_000_000).await;
     assert_eq!(id(1_700_000_000).await, first);
     assert_ne!(id(1_700_000_001).await, first, "it happened at another time");
-    let lift = LiftEventRequest { id: first.clone() };
+    let lift = LiftEventRequest { id: first.clone(), in_error: false };
     rotation(&daemon).await.lift_event(lift).await.expect("it can be undone");
     assert_ne!(id(1_700_000_000).await, first, "it happened once more");
 }
@@ -191,7 +195,8 @@ async fn an_event_that_can_be_undone_is_lifted_and_one_that_cannot_stands() {
     assert_eq!(list(false).await, [(for_good.clone(), false), (event.clone(), false)]);
     let mut client = self::rotation(&daemon).await;
     for _ in 0..2 {
-        let lifted = client.lift_event(LiftEventRequest { id: event.clone() }).await.expect("it can be undone");
+        let lifted =
+            client.lift_event(LiftEventRequest { id: event.clone(), in_error: false }).await.expect("it can be undone");
         assert!(lifted.into_inner().event.is_some_and(|event| event.lifted_at.is_some()), "lifting twice is no error");
     }
     assert_eq!(list(false).await, [(for_good.clone(), false)]);
@@ -211,7 +216,7 @@ async fn an_event_that_can_be_undone_is_lifted_and_one_that_cannot_stands() {
         ("aaaaaaaa-1", Code::NotFound, "EVENT_NOT_FOUND"),
         ("nonsense", Code::InvalidArgument, "INVALID_FIELD"),
     ] {
-        let refused = client.lift_event(LiftEventRequest { id: id.to_owned() }).await.expect_err(id);
+        let refused = client.lift_event(LiftEventRequest { id: id.to_owned(), in_error: false }).await.expect_err(id);
         let info = refused.get_details_error_info().expect("it says why");
         assert_eq!((refused.code(), info.reason.as_str()), (code, reason), "{refused}");
     }

@@ -498,6 +498,36 @@ fn a_kms_key_ends_what_needs_it() {
     ]);
 }
 
+/// Rows u and v: S3 knows a bucket by its name and an access point by what is in its ARN, so old signatures fit what is made
+/// again. An alias is never given again.
+#[test]
+fn what_is_made_again_under_its_name_is_reached_by_old_urls() {
+    const POINT: &str = "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports";
+    const GLOBAL: &str = "arn:aws:s3::111122223333:accesspoint/mfzwi23gnjvgw.mrap";
+    const ALIAS: &str = "reports-abc123-s3alias";
+    let point = |name: &str| What::AccessPointDeleted { access_point: name.into() };
+    let bucket = What::BucketDeleted { bucket: BUCKET.into() };
+    let through = |bucket| ask(Operation::GetObject).bucket(bucket).url();
+    for (what, url, undone, revived) in [
+        (bucket.clone(), get(), true, true),
+        (bucket, through(POINT), true, true),
+        (point(POINT), through(POINT), true, true),
+        (point(POINT), through(ALIAS), true, false),
+        (point(ALIAS), through(ALIAS), false, false),
+    ] {
+        let found = signed(AssumeRole).ending(&event(what.clone()), &url);
+        assert_ne!(found.verdict, Lives, "{what:?}");
+        assert_eq!(
+            (what.can_be_undone(), found.reversible),
+            (undone, revived),
+            "{what:?} {}",
+            url.what.bucket().as_str()
+        );
+    }
+    // A Multi-Region Access Point has an alias in its ARN.
+    assert!(!point(GLOBAL).can_be_undone());
+}
+
 #[test]
 fn extra_events_end_what_semantics_says() {
     const POINT: &str = "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports";

@@ -109,6 +109,23 @@ pub(crate) async fn an_event_stands_until_it_is_lifted(place: Place) {
     assert_eq!(registry.last_event(), 4);
 }
 
+pub(crate) async fn what_is_withdrawn_says_so_in_its_row_and_stands_no_more(place: Place) {
+    let registry = place.open().await;
+    let (one, two) = (registry.note(happened("one")).await.unwrap(), registry.note(happened("two")).await.unwrap());
+    let (at, never) = (Timestamp::from_unix(NOW - 5), json!({"what": "one", "withdrawn": true}));
+    let row = || NewEvent::new(EventKind::EventLifted, json!({}));
+    let answer = registry.withdraw(one.number, at, never.clone(), row()).await.unwrap();
+    assert_eq!(answer, EventRow { lifted_at: Some(at), body: never.clone(), ..one.clone() });
+    assert_eq!((registry.last_event(), registry.stands().len()), (3, 0), "these are no events of impact's");
+    assert_eq!(registry.standing(ASKER).await.unwrap(), std::slice::from_ref(&two));
+    // Of what was lifted before it stays since when.
+    registry.lift(two.number, at, row()).await.unwrap();
+    let answer = registry.withdraw(two.number, Timestamp::from_unix(NOW), never.clone(), row()).await.unwrap();
+    assert_eq!((answer.lifted_at, answer.body), (Some(at), never.clone()));
+    let outcome = registry.withdraw(99, at, never, row()).await;
+    assert!(matches!(outcome, Err(Error::Unknown(id)) if id.number == 99), "{outcome:?}");
+}
+
 pub(crate) async fn events_are_kept_for_a_week_and_those_that_stand_for_two(place: Place) {
     let registry = place.open().await;
     registry.note(happened("stands")).await.unwrap();

@@ -59,7 +59,9 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
         (_, Some(_)) => format!("{may}stop{s} signing at {at}"),
         (_, None) => format!("{may}stop{s} signing already"),
     };
-    let mut text = format!("{} {what}: {}", listed(members), one.message.trim_end_matches('.'));
+    // The message speaks of one.
+    let each = if many { "for each of them, " } else { "" };
+    let mut text = format!("{} {what}: {each}{}", listed(members), one.message.trim_end_matches('.'));
     if !one.condition.is_empty() {
         text += &format!(". So it is if {}", one.condition);
     }
@@ -157,6 +159,7 @@ mod tests {
         let both = told(&[revoked("up", 0), hop, red]);
         assert_eq!(both.len(), 1, "{both:?}");
         assert!(both[0].starts_with("up, hop and web (red) each sign dead links from"), "{both:?}");
+        assert!(both[0].contains(" on: for each of them, its session is revoked. "), "{both:?}");
         let command = "presignd identities renew up && presignd identities renew hop && presignd identities renew web";
         assert!(both[0].ends_with(command), "{both:?}");
         let other = Outage { message: "it is denied".into(), ..revoked("web", 0) };

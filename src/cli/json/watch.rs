@@ -21,6 +21,10 @@ pub fn reported(one: &proto::ReportedEvent) -> Value {
         "recorded_at": time(&one.recorded_at),
         "lifted_at": time(&one.lifted_at),
         "cause": optional(&one.cause),
+        "withdrawn": one.withdrawn.as_ref().map(|said| json!({
+            "withdrawn_at": time(&said.withdrawn_at),
+            "uid": said.uid,
+        })),
     })
 }
 

@@ -2,11 +2,11 @@
 
 use super::{wire_event, wire_instant};
 use crate::grpc::proto;
-use crate::rotation::report::Reported;
+use crate::rotation::report::{Reported, Withdrawn};
 
 /// An event with what is known of its report.
 pub(in crate::grpc) fn reported_event(reported: Reported) -> proto::ReportedEvent {
-    let Reported { id, event, observed, cause, recorded_at, lifted_at } = reported;
+    let Reported { id, event, observed, cause, recorded_at, lifted_at, withdrawn } = reported;
     proto::ReportedEvent {
         id: id.to_string(),
         event: Some(wire_event(event)),
@@ -14,5 +14,7 @@ pub(in crate::grpc) fn reported_event(reported: Reported) -> proto::ReportedEven
         recorded_at: Some(wire_instant(recorded_at)),
         lifted_at: lifted_at.map(wire_instant),
         cause,
+        withdrawn: withdrawn
+            .map(|Withdrawn { at, uid }| proto::Withdrawal { withdrawn_at: Some(wire_instant(at)), uid }),
     }
 }

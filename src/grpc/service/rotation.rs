@@ -114,8 +114,12 @@ impl Rotation for Services {
     async fn lift_event(&self, request: Request<LiftEventRequest>) -> Result<Response<LiftEventResponse>, Status> {
         let call = Call::of(&request)?;
         let lifted = self.decide(&call, async {
-            let id = record_id("id", &request.get_ref().id)?;
-            self.rotation.lift(call.caller.uid, id).await
+            let LiftEventRequest { id, in_error } = request.get_ref();
+            let id = record_id("id", id)?;
+            match in_error {
+                true => self.rotation.withdraw(call.caller.uid, id).await,
+                false => self.rotation.lift(call.caller.uid, id).await,
+            }
         });
         Ok(Response::new(LiftEventResponse { event: Some(reported_event(lifted.await?)) }))
     }

@@ -1,6 +1,7 @@
 //! Which events can be taken back at all. Whether that revives a certain URL, its rule says.
 
 use super::What;
+use crate::impact::place::keeps_its_host;
 
 impl What {
     /// Whether somebody can undo it, so that it may be lifted. What was deleted for good and made again is something new,
@@ -20,7 +21,10 @@ impl What {
             | Self::ObjectOverwritten(_)
             | Self::ObjectArchived(_)
             | Self::KmsKeyDisabled { .. }
-            | Self::AccountClosed { .. } => true,
+            | Self::AccountClosed { .. }
+            // Made again, by its owner, it is where old signatures lead.
+            | Self::BucketDeleted { .. } => true,
+            Self::AccessPointDeleted { access_point } => keeps_its_host(access_point),
             // A version is never given again.
             Self::ObjectDeleted(object) => object.version_id.is_empty(),
             Self::KeyDeleted { .. }
@@ -31,8 +35,6 @@ impl What {
             | Self::ComputeTerminated(_)
             | Self::SessionExpired(_)
             | Self::IdentityRenewed(_)
-            | Self::BucketDeleted { .. }
-            | Self::AccessPointDeleted { .. }
             | Self::UploadEnded { .. } => false,
         }
     }

@@ -2,13 +2,13 @@
 
 use super::{ACCESS_DENIED, Answer};
 use crate::impact::ending::{BearerError, Grade};
-use crate::impact::place::{Told, reaches};
+use crate::impact::place::{Told, keeps_its_host, reaches};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::truth::Truth;
 use crate::impact::{Lineage, Subject};
 use crate::s3::operation::Operation;
 
-/// Row u. A bucket of that name may be made again, by anybody, and the signature still fits; so it is for good.
+/// Row u. A bucket of that name may be made again, by anybody, and the signature still fits.
 pub(super) fn deleted(bucket: &str, subject: Subject<'_>) -> Option<Answer> {
     let copies = match subject.operation() {
         Operation::CopyObject | Operation::UploadPartCopy => match subject {
@@ -18,7 +18,7 @@ pub(super) fn deleted(bucket: &str, subject: Subject<'_>) -> Option<Answer> {
         _ => Truth::No,
     };
     let gone = reaches(bucket, subject.bucket()).or(copies);
-    Answer::ends(Reason::BucketDeleted, NO_SUCH_BUCKET).if_so(gone, Reason::NotConcerned)
+    Answer::ends(Reason::BucketDeleted, NO_SUCH_BUCKET).reversible().if_so(gone, Reason::NotConcerned)
 }
 
 fn from_bucket(bucket: &str, subject: Subject<'_>) -> Truth {
@@ -26,9 +26,11 @@ fn from_bucket(bucket: &str, subject: Subject<'_>) -> Truth {
     source.map_or(Truth::No, |(own, _)| reaches(bucket, &own)).and(Truth::Yes(Grade::Inferred))
 }
 
-/// Row v.
+/// Row v. One that is made again under its name has the same host, but another alias.
 pub(super) fn access_point_deleted(access_point: &str, subject: Subject<'_>) -> Option<Answer> {
     let ends = Answer::ends(Reason::AccessPointDeleted, NO_SUCH_ACCESS_POINT).graded(Grade::Inferred);
+    let revives = keeps_its_host(access_point) && keeps_its_host(subject.bucket());
+    let ends = if revives { ends.reversible() } else { ends };
     ends.errors_graded(Grade::Inferred).if_so(reaches(access_point, subject.bucket()), Reason::NotConcerned)
 }
 

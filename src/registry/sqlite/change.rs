@@ -21,6 +21,7 @@ pub(super) fn change(
     match change {
         Change::Note => {}
         Change::Lift { number, at } => return lift(state, number, at, event, now).map(Some),
+        Change::Withdraw { number, at, body } => return withdraw(state, number, at, &body, event, now).map(Some),
         Change::Mark { session, mark: decided } => mark(state, session, decided, now)?,
         Change::Pause(identity) => {
             let sql = "INSERT INTO paused VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -77,11 +78,7 @@ fn lift(
     event: Option<NewEvent>,
     now: Timestamp,
 ) -> Result<EventRow, Error> {
-    let unknown = || Error::Unknown(RecordId { instance: state.instance, number });
-    let row = events::one(state.connection, state.instance, number)?.ok_or_else(unknown)?;
-    if row.kind != EventKind::EventHappened {
-        return Err(unknown());
-    }
+    let row = that_happened(state, number)?;
     if row.lifted_at.is_some() {
         return Ok(row);
     }
@@ -91,6 +88,31 @@ fn lift(
     state.stands_changed = true;
     event.map(|event| note(state, event, now)).transpose()?;
     Ok(EventRow { lifted_at: Some(at), ..row })
+}
+
+/// One that was lifted before stands no more since then.
+fn withdraw(
+    state: &mut State<'_>,
+    number: u64,
+    at: Timestamp,
+    body: &serde_json::Value,
+    event: Option<NewEvent>,
+    now: Timestamp,
+) -> Result<EventRow, Error> {
+    let row = that_happened(state, number)?;
+    let lifted_at = row.lifted_at.unwrap_or(at);
+    let sql = "UPDATE events SET lifted_at = ?2, kept_until = ?3, body = ?4 WHERE number = ?1";
+    let kept_until = (now + EVENT_LIFE).unix();
+    state.connection.execute(sql, params![number.cast_signed(), lifted_at.unix(), kept_until, body.to_string()])?;
+    state.stands_changed = true;
+    event.map(|event| note(state, event, now)).transpose()?;
+    Ok(EventRow { lifted_at: Some(lifted_at), body: body.clone(), ..row })
+}
+
+fn that_happened(state: &State<'_>, number: u64) -> Result<EventRow, Error> {
+    let row = events::one(state.connection, state.instance, number)?;
+    let row = row.filter(|row| row.kind == EventKind::EventHappened);
+    row.ok_or(Error::Unknown(RecordId { instance: state.instance, number }))
 }
 
 fn mark(state: &mut State<'_>, session: RecordId, mark: Mark, now: Timestamp) -> Result<(), Error> {

@@ -27,6 +27,11 @@ pub(super) fn lifted(number: u64) -> ReportedEvent {
     ReportedEvent { lifted_at: at(2), ..reported(number) }
 }
 
+pub(super) fn withdrawn(number: u64) -> ReportedEvent {
+    let withdrawn = Some(Withdrawal { withdrawn_at: at(2), uid: 1000 });
+    ReportedEvent { withdrawn, ..lifted(number) }
+}
+
 pub(super) fn refused(code: Code, reason: &str, message: &str) -> Status {
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, "presignd", HashMap::new()))
 }
