@@ -9,6 +9,7 @@ mod count;
 mod ended;
 mod gap;
 mod holders;
+mod known;
 mod list;
 mod parents;
 mod passes;
@@ -24,6 +25,7 @@ pub use walk::Walk;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::identity::Identities;
 use crate::impact::event::{Event, What};
 use crate::impact::report::{Report, Totals};
 use crate::issued::Filter;
@@ -76,6 +78,18 @@ impl Assessor {
     /// # Errors
     /// When the registry cannot be read, or the event names a session that it does not know.
     pub async fn assess(&self, question: &Question) -> Result<Assessment, Error> {
+        self.assess_among(question, None).await
+    }
+
+    /// The same, where names may also be known from identities.
+    ///
+    /// # Errors
+    /// As [`assess`](Self::assess).
+    pub async fn assess_among(
+        &self,
+        question: &Question,
+        identities: Option<&Identities>,
+    ) -> Result<Assessment, Error> {
         self.session_is_known(question).await?;
         let now = self.clock.now();
         let mut report = Report::new(&question.event, now);
@@ -86,6 +100,10 @@ impl Assessor {
         let mut count = count::Count::new(self, question, standing, now);
         count.all(&question.filter, &mut report).await?;
         let mut gaps = gap::gaps(&self.registry, question, &report, count.seen(), count.standing(), now);
+        let is_seen = gaps.iter().all(|gap| gap.reason != GapReason::NotSeen);
+        if !is_seen && !self.knows(question.uid, &question.event, identities).await? {
+            gaps.push(gap::unknown(&question.event));
+        }
         let of_all = match touched(&report) {
             0 if question.filter != Filter::default() => self.touched_of_all(question, now).await?,
             _ => 0,

@@ -46,8 +46,10 @@ gap_reasons! {
     EndedByEvent "ENDED_BY_EVENT";
     /// Events that stand end some of the counted URLs soon, or may end them.
     EventStands "EVENT_STANDS";
-    /// Nothing that was looked at has to do with the event: perhaps its name is mistyped.
+    /// Nothing that was looked at has to do with the event.
     NotSeen "NOT_SEEN";
+    /// Nor does presignd know the name from elsewhere: perhaps it is mistyped.
+    NameUnknown "NAME_UNKNOWN";
     /// The filter leaves out all that the event touches.
     FilterHides "FILTER_HIDES";
     /// Nobody told whose a session is.
@@ -122,6 +124,15 @@ pub(super) fn hidden(urls: u64) -> Gap {
          it right?"
     );
     Gap::new(GapReason::FilterHides, message)
+}
+
+/// A name that nothing has.
+pub(super) fn unknown(event: &Event) -> Gap {
+    let (what, is_key) = named_in(event);
+    let sort = if is_key { "key" } else { "name" };
+    let message =
+        format!("No record, session or identity of presignd's has to do with {what}: is that the right {sort}?");
+    Gap::new(GapReason::NameUnknown, message)
 }
 
 /// The gaps of a count.
@@ -238,16 +249,23 @@ pub(super) fn of_registry(registry: &Registry, now: Timestamp) -> Vec<Gap> {
     gaps
 }
 
-/// Beginning with what was looked for, so that a slip of the pen is seen.
+/// With what was looked for, so that a slip of the pen is seen.
 fn not_seen(event: &Event) -> String {
+    match named_in(event) {
+        (key, true) => {
+            format!("No outstanding URL that was looked at was signed with {key} or with a session minted from it.")
+        }
+        (what, false) => format!("No outstanding URL that was looked at has to do with {what}."),
+    }
+}
+
+/// What the event speaks of, and whether that is an access key.
+fn named_in(event: &Event) -> (String, bool) {
     let what = match &event.what {
         What::KeyDeactivated { access_key_id }
         | What::KeyDeleted { access_key_id }
         | What::KeyRotated { access_key_id } => {
-            return format!(
-                "No outstanding URL that was looked at was signed with {access_key_id} or with a session minted from it: \
-                 is that the right key?"
-            );
+            return (access_key_id.clone(), true);
         }
         What::UserDeleted(whose)
         | What::SessionsRevoked { principal: whose, .. }
@@ -278,7 +296,7 @@ fn not_seen(event: &Event) -> String {
         What::UploadEnded { upload_id, .. } => format!("upload {upload_id}"),
         What::AccountClosed { account } => format!("account {account}"),
     };
-    format!("No outstanding URL that was looked at has to do with {what}: is that the right name?")
+    (what, false)
 }
 
 /// Identities or events that one gap names.

@@ -7,7 +7,7 @@ use clap::{Args as _, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
 use super::connect::Globals;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, warn};
 use super::identities::dash;
 use super::impact::Kind;
 use super::length::Length;
@@ -74,6 +74,10 @@ impl Report {
                 ("lives", totals.lives.to_string()),
             ])
             .print(format)?,
+        }
+        for gap in &answer.gaps {
+            let text = format!("{} If it is not, withdraw it: presignd events --withdraw {}", gap.message, reported.id);
+            warn(&format!("{text} [{}]", gap.reason));
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub(super) use filter::{filter, page, page_size, read_page_token};
 pub use found::explanation;
 pub(super) use found::found;
 pub(super) use identity::described;
-pub(super) use impact::{affected, assessed, contained, url_record_with, wire_ending, wire_totals};
+pub(super) use impact::{affected, assessed, contained, url_record_with, wire_ending, wire_gap, wire_totals};
 pub(super) use issued::{presigned, presigned_form, result};
 pub(super) use record::session_reference;
 pub use record::url_record;

@@ -2,8 +2,9 @@
 //!
 //! Leaves out only what the rules let live; `tests/impact_matrix/laws.rs` holds it to that.
 
-use super::event::{Event, PublicAccess, What};
+use super::event::{Event, Principal, PublicAccess, What};
 use super::place::reaches;
+use super::principal::{is_of_role, is_of_user};
 use super::truth::Truth;
 use super::{Lineage, Subject, actions, rules};
 use crate::issued::Filter;
@@ -71,6 +72,60 @@ impl<'a> Concern<'a> {
         }
     }
 
+    /// The bucket or access point that the event names, and the beginning of the key, which may be empty.
+    pub fn place(&self) -> Option<(&'a str, &'a str)> {
+        let bucket = match &self.event.what {
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => &statement.bucket,
+            What::BucketDeleted { bucket }
+            | What::RequesterPays { bucket }
+            | What::PublicAccessBlocked { bucket, .. }
+            | What::KmsKeyDisabled { bucket, .. }
+            | What::UploadEnded { bucket, .. } => bucket,
+            What::AccessPointDeleted { access_point } => access_point,
+            What::ObjectDeleted(object) | What::ObjectOverwritten(object) | What::ObjectArchived(object) => {
+                &object.bucket
+            }
+            _ => return None,
+        };
+        Some((bucket.as_str(), self.key_prefix().unwrap_or_default())).filter(|(bucket, _)| !bucket.is_empty())
+    }
+
+    /// The access key that the event names.
+    pub fn access_key_id(&self) -> Option<&'a str> {
+        match &self.event.what {
+            What::KeyDeactivated { access_key_id }
+            | What::KeyDeleted { access_key_id }
+            | What::KeyRotated { access_key_id } => Some(access_key_id),
+            _ => None,
+        }
+    }
+
+    /// Whether it names somebody who signs: a key, a principal or an account.
+    pub fn names_a_signer(&self) -> bool {
+        match &self.event.what {
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => {
+                !(statement.userid.is_empty() && matches!(statement.principal_arn.as_str(), "" | "*"))
+            }
+            What::AccountClosed { .. } => true,
+            what => self.access_key_id().is_some() || principal(what).is_some(),
+        }
+    }
+
+    /// Whether that is whoever signed, or minted for, the session; what nobody told of a session names nobody.
+    pub fn names(&self, by: Lineage<'_>) -> bool {
+        let facts = &by.session.facts;
+        let is = |truth| matches!(truth, Truth::Yes(_));
+        match &self.event.what {
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => rules::binds(statement, by),
+            What::AccountClosed { account } => facts.account == *account,
+            what => {
+                let key = self.access_key_id();
+                key.is_some_and(|key| facts.access_key_id == key || facts.parent_access_key_id == key)
+                    || principal(what).is_some_and(|whose| is(is_of_role(whose, facts)) || is(is_of_user(whose, by)))
+            }
+        }
+    }
+
     /// Whether URLs of that bucket and operation may be touched.
     pub fn touches_place(&self, bucket: &str, operation: Operation) -> bool {
         let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
@@ -128,5 +183,16 @@ impl<'a> Concern<'a> {
         // What has ended by itself lives.
         narrow.usable_after = narrow.usable_after.max(Some(self.event.at));
         Some(narrow)
+    }
+}
+
+fn principal(what: &What) -> Option<&Principal> {
+    match what {
+        What::UserDeleted(whose)
+        | What::SessionsRevoked { principal: whose, .. }
+        | What::RoleDeleted(whose)
+        | What::RoleRecreated(whose)
+        | What::TrustPolicyChanged(whose) => Some(whose),
+        _ => None,
     }
 }

@@ -185,14 +185,37 @@ async fn what_is_not_known_is_said() {
     let key = |id: &str| What::KeyDeleted { access_key_id: id.to_owned() };
     let bucket = |name: &str| What::BucketDeleted { bucket: name.to_owned() };
     assert_eq!(reasons(700, key(USER_KEY)).await, always);
-    assert_eq!(reasons(700, key("AKIATYPO")).await, [&always[..], &[GapReason::NotSeen]].concat());
+    assert_eq!(
+        reasons(700, key("AKIATYPO")).await,
+        [&always[..], &[GapReason::NotSeen, GapReason::NameUnknown]].concat()
+    );
     assert_eq!(reasons(700, bucket(BUCKET)).await, always);
     assert_eq!(reasons(800, bucket(BUCKET)).await, [&always[..], &[GapReason::NotYetSigned]].concat());
     assert_eq!(reasons(600, bucket(BUCKET)).await, [&always[..], &[GapReason::EndedSince]].concat());
     assert_eq!(
         reasons(800, bucket("photo")).await,
-        [&always[..], &[GapReason::NotYetSigned, GapReason::NotSeen]].concat()
+        [&always[..], &[GapReason::NotYetSigned, GapReason::NotSeen, GapReason::NameUnknown]].concat()
     );
+    // It signs, and has nothing outstanding.
+    tokio::time::advance(std::time::Duration::from_secs(4000)).await;
+    let names = async |what: What| reasons(5000, what).await.contains(&GapReason::NameUnknown);
+    let principal = |arn: &str| presignd::impact::event::Principal { arn: arn.into(), unique_id: String::new() };
+    for (what, is_unknown) in [
+        (key(USER_KEY), false),
+        (What::KeyRotated { access_key_id: "AKIATYPO".into() }, true),
+        (bucket(BUCKET), false),
+        (bucket("photo"), true),
+        (What::UserDeleted(principal(made::USER_ARN)), false),
+        (What::UserDeleted(principal("arn:aws:iam::111122223333:user/typo")), true),
+        (What::RoleDeleted(principal("arn:aws:iam::111122223333:role/typo")), true),
+        (What::AccountClosed { account: "111122223333".into() }, false),
+        (What::AccountClosed { account: "999999999999".into() }, true),
+        (What::IdentityProviderRemoved { arn: "arn:aws:iam::111122223333:oidc-provider/x".into() }, false),
+        (deny(statement(Policy::Bucket)), false),
+        (deny(presignd::impact::event::Statement { bucket: "photo".into(), ..statement(Policy::Bucket) }), true),
+    ] {
+        assert_eq!(names(what.clone()).await, is_unknown, "{what:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -444,9 +444,13 @@ impl rotation_server::Rotation for Rote {
     }
 
     async fn report_event(&self, request: Request<ReportEventRequest>) -> Answer<ReportEventResponse> {
-        self.0.lock().unwrap().reported.extend(request.into_inner().event);
+        let event = request.into_inner().event;
+        let is_typo = matches!(event.as_ref().and_then(|event| event.what.as_ref()), Some(event::What::KeyDeleted(_)));
+        let unknown = Gap { reason: "NAME_UNKNOWN".into(), message: "Is that the right key?".into() };
+        let gaps = if is_typo { vec![unknown] } else { Vec::new() };
+        self.0.lock().unwrap().reported.extend(event);
         let totals = Some(Totals { ends: 42, may_end: 0, lives: 1161 });
-        Ok(Response::new(ReportEventResponse { event: Some(happening::reported(12)), totals }))
+        Ok(Response::new(ReportEventResponse { event: Some(happening::reported(12)), totals, gaps }))
     }
 
     async fn lift_event(&self, request: Request<LiftEventRequest>) -> Answer<LiftEventResponse> {

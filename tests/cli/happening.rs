@@ -25,6 +25,18 @@ fn an_event_is_reported_in_the_words_that_impact_takes() {
 }
 
 #[test]
+fn a_name_that_nobody_knows_is_written_down_and_asked_about_on_stderr() {
+    let fake = Fake::start();
+    let (code, out, err) = run(&fake.socket, &["report", "key-deleted", "AKIATYPO"]);
+    assert!(code == 0 && out.contains("aaaaaaaa-12"), "{out}");
+    let advice =
+        "Is that the right key? If it is not, withdraw it: presignd events --withdraw aaaaaaaa-12 [NAME_UNKNOWN]";
+    assert_eq!(err, format!("presignd: {advice}\n"));
+    let (_, out, _) = run(&fake.socket, &["report", "key-deleted", "AKIATYPO", "--output", "json"]);
+    assert_eq!(json_of(&out)["gaps"][0]["reason"], "NAME_UNKNOWN");
+}
+
+#[test]
 fn an_event_that_makes_no_sense_is_not_reported() {
     let fake = Fake::start();
     for (words, said) in [

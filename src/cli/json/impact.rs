@@ -84,7 +84,7 @@ pub(super) fn totals(one: &proto::Totals) -> Value {
     json!({"ends": one.ends, "may_end": one.may_end, "lives": one.lives})
 }
 
-fn gaps(gaps: &[proto::Gap]) -> Value {
+pub(super) fn gaps(gaps: &[proto::Gap]) -> Value {
     gaps.iter().map(|one| json!({"reason": one.reason, "message": one.message})).collect()
 }
 

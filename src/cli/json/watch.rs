@@ -2,14 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::impact::{ending, event, totals};
+use super::impact::{ending, event, gaps, totals};
 use super::{generation, optional, reference, time};
 use crate::grpc::proto;
 use crate::grpc::proto::watch_response::What;
 
 /// An answer to `ReportEvent`.
 pub fn report(answer: &proto::ReportEventResponse) -> Value {
-    json!({"event": answer.event.as_ref().map(reported), "totals": answer.totals.as_ref().map(totals)})
+    json!({
+        "event": answer.event.as_ref().map(reported),
+        "totals": answer.totals.as_ref().map(totals),
+        "gaps": gaps(&answer.gaps),
+    })
 }
 
 /// An event with what is known of its report.

@@ -21,7 +21,7 @@ pub(in crate::grpc) fn assessed(event: Event, answer: Assessment, outages: Vec<O
         groups: report.groups().into_iter().map(group).collect(),
         curve: report.curve().into_iter().map(point).collect(),
         breaks_nothing_from: report.breaks_nothing_from().map(wire_instant),
-        gaps: gaps.into_iter().map(gap).collect(),
+        gaps: gaps.into_iter().map(wire_gap).collect(),
         outages: outages.into_iter().map(outage).collect(),
     }
 }
@@ -40,7 +40,7 @@ pub(in crate::grpc) fn contained(url: proto::UrlRecord, answer: Contained) -> pr
     proto::ContainResponse {
         url: Some(url),
         containments: answer.containments.into_iter().map(containment).collect(),
-        gaps: answer.gaps.into_iter().map(gap).collect(),
+        gaps: answer.gaps.into_iter().map(wire_gap).collect(),
     }
 }
 
@@ -112,7 +112,8 @@ fn point(point: CurvePoint) -> proto::CurvePoint {
     proto::CurvePoint { at: Some(wire_instant(at)), alive, alive_after, maybe_after }
 }
 
-fn gap(gap: Gap) -> proto::Gap {
+/// What an answer cannot see.
+pub(in crate::grpc) fn wire_gap(gap: Gap) -> proto::Gap {
     proto::Gap { reason: gap.reason.as_str().to_owned(), message: gap.message }
 }
 

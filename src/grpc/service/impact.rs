@@ -51,8 +51,9 @@ impl Services {
     async fn assessed(&self, call: &Call, asked: AssessRequest) -> Result<AssessResponse, Error> {
         let question = self.question(call, asked.event, asked.filter, asked.by_on_behalf_of)?;
         self.signer_is_known(call, &question.filter).await?;
-        let answer = self.assessor.assess(&question).await?;
-        let identities = &self.issuer.rules().identities;
+        let rules = self.issuer.rules();
+        let identities = &rules.identities;
+        let answer = self.assessor.assess_among(&question, Some(identities)).await?;
         let outages = self.assessor.outages(question.uid, &question.event, identities).await?;
         Ok(convert::assessed(question.event, answer, outages))
     }

@@ -5,10 +5,12 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use super::watcher::Told;
+use crate::assess::GapReason;
 use crate::error::Error;
 use crate::grpc::call::Call;
 use crate::grpc::convert::{
-    decided, generation, generation_status, identity, named_generation, record_id, reported_event, wire_totals,
+    decided, generation, generation_status, identity, named_generation, record_id, reported_event, wire_gap,
+    wire_totals,
 };
 use crate::grpc::proto::rotation_server::Rotation;
 use crate::grpc::proto::{
@@ -157,9 +159,15 @@ impl Services {
             let problem = "is nothing that happens at AWS: presignd writes down its own renewals, and Watch tells them";
             return Err(Refused::new("event.identity_renewed", problem).into());
         }
-        let totals = self.assessor.totals(question.uid, &question.event, &question.filter).await?;
+        let rules = self.issuer.rules();
+        let answer = self.assessor.assess_among(&question, Some(&rules.identities)).await?;
+        let unknown = answer.gaps.into_iter().filter(|gap| gap.reason == GapReason::NameUnknown);
         let event = self.rotation.report(question.event).await?;
-        Ok(ReportEventResponse { event: Some(reported_event(event)), totals: Some(wire_totals(totals)) })
+        Ok(ReportEventResponse {
+            event: Some(reported_event(event)),
+            totals: Some(wire_totals(answer.report.totals())),
+            gaps: unknown.map(wire_gap).collect(),
+        })
     }
 
     async fn one(&self, call: &Call, name: &IdentityName) -> Result<Identity, Error> {
