@@ -488,10 +488,16 @@ async fn a_leaked_url_is_contained_by_its_text_as_by_its_id() {
     let stopped =
         |one: &Containment| -> Vec<String> { one.outages.iter().map(|outage| outage.identity.clone()).collect() };
     assert_eq!(stopped(key), ["key"], "who signs with that key can sign no more");
-    let stops = |one: &Containment| one.outages.iter().any(|outage| outage.recovery() != outage::Recovery::Renewal);
-    let first_that_stops = by_id.containments.iter().position(stops);
-    let last_that_stops_none = by_id.containments.iter().rposition(|one| !stops(one));
-    assert!(first_that_stops > last_that_stops_none, "what stops nobody is cheaper, whatever it takes along");
+    let is_short = |outage: &Outage| outage.loss() == outage::Loss::ShortLinks;
+    let costs = |one: &Containment| match one.outages.as_slice() {
+        [] => 0,
+        all if all.iter().all(is_short) => 1,
+        _ => 2,
+    };
+    let costs: Vec<i32> = by_id.containments.iter().map(costs).collect();
+    assert!(costs.is_sorted() && [0, 1, 2].iter().all(|cost| costs.contains(cost)), "{costs:?}");
+    let short = by_id.containments.iter().find_map(|one| one.outages.iter().find(|outage| is_short(outage)));
+    assert!(short.unwrap().life.unwrap().seconds >= 1, "as old as the URL is: {short:?}");
     assert!(key.steps.iter().any(|step| step.text.is_empty() && step.title.contains(&world.user.access_key_id)));
     let named = format!(" --endpoint-url {} ", world.s3.endpoint());
     let mut commands =

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::gap::{self, Gap, GapReason};
-use super::holders::Holders;
+use super::holders::{self, Holders};
 use super::parents::{Line, Parents};
 use super::standing::Standing;
 use super::{Assessor, Question, count};
 use crate::error::Error;
 use crate::identity::Identities;
 use crate::impact::concern::Concern;
-use crate::impact::contain::{Containment, Store, containments};
+use crate::impact::contain::{Configured, Containment, Store, containments};
 use crate::impact::ending::Verdict;
 use crate::impact::outage::Outage;
 use crate::impact::report::Report;
@@ -27,28 +27,32 @@ pub struct Costed {
     pub takes_along: u64,
     /// and those that may.
     pub may_take_along: u64,
-    /// Identities that sign nothing that works with it, or get no next session.
+    /// Identities that sign nothing that works with it, or works for long, or get no next session.
     pub outages: Vec<Outage>,
 }
 
 impl Costed {
     /// The least is the cheapest. An identity that stops costs every link that would still be asked of it, so no way that
-    /// stops one is cheaper than a way that stops none. What a renewal mends costs no link if it is given at once, so it is
-    /// told and has no price.
+    /// stops one is cheaper than a way that stops none; and one whose links are cut short costs the rest of each, so those
+    /// ways come between. What a renewal mends costs no link if it is given at once, so it is told and has no price.
     pub fn price(&self) -> impl Ord + use<> {
         let way = &self.containment;
-        let stops = || self.outages.iter().filter(|outage| !outage.is_mended_by_renewal());
-        let certain = stops().filter(|outage| outage.is_certain()).count();
-        let perhaps = stops().count() - certain;
-        (way.ending.verdict, certain, perhaps, self.takes_along, self.may_take_along, way.rank)
+        let cost = |is_stop: bool, is_certain: bool| {
+            let costly = self.outages.iter().filter(|outage| !outage.is_mended_by_renewal());
+            costly.filter(|outage| (outage.is_stop(), outage.is_certain()) == (is_stop, is_certain)).count()
+        };
+        let [stop, perhaps_stop] = [true, false].map(|is_certain| cost(true, is_certain));
+        let [short, perhaps_short] = [true, false].map(|is_certain| cost(false, is_certain));
+        let urls = (self.takes_along, self.may_take_along);
+        (way.ending.verdict, stop, perhaps_stop, short, perhaps_short, urls, way.rank)
     }
 }
 
 /// Every way to end one URL.
 #[derive(Debug)]
 pub struct Contained {
-    /// Cheapest first: what surely ends it before what may, then by how many identities stop signing, then by
-    /// how many other URLs end with it.
+    /// Cheapest first: what surely ends it before what may, then by how many identities stop signing, then by how many
+    /// sign links that are cut short, then by how many other URLs end with it.
     pub containments: Vec<Costed>,
     /// What the prices cannot see.
     pub gaps: Vec<Gap>,
@@ -80,18 +84,19 @@ impl Assessor {
             return Ok(Contained { containments: Vec::new(), gaps });
         }
         let line = Parents::new(&self.registry, uid).line(&record.session).await?;
-        let holders = match identities {
+        let signing = match identities {
             Some(identities) => self.holders(uid, identities).await?,
             None => Holders::default(),
         };
-        let configured = identities
-            .and_then(|identities| identities.identity(&record.session.identity))
-            .map_or(Endpoint::Aws, |identity| identity.s3().endpoint());
-        gaps.extend(Store::of(&record.url, &configured).as_ref().map(gap::of_store));
+        let signer = identities.and_then(|identities| identities.identity(&record.session.identity));
+        let endpoint = signer.as_ref().map_or(Endpoint::Aws, |signer| signer.s3().endpoint());
+        let role_arn = signer.as_ref().and_then(|signer| holders::role_arn(signer.table()));
+        let configured = Configured { endpoint: &endpoint, role_arn };
+        gaps.extend(Store::of(&record.url, &endpoint).as_ref().map(gap::of_store));
         let standing = Standing::of(&self.registry, now);
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
-        for containment in containments(&record.url, line.lineage(), &configured, now) {
-            let outages = holders.outages(&containment.event);
+        for containment in containments(&record.url, line.lineage(), configured, now) {
+            let outages = signing.outages(&containment.event);
             let one = self.priced(uid, containment, (record, &line), &standing, &mut ended).await?;
             costed.push(Costed { outages, ..one });
         }
@@ -140,6 +145,8 @@ impl Assessor {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::impact::ending::{Conditions, Ending, Grade};
     use crate::impact::event::{Event, What};
@@ -148,12 +155,15 @@ mod tests {
     use crate::session::IdentityName;
     use crate::time::Timestamp;
 
-    fn way(takes_along: u64, recoveries: &[(Recovery, Conditions)]) -> Costed {
+    /// What becomes of one identity.
+    type Fare = (Loss, Recovery, Conditions);
+
+    fn way(takes_along: u64, fares: &[Fare]) -> Costed {
         let identity = IdentityName::parse("web").expect("well-formed");
-        let outage = |(recovery, conditions): &(Recovery, Conditions)| Outage {
+        let outage = |(loss, recovery, conditions): &Fare| Outage {
             identity: identity.clone(),
             tenant: String::new(),
-            loss: Loss::DeadLinks,
+            loss: *loss,
             at: None,
             reach: Reach::Everything,
             conditions: *conditions,
@@ -175,21 +185,29 @@ mod tests {
         };
         let event = Event { at, settles_within: crate::impact::event::SETTLES_WITHIN, what };
         let containment = Containment { event, ending, steps: Vec::new(), rank: 1 };
-        Costed { containment, takes_along, may_take_along: 0, outages: recoveries.iter().map(outage).collect() }
+        Costed { containment, takes_along, may_take_along: 0, outages: fares.iter().map(outage).collect() }
     }
 
     #[test]
-    fn a_renewal_costs_nothing_and_a_link_less_than_whoever_signs_no_more() {
-        let renewal = (Recovery::Renewal { of: Vec::new(), from: Timestamp::EPOCH }, Conditions::NONE);
-        let perhaps = (Recovery::None, Conditions::of(Condition::NoOtherAllow));
-        let (waits, stops) = ((Recovery::Rotation, Conditions::NONE), (Recovery::None, Conditions::NONE));
-        assert!(way(0, &[renewal.clone(), renewal.clone()]).price() == way(0, &[]).price());
+    fn a_renewal_costs_nothing_and_a_link_less_than_whoever_signs_no_more_or_signs_short_links() {
+        let dead = |recovery, conditions| (Loss::DeadLinks, recovery, conditions);
+        let short = |recovery, conditions| (Loss::ShortLinks { life: Duration::from_secs(42) }, recovery, conditions);
+        let renewing = || Recovery::Renewal { of: Vec::new(), from: Timestamp::EPOCH };
+        let (sure, if_so) = (Conditions::NONE, Conditions::of(Condition::NoOtherAllow));
+        let renewal = dead(renewing(), sure);
+        let free = way(0, &[renewal.clone(), renewal.clone(), short(renewing(), sure)]);
+        assert!(free.price() == way(0, &[]).price());
+        let stops = dead(Recovery::None, sure);
         let in_order = [
             way(0, std::slice::from_ref(&renewal)),
             way(1, &[]),
             way(2, &[renewal]),
-            way(0, &[perhaps]),
-            way(0, &[waits]),
+            way(0, &[short(Recovery::None, if_so)]),
+            way(0, &[short(Recovery::None, sure)]),
+            way(7, &[short(Recovery::None, sure)]),
+            way(0, &[short(Recovery::None, sure), short(Recovery::None, sure)]),
+            way(0, &[dead(Recovery::None, if_so)]),
+            way(0, &[dead(Recovery::Rotation, sure)]),
             way(0, &[stops.clone(), stops]),
         ];
         assert!(in_order.windows(2).all(|pair| pair[0].price() < pair[1].price()));

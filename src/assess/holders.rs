@@ -57,6 +57,14 @@ impl Assessor {
     }
 }
 
+/// The role whose sessions it mints.
+pub(super) fn role_arn(table: &Table) -> Option<&str> {
+    match source(table) {
+        Source::Minted { role_arn, .. } | Source::WebIdentity { role_arn } => role_arn,
+        Source::Read => None,
+    }
+}
+
 fn source(table: &Table) -> Source<'_> {
     match table {
         Table::AssumeRole(AssumeRole { base, role_arn, .. }) => {

@@ -51,7 +51,7 @@ fn page(answer: &ContainResponse) -> String {
             told += &format!(" It ends if {}.", ending.condition);
         }
         page += &wrapped(&told, 3);
-        outages::told(&one.outages).iter().for_each(|told| page += &wrapped(told, 3));
+        page += &outages::page(&one.outages, 3);
         for step in &one.steps {
             page += &wrapped(&step.title, 3);
             // As it is, to be pasted: never wrapped.
@@ -99,13 +99,15 @@ fn along(one: &Containment) -> String {
     }
 }
 
-/// One line for each way; whom it stops from signing, and whom a renewal mends, before how to do it.
+/// One line for each way; whom it stops from signing, whom a renewal mends, and whose links it cuts short, before how to do
+/// it.
 fn lines(answer: &ContainResponse) -> Sheet {
     let mut sheet = Sheet::new(&[]);
     for one in &answer.containments {
         let ending = one.ending.clone().unwrap_or_default();
-        let (renewed, stopped): (Vec<&Outage>, _) =
+        let (renewed, others): (Vec<&Outage>, Vec<&Outage>) =
             one.outages.iter().partition(|outage| outages::is_mended_by_renewal(outage));
+        let (short, stopped): (Vec<&Outage>, _) = others.into_iter().partition(|outage| outages::is_cut_short(outage));
         let mut cells = vec![
             say::verdict(ending.verdict),
             one.takes_along.to_string(),
@@ -113,6 +115,7 @@ fn lines(answer: &ContainResponse) -> Sheet {
             ending.reason,
             outages::names(stopped.into_iter()),
             outages::names(renewed.into_iter()),
+            outages::names(short.into_iter()),
         ];
         cells.extend(one.steps.iter().map(|step| step.text.clone()));
         sheet.row(cells);

@@ -31,9 +31,11 @@ pub fn told(event: &proto::Event) -> String {
         }
         What::Denied(denied) => {
             let before =
-                denied.issued_before.as_ref().map(|at| format!(", of sessions issued before {}", say::time(Some(at))));
-            let age =
-                denied.signature_age.as_ref().map(|age| format!(", signed more than {} ago", say::length(Some(age))));
+                denied.issued_before.as_ref().map(|at| format!(" in sessions issued before {}", say::time(Some(at))));
+            let age = denied
+                .signature_age
+                .as_ref()
+                .map(|age| format!(" by signatures older than {}", say::length(Some(age))));
             let (before, age) = (before.unwrap_or_default(), age.unwrap_or_default());
             format!("{} denies {}{before}{age}", place(&denied.statement), spoken(&denied.statement))
         }

@@ -8,13 +8,12 @@ mod owners;
 mod policies;
 mod store;
 
-pub use store::Store;
+pub use store::{Configured, Store};
 
 use super::ending::{Ending, Verdict};
 use super::event::{Event, SETTLES_WITHIN};
 use super::{Lineage, Subject, ending};
 use crate::issued::IssuedUrl;
-use crate::signer::endpoint::Endpoint;
 use crate::time::Timestamp;
 
 /// A way to end a URL.
@@ -41,20 +40,22 @@ pub struct Step {
 }
 
 /// Every event that would end the URL if it happened now, what surely ends it first, then by rank. Empty for a URL that
-/// has ended. `configured` is the endpoint that the identity has now.
+/// has ended. `configured` is what the configuration says of the identity now.
 pub fn containments<'a>(
     url: &IssuedUrl,
     by: impl Into<Lineage<'a>>,
-    configured: &Endpoint,
+    configured: impl Into<Configured<'a>>,
     now: Timestamp,
 ) -> Vec<Containment> {
-    let by = by.into();
-    let store = Store::of(url, configured);
-    let ways = candidates::of(url, by, store.as_ref(), now).into_iter().zip(1..).filter_map(|(way, rank)| {
-        let event = Event { at: now, settles_within: SETTLES_WITHIN, what: way.what };
-        let ending = ending(&event, by, Subject::Url(url))?;
-        (ending.verdict != Verdict::Lives).then_some(Containment { event, ending, steps: way.steps, rank })
-    });
+    let (by, configured) = (by.into(), configured.into());
+    let store = Store::of(url, configured.endpoint);
+    let ways = candidates::of(url, by, store.as_ref(), configured.role_arn, now).into_iter().zip(1..).filter_map(
+        |(way, rank)| {
+            let event = Event { at: now, settles_within: SETTLES_WITHIN, what: way.what };
+            let ending = ending(&event, by, Subject::Url(url))?;
+            (ending.verdict != Verdict::Lives).then_some(Containment { event, ending, steps: way.steps, rank })
+        },
+    );
     let mut ways: Vec<Containment> = ways.collect();
     ways.sort_by_key(|way| (way.ending.verdict, way.rank));
     ways

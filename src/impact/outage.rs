@@ -1,5 +1,5 @@
-//! Who signs what is dead from its birth, and whose next renewal fails: events stop identities from signing what works,
-//! whether they end URLs or not (SEMANTICS.md rows i and q to t, 1.3 g and 9.6).
+//! Who signs what is dead from its birth or lives less long than it says, and whose next renewal fails: events stop
+//! identities from signing what works, whether they end URLs or not (SEMANTICS.md rows i and q to t, 1.3 g, 1.4 and 9.6).
 //!
 //! What an event does to a session that signs now, and to the one that would come next, the rules say that answer for
 //! URLs; here is no second set of them.
@@ -8,9 +8,10 @@ mod next;
 mod present;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::ending::Conditions;
-use super::event::{Event, What};
+use super::event::Event;
 use crate::session::{CredentialKind, IdentityName, Session};
 use crate::time::Timestamp;
 
@@ -48,7 +49,7 @@ pub enum Source<'a> {
     Read,
 }
 
-/// An identity that signs nothing that works, from an instant on.
+/// An identity that signs nothing that works, or nothing that works for long, from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// Which.
@@ -70,13 +71,18 @@ pub struct Outage {
     pub message: &'static str,
 }
 
-/// How an identity comes to sign nothing that works.
+/// How an identity comes to sign nothing that works, or works for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
     /// The session that it signs with falls under the event: it goes on signing, and what it signs is dead.
     DeadLinks,
     /// Its session runs out, and no other follows.
     NoSession,
+    /// It goes on signing, and what it signs dies at this age, whatever end it was promised.
+    ShortLinks {
+        /// Of the signature; shorter than the longest life that it could sign.
+        life: Duration,
+    },
 }
 
 /// Of all that an identity signs, what is lost.
@@ -117,6 +123,11 @@ impl Outage {
         matches!(self.recovery, Recovery::Renewal { .. })
     }
 
+    /// Whether it leaves nothing that works, and does not only shorten it.
+    pub fn is_stop(&self) -> bool {
+        !matches!(self.loss, Loss::ShortLinks { .. })
+    }
+
     /// Whether it comes for sure.
     pub fn is_certain(&self) -> bool {
         self.conditions.is_empty()
@@ -138,7 +149,8 @@ struct Found {
     mended_by: Option<Timestamp>,
 }
 
-/// Identities that sign nothing that works after the event, or will not once their session runs out, in the order given.
+/// Identities that sign nothing that works, or works for long, after the event, or will not once their session runs out, in
+/// the order given.
 /// Whoever is based on an identity that gets no next session is kept from it, too.
 pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
     let mut found: BTreeMap<usize, Found> = BTreeMap::new();
@@ -165,15 +177,14 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Fou
         };
         let ends = holder.session.and_then(|session| session.facts.expires_at);
         return Some(Found {
-            loss: Loss::DeadLinks,
+            loss: dead.loss,
             at: Some(dead.at),
             reach: dead.reach,
             conditions: dead.conditions,
             message: dead.why.message(holder, &recovery),
             mended_by: ends.filter(|_| recovery != Recovery::None),
             recovery,
-            // What a statement keeps from minting, it names itself.
-            lends_nothing: !matches!(event.what, What::Denied { .. } | What::AllowRemoved(_)),
+            lends_nothing: present::is_of_credentials(&event.what),
         });
     }
     // A long-term key needs no renewal.

@@ -386,14 +386,23 @@ impl impact_server::Impact for Rote {
     }
 }
 
-/// One stops, another must be renewed.
+/// One stops, another must be renewed, a third signs links that are cut short.
 fn outages() -> Vec<Outage> {
     let (at, message) = (at(600), "its key is dead".to_owned());
     let none = outage::Recovery::None.into();
     let web = Outage { identity: "web".into(), at, message: message.clone(), recovery: none, ..Outage::default() };
     let (identity, renew) = ("up".to_owned(), vec!["up".to_owned()]);
     let recovery = outage::Recovery::Renewal.into();
-    vec![web, Outage { identity, at, message, recovery, renew, ..Outage::default() }]
+    let short = Outage {
+        identity: "cut".into(),
+        at,
+        message: "the policy denies older signatures".into(),
+        loss: outage::Loss::ShortLinks.into(),
+        recovery: none,
+        life: length(42),
+        ..Outage::default()
+    };
+    vec![web, Outage { identity, at, message, recovery, renew, ..Outage::default() }, short]
 }
 
 /// Generation 3 drains: three times it is asked for, then it is drained.

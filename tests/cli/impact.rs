@@ -162,7 +162,7 @@ fn scripts_get_fields_and_documents() {
         "breaks_nothing_from curve curve.alive curve.alive_after curve.at curve.maybe_after effects {} effects.urls event event.at \
          event.key_deactivated event.key_deactivated.access_key_id event.settles_within gaps gaps.message gaps.reason groups \
          groups.by groups.name {} outages outages.actions outages.at outages.bucket outages.condition outages.identity \
-         outages.key_prefix outages.loss outages.message outages.partition outages.recovery outages.renew \
+         outages.key_prefix outages.life outages.loss outages.message outages.partition outages.recovery outages.renew \
          outages.renew_from {} version",
         ending.join(" "),
         totals("groups.totals"),
@@ -241,7 +241,9 @@ fn a_leaked_url_is_read_from_stdin_and_never_shown() {
     for part in [
         "1. the access key AKIAEXAMPLE is deactivated",
         "takes 41 other URLs along; the URL ends; the bearer sees 403\n   InvalidAccessKeyId; undone, it works again.",
-        "   web stops signing at 2026-11-22T12:10:00Z: its key is dead\n",
+        "   web stops signing at 2026-11-22T12:10:00Z: its key is dead.\n",
+        "Renewing mends it:\n     presignd identities renew up\n",
+        "   cut signs links that live 42s at most from 2026-11-22T12:10:00Z on: the\n   policy denies older signatures.\n",
         "     aws iam update-access-key\n",
     ] {
         assert!(out.contains(part), "{part}: {out}");
@@ -251,7 +253,7 @@ fn a_leaked_url_is_read_from_stdin_and_never_shown() {
     assert_eq!(json_of(&out)["containments"][0]["steps"][0]["text"], "aws iam update-access-key");
     assert_eq!(json_of(&out)["containments"][0]["outages"][0]["identity"], "web");
     let (_, out, _) = run(&fake.socket, &["contain", "aaaaaaaa-1", "--output", "text"]);
-    assert_eq!(out, "ends\t41\t0\tKEY_INACTIVE\tweb\tup\taws iam update-access-key\n");
+    assert_eq!(out, "ends\t41\t0\tKEY_INACTIVE\tweb\tup\tcut\taws iam update-access-key\n");
     let seen = fake.seen.lock().unwrap();
     let asked: Vec<_> = seen.contained.iter().map(|one| one.url.clone().unwrap()).collect();
     assert_eq!(asked[..2], [Url::Text(url.into()), Url::Id("aaaaaaaa-1".into())]);

@@ -1,6 +1,6 @@
 //! What is proposed to contain a URL, and the very commands.
 
-use presignd::impact::contain::{Containment, containments};
+use presignd::impact::contain::{Configured, Containment, containments};
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Policy, What};
 use presignd::s3::operation::Operation;
@@ -200,6 +200,26 @@ fn commands_can_be_pasted_whatever_the_key_is() {
     let statement: serde_json::Value = serde_json::from_str(&session.steps[1].text).expect("a statement is JSON");
     assert_eq!(statement["Principal"]["AWS"], SESSION_ARN);
     assert_eq!(statement["Resource"], serde_json::json!(["arn:aws:s3:::photos", "arn:aws:s3:::photos/*"]));
+}
+
+#[test]
+fn a_role_is_named_with_its_path_where_the_configuration_has_it() {
+    let named = |role_arn: Option<&str>| {
+        let role = signed(CredentialKind::AssumeRole);
+        let configured = Configured { endpoint: &Endpoint::Aws, role_arn };
+        let ways = containments(&ask(Operation::GetObject).url(), role.by(), configured, at(1000));
+        let deleted = ways.into_iter().find_map(|way| match way.event.what {
+            What::RoleDeleted(role) => Some(role.arn),
+            _ => None,
+        });
+        deleted.expect("it is proposed")
+    };
+    let pathless = "arn:aws:iam::111122223333:role/Signer";
+    assert_eq!(named(Some(ROLE_ARN)), ROLE_ARN);
+    assert_eq!(named(None), pathless, "the ARN of a session omits it");
+    for other in ["arn:aws:iam::111122223333:role/app/Other", "arn:aws:iam::999999999999:role/app/Signer"] {
+        assert_eq!(named(Some(other)), pathless, "the identity had another role then");
+    }
 }
 
 #[test]

@@ -88,6 +88,10 @@ fn word(outage: &Outage) -> (String, i64, &'static str) {
         (Loss::DeadLinks, Recovery::Renewal { .. }, false) => "may be dead, renew",
         (Loss::DeadLinks, Recovery::Rotation, true) => "dead, wait",
         (Loss::DeadLinks, Recovery::Rotation, false) => "may be dead, wait",
+        (Loss::ShortLinks { .. }, Recovery::None, true) => "short",
+        (Loss::ShortLinks { .. }, Recovery::None, false) => "may be short",
+        (Loss::ShortLinks { .. }, Recovery::Renewal { .. }, _) => "short, renew",
+        (Loss::ShortLinks { .. }, Recovery::Rotation, _) => "short, wait",
         (Loss::NoSession, Recovery::None, true) => "none",
         (Loss::NoSession, Recovery::None, false) => "may be none",
         (Loss::NoSession, Recovery::Renewal { .. }, _) => "none, renew",
@@ -120,6 +124,7 @@ fn denied(arn: &str, actions: &[&str]) -> What {
     deny(Statement { principal_arn: arn.to_owned(), actions, ..statement(Policy::Identity) })
 }
 
+const POINT: &str = "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports";
 const EVERYBODY: [&str; 6] = ["key", "role", "chained", "irsa", "instance", "hop"];
 const KEY_DEAD: &[Word] = &[("key", AT, "dead"), ("role", 10_000, "none"), ("chained", 20_000, "none")];
 
@@ -160,7 +165,9 @@ fn an_identity_signs_dead_links_at_once_or_stops_when_its_last_session_ends() {
             (denied(USER_ARN, &["s3:*"]), &[("key", AT, "dead")]),
             (denied(&role_arn("Signer"), &["s3:*"]), &[("role", AT, "dead")]),
             (What::KeyRotated { access_key_id: USER_KEY.into() }, &[]),
-            (What::BucketDeleted { bucket: BUCKET.into() }, &[]),
+            (What::BucketDeleted { bucket: BUCKET.into() }, &EVERYBODY.map(|name| (name, AT, "dead"))),
+            (What::AccessPointDeleted { access_point: POINT.into() }, &EVERYBODY.map(|name| (name, AT, "dead"))),
+            (What::RequesterPays { bucket: BUCKET.into() }, &[]),
             (What::AccountClosed { account: "999999999999".into() }, &[]),
             (What::AccountClosed { account: ACCOUNT.into() }, &all_may_be_dead),
         ],
@@ -233,14 +240,6 @@ fn a_deny_tells_which_links_are_dead_and_whether_the_next_session_signs_others()
                 &[("chained", AT, "dead, renew")],
             ),
             (
-                What::Denied {
-                    statement: about(Policy::Bucket, "", ""),
-                    issued_before: None,
-                    signature_age: Some(seconds(60)),
-                },
-                &[],
-            ),
-            (
                 What::AllowRemoved(Statement { bucket: String::new(), ..about(Policy::Identity, USER_ARN, "") }),
                 &[("key", AT, "may be dead"), ("role", 10_000, "may be none"), ("chained", 20_000, "may be none")],
             ),
@@ -260,6 +259,39 @@ fn a_deny_tells_which_links_are_dead_and_whether_the_next_session_signs_others()
     assert_eq!(found(&house(), deny(part)).iter().map(|one| one.reach.clone()).collect::<Vec<_>>(), [reach]);
     let whole = found(&house(), denied(USER_ARN, &["s3:*"]));
     assert_eq!(whole[0].reach, Reach::Everything, "there is nothing else that a URL asks for");
+}
+
+/// SEMANTICS.md 1.4: each URL from X-Amz-Date and that age on, so every one that is signed later, too.
+#[test]
+fn a_deny_by_age_cuts_short_whatever_is_signed_later_in_its_scope() {
+    let about = |policy, principal_arn: &str, key_prefix: &str| {
+        let (principal_arn, key_prefix) = (principal_arn.to_owned(), key_prefix.to_owned());
+        Statement { principal_arn, key_prefix, bucket: BUCKET.to_owned(), ..statement(policy) }
+    };
+    let aged = |age, statement| What::Denied { statement, issued_before: None, signature_age: Some(seconds(age)) };
+    let everybody = EVERYBODY.map(|name| (name, AT, "short"));
+    let maybe = EVERYBODY.map(|name| (name, AT, "may be short"));
+    check(
+        &house(),
+        vec![
+            (aged(60, about(Policy::Bucket, "", "")), &everybody),
+            (aged(60, about(Policy::Bucket, "", "cats/")), &everybody),
+            (aged(60, about(Policy::Scp, "", "")), &maybe),
+            (aged(60, about(Policy::Bucket, SESSION_ARN, "")), &[("role", AT, "short, renew")]),
+            (aged(60, about(Policy::Bucket, &role_arn("Signer"), "")), &[("role", AT, "short")]),
+            (
+                aged(60, Statement { bucket: String::new(), ..about(Policy::Identity, USER_ARN, "") }),
+                &[("key", AT, "short")],
+            ),
+            // None lives longer: by its session's length where presignd mints it, and where others do, who knows.
+            (aged(604_799, about(Policy::Bucket, "", "")), &[("key", AT, "short"), ("instance", AT, "short")]),
+            (aged(604_800, about(Policy::Bucket, "", "")), &[]),
+        ],
+    );
+    let found = found(&house(), aged(60, about(Policy::Bucket, &role_arn("Signer"), "cats/")));
+    assert_eq!(found[0].loss, Loss::ShortLinks { life: seconds(60) });
+    let reach = Reach::Matching { bucket: BUCKET.to_owned(), key_prefix: "cats/".to_owned(), actions: Vec::new() };
+    assert_eq!(found[0].reach, reach);
 }
 
 #[test]

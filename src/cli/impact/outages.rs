@@ -1,13 +1,24 @@
-//! Identities that sign nothing that works after an event, in words: who, from when on, why, and what mends it.
+//! Identities that sign nothing that works, or works for long, after an event, in words: who, from when on, why, and what mends it.
 //!
 //! Those that fare alike share a sentence.
 
+use super::told::wrapped;
 use crate::cli::say;
 use crate::grpc::proto::Outage;
 use crate::grpc::proto::outage::{Loss, Recovery};
 
-/// A sentence or two for each way to fare, without a full stop, for a command may stand last.
-pub(in crate::cli) fn told(outages: &[Outage]) -> Vec<String> {
+/// A paragraph for each way to fare, and under it the commands that mend it, each as it is, to be pasted.
+pub(in crate::cli) fn page(outages: &[Outage], indent: usize) -> String {
+    let mut page = String::new();
+    for (sentence, commands) in told(outages) {
+        page += &wrapped(&sentence, indent);
+        page += &commands.iter().map(|one| format!("{:indent$}  {one}\n", "")).collect::<String>();
+    }
+    page
+}
+
+/// A sentence or two for each way to fare, and the commands that mend it.
+fn told(outages: &[Outage]) -> Vec<(String, Vec<String>)> {
     let mut alike: Vec<(Vec<&Outage>, Outage)> = Vec::new();
     for outage in outages {
         let nameless =
@@ -17,7 +28,7 @@ pub(in crate::cli) fn told(outages: &[Outage]) -> Vec<String> {
             None => alike.push((vec![outage], nameless)),
         }
     }
-    alike.iter().map(|(members, one)| sentence(members, one)).collect()
+    alike.iter().map(|(members, one)| (sentence(members, one), commands(members))).collect()
 }
 
 /// Who, as a column of names.
@@ -29,15 +40,21 @@ fn or_dash(text: String) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
-/// What a script may want of one: how, whose, under which condition, what mends it.
-pub(super) fn cells(outage: &Outage) -> [String; 5] {
+/// What a script may want of one: how, whose, under which condition, what mends it, how long its links live.
+pub(super) fn cells(outage: &Outage) -> [String; 6] {
     [
         say::name(outage.loss().as_str_name(), "LOSS"),
         or_dash(outage.partition.clone()),
         or_dash(outage.condition.clone()),
         say::name(outage.recovery().as_str_name(), "RECOVERY"),
         or_dash(outage.renew.join(",")),
+        or_dash(say::length(outage.life.as_ref())),
     ]
+}
+
+/// Whether it signs on, and its links die early.
+pub(in crate::cli) fn is_cut_short(outage: &Outage) -> bool {
+    outage.loss() == Loss::ShortLinks
 }
 
 /// Whether `presignd identities renew` mends it.
@@ -56,11 +73,19 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
     };
     let what = match (one.loss(), &one.at) {
         (Loss::DeadLinks, _) => format!("{may}sign{s} dead links from {at} on{}", reach(one)),
+        (Loss::ShortLinks, _) => {
+            format!(
+                "{may}sign{s} links that live {} at most from {at} on{}",
+                say::length(one.life.as_ref()),
+                reach(one)
+            )
+        }
         (_, Some(_)) => format!("{may}stop{s} signing at {at}"),
         (_, None) => format!("{may}stop{s} signing already"),
     };
-    // The message speaks of one.
-    let each = if many { "for each of them, " } else { "" };
+    // Where the message speaks of one, and not of what they share.
+    let of_one = one.message.split([' ', ',', ';']).any(|word| matches!(word, "it" | "its"));
+    let each = if many && of_one { "for each of them, " } else { "" };
     let mut text = format!("{} {what}: {each}{}", listed(members), one.message.trim_end_matches('.'));
     if !one.condition.is_empty() {
         text += &format!(". So it is if {}", one.condition);
@@ -68,9 +93,9 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
     if is_mended_by_renewal(one) {
         let later = one.renew_from.as_ref().filter(|from| one.at.as_ref().is_some_and(|at| from.seconds > at.seconds));
         let from = later.map(|from| format!(" from {} on", say::time(Some(from)))).unwrap_or_default();
-        text += &format!(". Renewing mends it{from}: {}", commands(members));
+        return text + &format!(". Renewing mends it{from}:");
     }
-    text
+    text + "."
 }
 
 /// Of which requests, where it is not all.
@@ -89,15 +114,14 @@ fn reach(one: &Outage) -> String {
 }
 
 /// Each once, what others are based on first.
-fn commands(members: &[&Outage]) -> String {
+fn commands(members: &[&Outage]) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     for name in members.iter().flat_map(|one| &one.renew) {
         if !names.contains(&name.as_str()) {
             names.push(name);
         }
     }
-    let commands = names.iter().map(|name| format!("presignd identities renew {name}"));
-    commands.collect::<Vec<_>>().join(" && ")
+    names.iter().map(|name| format!("presignd identities renew {name}")).collect()
 }
 
 fn listed(members: &[&Outage]) -> String {
@@ -137,19 +161,25 @@ mod tests {
 
     #[test]
     fn a_command_is_given_where_one_mends_it_and_only_there() {
-        let own = told(&[revoked("up", 0)]);
+        let own = page(&[revoked("up", 0)], 3);
         assert_eq!(
             own,
-            ["up signs dead links from 2026-11-22T14:02:00Z on: its session is revoked. Renewing mends it: presignd \
-              identities renew up"]
+            "   up signs dead links from 2026-11-22T14:02:00Z on: its session is revoked.\n   Renewing mends it:\n     \
+             presignd identities renew up\n"
         );
         let later = told(&[revoked("up", 30)]);
-        assert!(later[0].contains(". Renewing mends it from 2026-11-22T14:02:30Z on: presignd"), "{later:?}");
+        assert!(later[0].0.ends_with(". Renewing mends it from 2026-11-22T14:02:30Z on:"), "{later:?}");
         let lost = Outage { recovery: Recovery::None.into(), renew: Vec::new(), ..revoked("up", 0) };
-        assert_eq!(told(&[lost]), ["up signs dead links from 2026-11-22T14:02:00Z on: its session is revoked"]);
-        let out =
-            Outage { loss: Loss::NoSession.into(), at: None, recovery: Recovery::None.into(), ..revoked("up", 0) };
-        assert_eq!(told(&[out]), ["up stops signing already: its session is revoked"]);
+        let dead = "up signs dead links from 2026-11-22T14:02:00Z on: its session is revoked.";
+        assert_eq!(told(&[lost]), [(dead.to_owned(), Vec::new())]);
+        let out = Outage {
+            loss: Loss::NoSession.into(),
+            at: None,
+            recovery: Recovery::None.into(),
+            renew: Vec::new(),
+            ..revoked("up", 0)
+        };
+        assert_eq!(page(&[out], 0), "up stops signing already: its session is revoked.\n");
     }
 
     #[test]
@@ -158,10 +188,9 @@ mod tests {
         let red = Outage { partition: "red".into(), ..revoked("web", 0) };
         let both = told(&[revoked("up", 0), hop, red]);
         assert_eq!(both.len(), 1, "{both:?}");
-        assert!(both[0].starts_with("up, hop and web (red) each sign dead links from"), "{both:?}");
-        assert!(both[0].contains(" on: for each of them, its session is revoked. "), "{both:?}");
-        let command = "presignd identities renew up && presignd identities renew hop && presignd identities renew web";
-        assert!(both[0].ends_with(command), "{both:?}");
+        assert!(both[0].0.starts_with("up, hop and web (red) each sign dead links from"), "{both:?}");
+        assert!(both[0].0.contains(" on: for each of them, its session is revoked. "), "{both:?}");
+        assert_eq!(both[0].1, ["up", "hop", "web"].map(|name| format!("presignd identities renew {name}")));
         let other = Outage { message: "it is denied".into(), ..revoked("web", 0) };
         assert_eq!(told(&[revoked("up", 0), other]).len(), 2);
     }
@@ -174,14 +203,32 @@ mod tests {
             actions: vec!["s3:GetObject".into()],
             condition: "no other policy allows the request".into(),
             recovery: Recovery::None.into(),
+            renew: Vec::new(),
             ..revoked("up", 0)
         };
         assert_eq!(
-            told(&[some]),
-            [
-                "up may sign dead links from 2026-11-22T14:02:00Z on for photos, keys that begin with cats/ (s3:GetObject): \
-              its session is revoked. So it is if no other policy allows the request"
-            ]
+            told(&[some])[0].0,
+            "up may sign dead links from 2026-11-22T14:02:00Z on for photos, keys that begin with cats/ (s3:GetObject): \
+             its session is revoked. So it is if no other policy allows the request."
         );
+    }
+
+    #[test]
+    fn links_that_are_cut_short_say_how_short() {
+        let short = |name| Outage {
+            loss: Loss::ShortLinks.into(),
+            life: Some(prost_types::Duration { seconds: 90, nanos: 0 }),
+            bucket: "photos".into(),
+            recovery: Recovery::None.into(),
+            renew: Vec::new(),
+            message: "the policy denies signatures older than that".into(),
+            ..revoked(name, 0)
+        };
+        assert_eq!(
+            told(&[short("up"), short("web")])[0].0,
+            "up and web each sign links that live 1m 30s at most from 2026-11-22T14:02:00Z on for photos: the policy \
+             denies signatures older than that."
+        );
+        assert!(is_cut_short(&short("up")) && !is_cut_short(&revoked("up", 0)));
     }
 }

@@ -11,7 +11,7 @@ use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Totals};
 /// All of it, for reading.
 pub(super) fn page(answer: &AssessResponse) -> String {
     let mut page = wrapped(&verdict(answer), 0);
-    outages::told(&answer.outages).iter().for_each(|told| page += &wrapped(told, 0));
+    page += &outages::page(&answer.outages, 0);
     if !answer.effects.is_empty() {
         page += "\n";
     }
@@ -72,6 +72,9 @@ fn verdict(answer: &AssessResponse) -> String {
     if touched(&sums) == 0 && answer.gaps.iter().any(|gap| gap.reason == "FILTER_HIDES") {
         return "The event ends or may end URLs, but none of those that you chose: see below.".to_owned();
     }
+    if all == 0 && !answer.outages.is_empty() {
+        return "No outstanding URL matches, so none dies.".to_owned();
+    }
     if all == 0 {
         return "No outstanding URL matches: the event breaks nothing.".to_owned();
     }
@@ -89,8 +92,12 @@ fn verdict(answer: &AssessResponse) -> String {
     let left = last.zip(at).and_then(|(last, at)| u64::try_from(last.seconds - at.seconds).ok());
     let left = left.map(|left| format!(" ({} later)", say::seconds(left))).unwrap_or_default();
     let last = say::time(last);
+    let whose = if touched(&sums) == 1 { "it" } else { "the last of them" };
+    // What is signed later is not spared by waiting.
+    let is_lasting = answer.outages.iter().any(outages::is_cut_short);
+    let dies = if is_lasting { "that is out now dies" } else { "dies" };
     capital(&format!(
-        "{what} {}; the last of them would have lived until {last}{left}. Sign nothing new, wait until then, and no link dies.",
+        "{what} {}; {whose} would have lived until {last}{left}. Sign nothing new, wait until then, and no link {dies}.",
         when(answer)
     ))
 }

@@ -103,6 +103,7 @@ fn outages(outages: &[proto::Outage]) -> Value {
             "recovery": say::name(one.recovery().as_str_name(), "RECOVERY"),
             "renew": one.renew,
             "renew_from": time(&one.renew_from),
+            "life": length(&one.life),
         })
     };
     outages.iter().map(told).collect()

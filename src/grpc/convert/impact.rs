@@ -1,6 +1,6 @@
 //! What an event does, to the wire: assessments, endings and containments.
 
-use super::{url_record, wire_event, wire_instant};
+use super::{url_record, wire_event, wire_instant, wire_length};
 use crate::assess::{Affected, Assessment, Contained, Costed, Gap};
 use crate::grpc::proto;
 use crate::grpc::proto::ending as wire;
@@ -119,9 +119,10 @@ pub(in crate::grpc) fn wire_gap(gap: Gap) -> proto::Gap {
 
 fn outage(outage: Outage) -> proto::Outage {
     use proto::outage::{Loss as WireLoss, Recovery as WireRecovery};
-    let loss = match outage.loss {
-        Loss::DeadLinks => WireLoss::DeadLinks,
-        Loss::NoSession => WireLoss::NoSession,
+    let (loss, life) = match outage.loss {
+        Loss::DeadLinks => (WireLoss::DeadLinks, None),
+        Loss::NoSession => (WireLoss::NoSession, None),
+        Loss::ShortLinks { life } => (WireLoss::ShortLinks, Some(wire_length(life))),
     };
     let (bucket, key_prefix, actions) = match outage.reach {
         Reach::Everything => Default::default(),
@@ -147,6 +148,7 @@ fn outage(outage: Outage) -> proto::Outage {
         recovery: recovery.into(),
         renew,
         renew_from,
+        life,
     }
 }
 

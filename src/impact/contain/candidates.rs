@@ -26,8 +26,14 @@ pub(super) struct Way {
 }
 
 /// In the order of preference.
-pub(super) fn of(url: &IssuedUrl, by: Lineage<'_>, store: Option<&Store>, now: Timestamp) -> Vec<Way> {
-    let target = Target::of(url, by, store);
+pub(super) fn of(
+    url: &IssuedUrl,
+    by: Lineage<'_>,
+    store: Option<&Store>,
+    role_arn: Option<&str>,
+    now: Timestamp,
+) -> Vec<Way> {
+    let target = Target::of(url, by, store, role_arn);
     let mut ways = Vec::new();
     ways.extend(target.upload_ended());
     ways.extend(target.denied_on_object());
@@ -56,10 +62,12 @@ pub(super) struct Target<'a> {
     pub store: Option<&'a Store>,
     /// The user to whom the session belongs, or the role. `None` for a store, whose users IAM does not know.
     pub owner: Option<Arn<'a>>,
+    /// The role by its whole ARN, where the configuration has it: that of a session omits the path.
+    pub role_arn: Option<&'a str>,
 }
 
 impl<'a> Target<'a> {
-    fn of(url: &'a IssuedUrl, by: Lineage<'a>, store: Option<&'a Store>) -> Self {
+    fn of(url: &'a IssuedUrl, by: Lineage<'a>, store: Option<&'a Store>, role_arn: Option<&'a str>) -> Self {
         let facts = &by.session.facts;
         let arn = match nature(facts) {
             Nature::Federated => by.parent.map_or("", |parent| &parent.facts.principal_arn),
@@ -70,7 +78,9 @@ impl<'a> Target<'a> {
         let partition = if named.is_empty() { partition_of(&url.region) } else { named };
         let owner = Arn::parse(arn).filter(|arn| arn.resource.starts_with("user/") || nature(facts) == Nature::Role);
         let owner = owner.filter(|_| store.is_none());
-        Self { url, by, facts, partition, home: Home::of(url.what.bucket()), store, owner }
+        let is_own = |arn: &Arn<'_>, own: Arn<'_>| (arn.account, arn.name()) == (own.account, own.name());
+        let role_arn = role_arn.filter(|role| Arn::parse(role).zip(owner).is_some_and(|(arn, own)| is_own(&arn, own)));
+        Self { url, by, facts, partition, home: Home::of(url.what.bucket()), store, owner, role_arn }
     }
 
     fn bucket(&self) -> &'a str {

@@ -153,7 +153,8 @@ impl<'a> Target<'a> {
 
     fn principal(&self, owner: Arn<'_>) -> Principal {
         if nature(self.facts) == Nature::Role {
-            let arn = format!("arn:{}:iam::{}:role/{}", self.partition, owner.account, owner.name());
+            let pathless = || format!("arn:{}:iam::{}:role/{}", self.partition, owner.account, owner.name());
+            let arn = self.role_arn.map_or_else(pathless, str::to_owned);
             return Principal { arn, unique_id: self.facts.principal_unique_id.clone() };
         }
         let user = if nature(self.facts) == Nature::Federated { self.by.parent } else { Some(self.by.session) };

@@ -1,9 +1,25 @@
-//! A store that is not AWS's: what a command has to name so as to reach it, and not a bucket of the same name at AWS.
+//! Where a URL leads, as the configuration has it. Of a store that is not AWS's: what a command has to name so as to reach
+//! it, and not a bucket of the same name at AWS.
 //!
 //! Never asks the store; what it is, the host in the URL tells.
 
 use crate::issued::IssuedUrl;
 use crate::signer::endpoint::Endpoint;
+
+/// What the configuration says now of the identity that signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Configured<'a> {
+    /// Where it signs for.
+    pub endpoint: &'a Endpoint,
+    /// The role of its sessions, with its path.
+    pub role_arn: Option<&'a str>,
+}
+
+impl<'a> From<&'a Endpoint> for Configured<'a> {
+    fn from(endpoint: &'a Endpoint) -> Self {
+        Self { endpoint, role_arn: None }
+    }
+}
 
 /// Where a URL leads that does not lead to AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -75,7 +75,13 @@ pub(super) fn recovery(event: &Event, holder: &Holder<'_>) -> Recovery {
     let next = successor(event, holder, session);
     let lives = present::of(event, Lineage { session: &next, parent: holder.parent }).is_none();
     match holder.source {
-        _ if matches!(event.what, What::AccountClosed { .. }) => Recovery::None,
+        _ if matches!(
+            event.what,
+            What::AccountClosed { .. } | What::BucketDeleted { .. } | What::AccessPointDeleted { .. }
+        ) =>
+        {
+            Recovery::None
+        }
         _ if !lives || session.facts.expires_at.is_none() => Recovery::None,
         Source::Minted { .. } | Source::WebIdentity { .. } => {
             Recovery::Renewal { of: vec![holder.identity.clone()], from }

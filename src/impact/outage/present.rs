@@ -1,16 +1,19 @@
 //! Whether the session that signs now falls under the event: what would become of a URL that it signs a moment later.
 
-use super::{Holder, Reach, Recovery, Source};
+use std::time::Duration;
+
+use super::{Holder, Loss, Reach, Recovery, Source};
 use crate::impact::concern::Concern;
 use crate::impact::ending::{Conditions, Ending, Verdict};
 use crate::impact::event::{Event, Policy, Statement, What};
 use crate::impact::reason::Condition;
 use crate::impact::{Lineage, Subject, ending};
 use crate::s3::operation::Operation;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Ttl};
 
-/// What it signs is dead.
+/// What it signs is dead, or lives no longer than that.
 pub(super) struct Dead {
+    pub loss: Loss,
     pub at: Timestamp,
     pub reach: Reach,
     pub conditions: Conditions,
@@ -26,9 +29,12 @@ pub(super) enum Why {
     Deleted,
     Recreated,
     Denied,
+    TooOld,
     NotAllowed,
     Expired,
     Closed,
+    BucketGone,
+    PointGone,
 }
 
 /// Whether the present session of the holder falls under the event, from when on and for which requests.
@@ -38,12 +44,32 @@ pub(super) fn dead(event: &Event, holder: &Holder<'_>) -> Option<Dead> {
     if why == Why::Closed {
         let own = matches!(&event.what, What::AccountClosed { account } if session.facts.account == *account);
         let conditions = Conditions::of(Condition::AccountShutOut);
-        return own.then_some(Dead { at: event.at, reach, conditions, why });
+        return own.then_some(Dead { loss: Loss::DeadLinks, at: event.at, reach, conditions, why });
+    }
+    if matches!(why, Why::BucketGone | Why::PointGone) {
+        // Whoever signs.
+        return Some(Dead { loss: Loss::DeadLinks, at: event.at, reach, conditions: Conditions::NONE, why });
     }
     let ending = of(event, Lineage { session, parent: holder.parent })?;
     // Later it signs no more, whatever happens.
     let signs = session.facts.expires_at.is_none_or(|ends| ending.not_before < ends);
-    signs.then_some(Dead { at: ending.not_before, reach, conditions: ending.conditions, why })
+    let loss = match &event.what {
+        What::Denied { signature_age: Some(age), .. } if never_as_old(holder, *age) => return None,
+        What::Denied { signature_age: Some(age), .. } => Loss::ShortLinks { life: *age },
+        _ => Loss::DeadLinks,
+    };
+    signs.then_some(Dead { loss, at: ending.not_before, reach, conditions: ending.conditions, why })
+}
+
+/// Whether nothing that it signs gets so old: no URL lives longer than its session, and those that presignd mints are each
+/// as long as the last. Of other sources the next session may be longer.
+fn never_as_old(holder: &Holder<'_>, age: Duration) -> bool {
+    let minted = holder.source != Source::Read;
+    let length = holder.session.and_then(|session| {
+        let (issued, ends) = (session.facts.issued.not_before?, session.facts.expires_at?);
+        issued.until(ends)
+    });
+    age >= Ttl::MAX.duration() || length.is_some_and(|length| minted && age >= length)
 }
 
 /// What the event does to what a session signs, of what it speaks of at all; `None`: that lives.
@@ -54,7 +80,8 @@ pub(super) fn of(event: &Event, by: Lineage<'_>) -> Option<Ending> {
         return on(event, "", Operation::GetObject).filter(|ending| ending.verdict != Verdict::Lives);
     };
     let Statement { bucket, .. } = statement;
-    // Of requests for keys that begin so, and of rights that not every URL needs: of those that do.
+    // Of requests for keys that begin so, of rights that not every URL needs, at an age that each reaches in its time: of
+    // those that do.
     let matching = Event { what: of_all_requests(&event.what), ..event.clone() };
     let concern = Concern::of(event);
     let spoken_of = Operation::ALL.iter().copied().filter(|operation| concern.touches_place(bucket, *operation));
@@ -75,15 +102,17 @@ fn subject(what: &What) -> Option<(Why, Reach)> {
         What::RoleRecreated(_) => Why::Recreated,
         What::SessionExpired(_) => Why::Expired,
         What::AccountClosed { .. } => Why::Closed,
-        // What is signed later lives as long as signatures may be old.
-        What::Denied { signature_age: Some(_), .. } => return None,
+        // A limit on whatever is signed there, now and later, and not what befalls some objects once.
+        What::Denied { statement, signature_age: Some(_), .. } => return Some((Why::TooOld, reach(statement))),
         What::Denied { statement, issued_before, .. } => {
             return is_of_signer(statement, issued_before.is_some()).then(|| (Why::Denied, reach(statement)));
         }
         What::AllowRemoved(statement) => {
             return is_of_signer(statement, false).then(|| (Why::NotAllowed, reach(statement)));
         }
-        // What befalls a bucket or an object befalls it whoever signs.
+        What::BucketDeleted { bucket } => return Some((Why::BucketGone, all_of(bucket))),
+        What::AccessPointDeleted { access_point } => return Some((Why::PointGone, all_of(access_point))),
+        // What befalls an object, or some requests, befalls it whoever signs: that is no matter of an identity.
         What::KeyRotated { .. }
         | What::TrustPolicyChanged(_)
         | What::IdentityProviderRemoved { .. }
@@ -91,8 +120,6 @@ fn subject(what: &What) -> Option<(Why, Reach)> {
         | What::AssociationChanged(_)
         | What::SsoUserDisabled(_)
         | What::IdentityRenewed(_)
-        | What::BucketDeleted { .. }
-        | What::AccessPointDeleted { .. }
         | What::RequesterPays { .. }
         | What::PublicAccessBlocked { .. }
         | What::ObjectDeleted(_)
@@ -102,6 +129,16 @@ fn subject(what: &What) -> Option<(Why, Reach)> {
         | What::UploadEnded { .. } => return None,
     };
     Some((why, Reach::Everything))
+}
+
+fn all_of(bucket: &str) -> Reach {
+    Reach::Matching { bucket: bucket.to_owned(), key_prefix: String::new(), actions: Vec::new() }
+}
+
+/// Whether its sessions cannot mint either: what a statement keeps from minting, it names itself, and no bucket is asked.
+pub(super) fn is_of_credentials(what: &What) -> bool {
+    use What::{AccessPointDeleted, AllowRemoved, BucketDeleted, Denied};
+    !matches!(what, Denied { .. } | AllowRemoved(_) | BucketDeleted { .. } | AccessPointDeleted { .. })
 }
 
 fn statement(what: &What) -> Option<&Statement> {
@@ -129,9 +166,12 @@ fn reach(statement: &Statement) -> Reach {
     Reach::Matching { bucket: bucket.clone(), key_prefix: key_prefix.clone(), actions }
 }
 
-/// The same for every key and every right.
+/// The same for every key, every right and every age.
 pub(super) fn of_all_requests(what: &What) -> What {
     let mut what = what.clone();
+    if let What::Denied { signature_age, .. } = &mut what {
+        *signature_age = None;
+    }
     if let What::Denied { statement, .. } | What::AllowRemoved(statement) = &mut what {
         statement.key_prefix.clear();
         statement.actions.clear();
@@ -162,9 +202,15 @@ impl Why {
                 "its session is denied, and its source hands that session out until it rotates by itself"
             }
             (Self::Denied, Recovery::Renewal { .. }) => "the session that it signs with is denied",
+            (Self::TooOld, Recovery::None) => "the policy denies signatures older than that",
+            (Self::TooOld, Recovery::Renewal { .. } | Recovery::Rotation) => {
+                "the policy denies older signatures of the session that it signs with"
+            }
             (Self::NotAllowed, _) if is_key => "the key that it signs with loses a permission",
             (Self::NotAllowed, _) => "the session that it signs with loses a permission",
             (Self::Expired, _) => "the session that it signs with ends",
+            (Self::BucketGone, _) => "the bucket is deleted",
+            (Self::PointGone, _) => "the access point is deleted",
             (Self::Closed, _) => "its account is closed; AWS does not say when it refuses requests",
         }
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::grpc::proto::ending::Grade;
+use crate::grpc::proto::outage::Loss;
 use crate::grpc::proto::{BearerError, CurvePoint, Event, Gap, Outage};
 
 /// 2026-11-22T14:02:00Z.
@@ -72,7 +73,17 @@ fn the_first_sentence_says_how_many_when_and_what_to_wait_for() {
     assert!(verdict(&answer(2, 0, 0)).starts_with("Both outstanding URLs end within"));
     assert!(verdict(&answer(0, 1, 0)).starts_with("The one outstanding URL may end within"));
     assert_eq!(verdict(&answer(0, 0, 7)), "No link dies: all 7 outstanding URLs live.");
+    assert!(verdict(&answer(1, 0, 6)).contains("; it would have lived until"), "of one there is no last");
+    let idle = AssessResponse { outages: answer(1, 0, 0).outages, ..AssessResponse::default() };
+    assert_eq!(verdict(&idle), "No outstanding URL matches, so none dies.", "it does break something");
     assert_eq!(verdict(&AssessResponse::default()), "No outstanding URL matches: the event breaks nothing.");
+}
+
+#[test]
+fn waiting_is_no_remedy_for_what_is_signed_under_a_limit_that_lasts() {
+    let short = Outage { loss: Loss::ShortLinks.into(), ..answer(1, 0, 0).outages.remove(0) };
+    let told = verdict(&AssessResponse { outages: vec![short], ..answer(42, 0, 0) });
+    assert!(told.ends_with("wait until then, and no link that is out now dies."), "{told}");
 }
 
 #[test]
