@@ -1,5 +1,6 @@
 //! What presignd forecasts of identities, beside what becomes of them: a renewal that fails because of an event was
-//! forecast, and one that was forecast to fail does; what is signed after an event is dead from its birth if and only if
+//! forecast, and one that was forecast to fail does; what is signed after an event is dead from its birth, or
+//! dies early by its age, if and only if
 //! that was said, and what was said to mend it does.
 
 use std::collections::BTreeMap;
@@ -129,15 +130,24 @@ impl Months {
                 continue;
             };
             let window = self.aws.window(done, used, credential).filter(|window| !window.untold);
-            let refused = window.is_some();
-            let said = forecast.said.get(&number).filter(|said| said.loss == Loss::DeadLinks);
+            let ends = (used.date + used.expires).min(credential.ends_at.unwrap_or(i64::MAX)) * 1000;
+            let (hit, refused) = (window.is_some(), window.as_ref().is_some_and(|window| window.from < ends));
+            let said = forecast.said.get(&number).filter(|said| said.loss != Loss::NoSession);
             let since = credential.issued_at.is_some_and(|issued| issued >= spared_from(&done.what, done.at));
             let about = || format!("{done:?}\nsaid {said:?}\nof {used:?}\nby {:?}", session.facts);
             match said {
                 None if *first == session.id => assert!(!refused, "dead, and nobody said so: {}", about()),
                 Some(said) if *first == session.id && said.conditions.is_empty() && covers(&said.reach, used) => {
-                    assert!(refused, "said to be dead, and works: {}", about());
-                    self.ledger.tally.dead_on_arrival += 1;
+                    assert!(hit, "said to be dead or to die early, and works: {}", about());
+                    match said.loss {
+                        Loss::ShortLinks { life } => {
+                            let age = i64::try_from(life.as_secs()).expect("at most a week");
+                            let from = window.map(|window| window.from);
+                            assert!(from >= Some((used.date + age) * 1000), "sooner than was said: {}", about());
+                            self.ledger.tally.cut_short += u64::from(refused);
+                        }
+                        Loss::DeadLinks | Loss::NoSession => self.ledger.tally.dead_on_arrival += 1,
+                    }
                 }
                 Some(said) if *first != session.id && since && said.recovery != Recovery::None => {
                     assert!(!refused, "said to mend it, and is dead: {}", about());
@@ -224,7 +234,7 @@ impl Months {
 impl Forecast {
     /// What was said of one that gets no session that works any more.
     fn stops(&self, number: usize) -> Option<&Outage> {
-        let lasts = |said: &&Outage| said.recovery == Recovery::None && said.conditions.is_empty();
+        let lasts = |said: &&Outage| said.is_stop() && said.recovery == Recovery::None && said.conditions.is_empty();
         self.said.get(&number).filter(lasts).filter(|said| said.reach == Reach::Everything)
     }
 
@@ -253,7 +263,8 @@ fn is_of_sessions(act: &Act) -> bool {
         // One about some objects that names nobody is about these.
         Act::Denied(statement) => {
             let of_objects = !statement.prefix.is_empty() && statement.who == Who::Everybody;
-            statement.older_than.is_none() && !(of_objects && matches!(statement.place, Place::Bucket | Place::Rcp))
+            // By age it is a limit on whatever is signed there.
+            statement.older_than.is_some() || !(of_objects && matches!(statement.place, Place::Bucket | Place::Rcp))
         }
         _ => false,
     }

@@ -56,6 +56,7 @@ pub(crate) struct Tally {
     /// URLs that were signed when what signed was said to sign dead ones, and those of sessions that were said to mend it.
     pub dead_on_arrival: u64,
     pub mended: u64,
+    pub cut_short: u64,
     /// Of every URL in turn: two runs that say the same have seen the same.
     pub trace: u64,
 }
@@ -96,6 +97,7 @@ impl Tally {
         self.failed += other.failed;
         self.dead_on_arrival += other.dead_on_arrival;
         self.mended += other.mended;
+        self.cut_short += other.cut_short;
     }
 }
 
@@ -108,12 +110,13 @@ impl fmt::Display for Tally {
                 "{name:20} ends {ends:6} (refused {ended:6})  may {may:6} (refused {did:6})  lives {lives:7}"
             )?;
         }
-        let Self { urls, looks, worked, refused, renewed, failed, dead_on_arrival, mended, .. } = self;
+        let Self { urls, looks, worked, refused, renewed, failed, dead_on_arrival, mended, cut_short, .. } = self;
         writeln!(
             out,
             "{urls} URLs looked at {looks} times, of which they worked {worked} times; {refused} not signed"
         )?;
         writeln!(out, "{dead_on_arrival} signed dead, as was said, {mended} with a session that was said to mend it")?;
+        writeln!(out, "{cut_short} cut short, as was said")?;
         write!(out, "{renewed} renewals that worked, {failed} that failed")
     }
 }

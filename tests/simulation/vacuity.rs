@@ -21,6 +21,7 @@ pub(crate) fn of_months(seen: &Tally) {
     let unknown: Vec<_> = seen.rows.keys().filter(|name| !EVENTS.iter().any(|(known, _)| known == *name)).collect();
     assert!(unknown.is_empty(), "the table of events lacks {unknown:?}");
     assert!(seen.dead_on_arrival > 0 && seen.mended > 0, "no forecast of dead links was tried: {seen}");
+    assert!(seen.cut_short > 0, "no forecast of links that are cut short was tried: {seen}");
     of_looks(seen);
 }
 
