@@ -80,7 +80,7 @@ reasons! {
     AuthenticatedRequest "AUTHENTICATED_REQUEST"
         "A presigned request is authenticated, so Block Public Access does not concern it.";
     PublicAclRefused "PUBLIC_ACL_REFUSED" "The request sets a public ACL, which Block Public Access refuses.";
-    BucketDeleted "BUCKET_DELETED" "The bucket is deleted.";
+    BucketDeleted "BUCKET_DELETED" "The bucket is deleted; made and filled again, its URLs work again.";
     AccessPointDeleted "ACCESS_POINT_DELETED" "The access point in the URL's host is deleted.";
     RequesterMustPay "REQUESTER_MUST_PAY"
         "The bucket is Requester Pays and the request does not offer to pay; only the owner need not.";
