@@ -6,6 +6,7 @@
 mod offset;
 #[cfg(test)]
 pub mod still;
+mod sure;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,9 @@ struct Shared {
     source: Source,
     bounds: Mutex<Option<Bounds>>,
     offset: AtomicI64,
+    /// AWS's time minus the seconds since the machine was started, when AWS was last heard; [`UNHEARD`] before.
+    since_start: AtomicI64,
+    sure: Mutex<Option<sure::Sure>>,
 }
 
 enum Source {
@@ -49,12 +53,63 @@ impl Clock {
     }
 
     fn from_source(source: Source) -> Self {
-        Self(Arc::new(Shared { source, bounds: Mutex::new(None), offset: AtomicI64::new(0) }))
+        Self(Arc::new(Shared {
+            source,
+            bounds: Mutex::new(None),
+            offset: AtomicI64::new(0),
+            since_start: AtomicI64::new(UNHEARD),
+            sure: Mutex::new(None),
+        }))
     }
 
-    /// AWS's time as far as it is known: what signatures are dated by and expiries are compared with.
+    /// AWS's time as far as it is known: what signatures are dated by and expiries are compared with. Once AWS was heard,
+    /// nobody who sets the machine's clock changes it.
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_unix(self.local_now().unix().saturating_add(self.offset_seconds()))
+        let local = self.local_now().unix();
+        Timestamp::from_unix(local.saturating_add(self.offset_of(local)))
+    }
+
+    /// AWS's clock minus the local one, which shows `local`.
+    fn offset_of(&self, local: i64) -> i64 {
+        // In this order: `observe` stores them in the other.
+        let offset = self.0.offset.load(Ordering::Acquire);
+        let since_start = self.0.since_start.load(Ordering::Acquire);
+        match &self.0.source {
+            Source::System if since_start != UNHEARD => unset(offset, local, seconds_since_start() + since_start),
+            _ => offset,
+        }
+    }
+
+    /// Whether somebody has set the local clock since AWS was heard, or the machine stood still: AWS should be asked.
+    pub fn was_set(&self) -> bool {
+        self.offset_seconds() != self.0.offset.load(Ordering::Acquire)
+    }
+
+    /// What of [`now`](Self::now) has surely come: a clock that leaps ahead is believed when AWS has been heard since, and not
+    /// before. For what cannot be undone. A machine that slept, or was off, is behind until then.
+    pub fn surely_now(&self) -> Timestamp {
+        let now = self.now();
+        let mut sure = self.0.sure.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sure) = sure.as_mut() else { return now };
+        let before = sure.ahead();
+        let at = sure.look(now, instant());
+        let ahead = sure.ahead();
+        if before == 0 && ahead > 0 {
+            warn!(
+                ahead_seconds = ahead,
+                "the local clock leapt ahead; until AWS confirms it, nothing is forgotten and no key is said to be done by it"
+            );
+        } else if before > 0 && ahead == 0 {
+            info!("the local clock is right again, or AWS has confirmed it");
+        }
+        at
+    }
+
+    /// Tells the time that somebody wrote down before this process began; for [`surely_now`](Self::surely_now), until AWS is
+    /// heard.
+    pub fn was(&self, at: Timestamp) {
+        let mut sure = self.0.sure.lock().unwrap_or_else(PoisonError::into_inner);
+        sure.get_or_insert(sure::Sure::new(at.min(self.now()), instant()));
     }
 
     /// The machine's own time.
@@ -67,7 +122,7 @@ impl Clock {
 
     /// AWS's clock minus the local one, in seconds; 0 until there is evidence.
     pub fn offset_seconds(&self) -> i64 {
-        self.0.offset.load(Ordering::Relaxed)
+        self.offset_of(self.local_now().unix())
     }
 
     /// The same; `None` until there is evidence.
@@ -82,8 +137,14 @@ impl Clock {
         let mut bounds = self.0.bounds.lock().unwrap_or_else(PoisonError::into_inner);
         let narrowed = bounds.map_or(sample, |known| known.narrowed_by(sample));
         *bounds = Some(narrowed);
-        let (before, after) = (self.0.offset.swap(narrowed.nearest(), Ordering::Relaxed), narrowed.nearest());
+        let after = narrowed.nearest();
+        if matches!(self.0.source, Source::System) {
+            let now = self.local_now().unix().saturating_add(after);
+            self.0.since_start.store(now.saturating_sub(seconds_since_start()), Ordering::Release);
+        }
+        let before = self.0.offset.swap(after, Ordering::AcqRel);
         drop(bounds);
+        *self.0.sure.lock().unwrap_or_else(PoisonError::into_inner) = Some(sure::Sure::new(date, instant()));
         if before == after {
             return Some(sample);
         }
@@ -116,6 +177,24 @@ impl Clock {
 pub const TOLERATED_OFFSET_SECONDS: i64 = 5;
 
 const LOOK_UP: Duration = Duration::from_secs(60);
+
+/// No time of AWS was heard.
+const UNHEARD: i64 = i64::MIN;
+
+/// Two clocks that are cut to seconds, and one that is slewed, differ by so much and were not set.
+const UNSET: u64 = 2;
+
+/// The offset that holds when the local clock shows `local` and AWS's shows `aws`, by what has passed since it was heard: the
+/// one that was learnt, unless somebody set the local clock.
+fn unset(learnt: i64, local: i64, aws: i64) -> i64 {
+    let offset = aws.saturating_sub(local);
+    if offset.abs_diff(learnt) > UNSET { offset } else { learnt }
+}
+
+/// Runs while the machine sleeps, and nobody sets it.
+fn seconds_since_start() -> i64 {
+    rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec
+}
 
 #[expect(clippy::disallowed_methods, reason = "the clock room is the only reader of the system clock")]
 fn system_seconds() -> i64 {
@@ -157,6 +236,30 @@ mod tests {
         let clock = Clock::tokio(at(0));
         clock.observe(at(100), at(0), at(0));
         assert_eq!(clock.offset_seconds(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_changes_the_offset_and_not_the_time() {
+        for set in [-31_536_000, -1800, 3, 1800, 31_536_000] {
+            assert_eq!(1_000_000 + set + unset(40, 1_000_000 + set, 1_000_040), 1_000_040, "set by {set}");
+        }
+        assert_eq!([-2, 0, 2].map(|jitter| unset(40, 1_000_000 + jitter, 1_000_040)), [40; 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leap_ahead_has_surely_come_when_aws_says_so() {
+        let clock = Clock::tokio(at(0));
+        clock.was(at(-86_400));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(
+            (clock.now(), clock.surely_now()),
+            (at(60), at(60 - 86_400)),
+            "the machine was off, or its clock is wrong"
+        );
+        clock.observe(at(60), at(60), at(60));
+        assert_eq!(clock.surely_now(), at(60));
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!(clock.surely_now(), at(86_460));
     }
 
     #[tokio::test(start_paused = true)]

@@ -137,7 +137,8 @@ impl Registry {
         let retention = AtomicU64::new(retained(options.retention));
         let now = clock.now();
         let (store, start) = sqlite::Sqlite::open(options, now, metrics).await?;
-        let sqlite::Start { instance, created_at, last_url, paused: paused_when_opened } = start;
+        let sqlite::Start { instance, created_at, kept_at, last_url, paused: paused_when_opened } = start;
+        clock.was(kept_at);
         let (store, last_url) = (Store::Sqlite(store), AtomicU64::new(last_url));
         Ok(Self(Arc::new(Inner { store, clock, instance, created_at, retention, paused_when_opened, last_url })))
     }
@@ -277,7 +278,8 @@ impl Registry {
     /// # Errors
     /// When the registry cannot be written.
     pub async fn forget_ended(&self) -> Result<Forgotten, Error> {
-        let now = self.0.clock.now();
+        // A clock that is wrong for a minute must not cost what is kept for a month.
+        let now = self.0.clock.surely_now();
         let Store::Sqlite(store) = &self.0.store;
         let retention = Duration::from_secs(self.0.retention.load(Ordering::Relaxed));
         store.forget(now - retention, now).await

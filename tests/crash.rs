@@ -11,6 +11,8 @@ mod support;
 
 #[path = "crash/callers.rs"]
 mod callers;
+#[path = "crash/clock.rs"]
+mod clock;
 #[path = "crash/damage.rs"]
 mod damage;
 #[path = "crash/disk.rs"]

@@ -231,6 +231,7 @@ fn readiness(issuer: &Issuer) -> Readiness {
 /// Tells `grpc.health.v1` when readiness changes, and keeps the gauges that nobody else sets.
 async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<bool>, stop: CancellationToken) {
     let mut every = tokio::time::interval(LOOK_EVERY);
+    let mut asked: Option<tokio::time::Instant> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -238,6 +239,13 @@ async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<boo
         }
         #[expect(clippy::cast_precision_loss, reason = "an offset is a small number of seconds")]
         metrics.clock_offset_seconds.set(issuer.clock().offset_seconds() as f64);
+        if !issuer.clock().was_set() {
+            asked = None;
+        } else if asked.is_none_or(|at| at.elapsed() > ASK_AGAIN) {
+            asked = Some(issuer.clock().monotonic());
+            warn!("the local clock was set, or the machine stood still; AWS is asked for the time");
+            tokio::spawn(ask_for_the_time(issuer.rules()));
+        }
         let now = readiness(issuer);
         let is_ready = now.reasons.is_empty();
         if ready.send_replace(is_ready) != is_ready {
@@ -246,7 +254,18 @@ async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<boo
     }
 }
 
+/// Every answer of STS is dated, whatever it says.
+async fn ask_for_the_time(rules: Arc<Rules>) {
+    for identity in rules.identities.names().filter_map(|name| rules.identities.identity(name)) {
+        if identity.renew_all().await.is_ok() {
+            return;
+        }
+    }
+}
+
 /// How long renewal tasks and the like may take to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long AWS is not asked for the time again.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How late health may be.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -88,7 +88,7 @@ impl Registry {
     /// As [`url`](Self::url).
     pub async fn sessions(&self, uid: u32, identity: Option<&IdentityName>) -> Result<Vec<SessionRow>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        let (now, mut all) = (self.0.clock.now(), Vec::<SessionRow>::new());
+        let (now, mut all) = (self.0.clock.surely_now(), Vec::<SessionRow>::new());
         loop {
             let before = all.last().map(|row| row.session.id.number);
             let page = store.sessions(uid, identity.cloned(), before, now).await?;
@@ -112,7 +112,7 @@ impl Registry {
         before: Option<u64>,
     ) -> Result<Vec<SessionRow>, Error> {
         let Store::Sqlite(store) = &self.0.store;
-        store.generations(uid, identity.clone(), before, self.0.clock.now()).await
+        store.generations(uid, identity.clone(), before, self.0.clock.surely_now()).await
     }
 
     /// Every session of these access keys, whoever's, also those that are retired, newest first.

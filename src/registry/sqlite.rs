@@ -70,6 +70,8 @@ pub(super) struct Sqlite {
 pub(super) struct Start {
     pub(super) instance: InstanceId,
     pub(super) created_at: Timestamp,
+    /// The last step of retention.
+    pub(super) kept_at: Timestamp,
     /// The last URL number ever given to a record.
     pub(super) last_url: u64,
     /// Identities that must not sign, and since when.
@@ -212,6 +214,7 @@ fn open(
     file::not_lost(&path, &lock)?;
     let connection = file::open_to_write(&path, durable, now, enough)?;
     let (instance, created_at) = (file::instance(&connection, &path)?, file::created_at(&connection, &path)?);
+    let kept_at = file::kept_at(&connection, &path)?;
     file::remember(&lock, instance);
     let inodes = Arc::new(inode::Inodes::of(&path).map_err(file::io("read", &path))?);
     let last_url = "SELECT max(coalesce((SELECT max(number) FROM urls), 0), last_forgotten) FROM registry";
@@ -247,7 +250,7 @@ fn open(
     thread.map_err(file::io("start a thread for", &path))?;
     Ok((
         Sqlite { instance, queue: sender, appending, questions, look_ups, writable, inodes, events, stands, metrics },
-        Start { instance, created_at, last_url, paused },
+        Start { instance, created_at, kept_at, last_url, paused },
     ))
 }
 

@@ -219,7 +219,7 @@ impl Rotation {
     }
 
     pub(super) fn told(&self, row: &Row) -> GenerationStatus {
-        row.status(self.secret_of(&row.row.session), self.issuer.clock().now())
+        row.status(self.secret_of(&row.row.session), self.issuer.clock().surely_now())
     }
 
     /// What was drained last by hand, where nothing signs because of that.

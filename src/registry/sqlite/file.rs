@@ -140,6 +140,12 @@ pub(super) fn created_at(connection: &Connection, path: &Path) -> Result<Timesta
     at.map(Timestamp::from_unix).map_err(damaged(path))
 }
 
+/// When the last step of retention was.
+pub(super) fn kept_at(connection: &Connection, path: &Path) -> Result<Timestamp, OpenError> {
+    let at = connection.query_row("SELECT kept_at FROM registry", [], |row| row.get(0));
+    at.map(Timestamp::from_unix).map_err(damaged(path))
+}
+
 fn create(path: &Path, now: Timestamp) -> Result<(), OpenError> {
     if beside(path, "-wal").try_exists().map_err(io("read", path))? {
         return Err(OpenError::LogWithoutFile { path: path.to_owned() });
