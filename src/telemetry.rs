@@ -55,6 +55,8 @@ pub struct Metrics {
     pub keys_to_deactivate: IntGaugeVec,
     /// AWS's clock minus the local one, in seconds.
     pub clock_offset_seconds: Gauge,
+    /// Tasks of the daemon's runtime that have not ended.
+    pub tasks: IntGauge,
     /// Look-ups of a bucket's region, by `outcome` ([`LOOKUP_OUTCOMES`]).
     pub region_lookups: IntCounterVec,
     /// Time from a group's arrival at the writer to its fsync, in seconds.

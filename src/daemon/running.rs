@@ -239,6 +239,8 @@ async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<boo
         }
         #[expect(clippy::cast_precision_loss, reason = "an offset is a small number of seconds")]
         metrics.clock_offset_seconds.set(issuer.clock().offset_seconds() as f64);
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         if !issuer.clock().was_set() {
             asked = None;
         } else if asked.is_none_or(|at| at.elapsed() > ASK_AGAIN) {

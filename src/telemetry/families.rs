@@ -93,6 +93,7 @@ impl Metrics {
                 r,
                 Gauge::new("presignd_clock_offset_seconds", "AWS's clock minus the local one; 0 until evidence.")?,
             )?,
+            tasks: add(r, IntGauge::new("presignd_tasks", "Tasks of the daemon's runtime that have not ended.")?)?,
             region_lookups: counters(
                 r,
                 "presignd_region_lookups_total",
