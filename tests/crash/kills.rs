@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use crate::callers::Callers;
 use crate::ledger::{Ledger, Seen, integrity};
 use crate::lot;
-use crate::process::{Daemon, World};
+use crate::process::{Daemon, World, get};
+use crate::support::eventually;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_url_that_a_client_received_is_in_the_registry_after_kill_9() {
@@ -48,6 +49,31 @@ async fn every_url_that_a_client_received_is_in_the_registry_after_kill_9() {
     assert_eq!(verify(&world.registry()).expect("it can be read").problems, [""; 0]);
     assert!(ledger.urls() > kills * 40 && repeated > kills, "{} URLs in {kills} lives are no load", ledger.urls());
     println!("{} URLs received in {kills} lives, {repeated} asked again, all of them recorded", ledger.urls());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_is_killed_while_it_makes_its_registry_makes_it_at_the_next_start() {
+    let (mut lot, kills) = (lot::seed(), lot::count("PRESIGND_CRASH_KILLS", 12));
+    let world = World::new().await;
+    let web = world.web("duration = \"1h\"\nmin_pause = \"1s\"");
+    let state = world.registry().parent().expect("it lies in a folder").to_owned();
+    let mut halves = 0;
+    for _ in 0..kills {
+        let _ = std::fs::remove_dir_all(&state);
+        let daemon = world.spawn(&web);
+        // Soon after the lock is taken, which is the first that it does with its folder.
+        let lock = world.registry().with_extension("db.lock");
+        eventually("the registry is begun", async || lock.exists().then_some(())).await;
+        tokio::time::sleep(Duration::from_micros(lot.u64(0..20_000))).await;
+        daemon.kill().await;
+        halves += usize::from(!world.registry().exists());
+        let daemon = world.daemon(&web).await;
+        let answer = daemon.signer().await.presign(get("one")).await;
+        assert!(answer.is_ok(), "{answer:?}");
+        daemon.kill().await;
+        assert_eq!(verify(&world.registry()).expect("it can be read").problems, [""; 0]);
+    }
+    println!("{halves} of {kills} were killed before there was a registry");
 }
 
 /// What the former life did not answer, and some of what it did, is asked again, twice: a client does not know better.

@@ -109,6 +109,28 @@ async fn damage_that_comes_while_it_is_open_is_told_as_damage_that_no_second_try
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_registry_whose_records_meet_damage_is_not_ready_though_it_can_be_written() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let write = async || registry.append(vec![append(&url(&registry, &session, request("k")))]).await;
+    write().await.unwrap();
+    // All of it in the file, and an index that every record goes into damaged there.
+    let somebody = Connection::open(place.path()).unwrap();
+    somebody.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'urls_by_end'";
+    let page = somebody.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+    let file = std::fs::File::options().write(true).open(place.path()).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xA5; 4096], u64::from(page - 1) * 4096).unwrap();
+    // Somebody else's commit, so that the writer reads it anew.
+    somebody.execute("UPDATE registry SET kept_at = kept_at", []).unwrap();
+    let error = write().await.unwrap_err();
+    assert!(error.is_damage(), "{error:?}");
+    assert!(!registry.is_writable());
+    registry.enrol(&name("web"), facts("ASIATWO")).await.unwrap();
+    assert!(!registry.is_writable(), "another write says nothing of records");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_ends_with_its_session_when_that_is_told_to_end_sooner() {
     let place = Place::new();
     let (registry, session) = place.with_session().await;

@@ -52,6 +52,14 @@ enum Done {
 }
 
 impl Done {
+    /// Whether a record could not be written because of what is on the disk; `None` where there was none to write.
+    fn meets_damage(&self) -> Option<bool> {
+        match self {
+            Self::Append(_, outcome, _) => Some(outcome.as_ref().is_err_and(Error::is_damage)),
+            _ => None,
+        }
+    }
+
     /// Answers; with `lost`, the commit's failure, whatever the outcome was. Nobody may listen any more: then the
     /// record stays, and no URL has left the house.
     fn answer(self, lost: Option<&Error>, metrics: &Metrics) {
@@ -113,11 +121,23 @@ pub(super) fn run(setup: Setup) {
         Ok(statements) => {
             let state = State::new(&connection, instance, statements);
             let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
-            let (held, told, closing) = (None, None, Vec::new());
+            let (held, told, damaged, closing) = (None, None, false, Vec::new());
             let at = inodes.clone();
-            let closing =
-                Writer { state, queue, checkpoints, writable, inodes, events, stands, metrics, held, told, closing }
-                    .run();
+            let closing = Writer {
+                state,
+                queue,
+                checkpoints,
+                writable,
+                inodes,
+                events,
+                stands,
+                metrics,
+                held,
+                told,
+                damaged,
+                closing,
+            }
+            .run();
             if at.in_place().is_err() {
                 rescue::rescue(&connection, &path);
             }
@@ -148,6 +168,8 @@ struct Writer<'c> {
     held: Option<Call>,
     /// What the log was last told of a failure that goes on.
     told: Option<String>,
+    /// Whether the last record met damage: then others may be written, and still nobody can rely on it.
+    damaged: bool,
     closing: Vec<Answer<()>>,
 }
 
@@ -209,7 +231,8 @@ impl Writer<'_> {
             self.state.abandon();
         }
         self.tell_failure(lost.as_ref(), done.len());
-        self.writable.store(lost.is_none(), Ordering::Relaxed);
+        self.damaged = done.iter().filter_map(Done::meets_damage).next_back().unwrap_or(self.damaged);
+        self.writable.store(lost.is_none() && !self.damaged, Ordering::Relaxed);
         self.tell_what_stands();
         if let Some(last) = self.state.noted.take() {
             self.events.send_replace(last);
