@@ -41,7 +41,7 @@ async fn nothing_grows_while_the_daemon_signs_and_what_callers_opened_is_closed(
     let signed = load.stop().await;
     println!("{signed} calls in {length:?}\nidle: {idle}");
     samples.iter().step_by(samples.len().div_ceil(20)).for_each(|sample| println!("{sample}"));
-    bounded(&samples);
+    bounded(&samples, length);
     // With its callers gone, all that was opened for them is closed.
     eventually("what callers opened is closed", async || {
         let now = Gauges::of(&daemon, &world).await;
