@@ -53,7 +53,7 @@ async fn every_url_that_a_client_received_is_in_the_registry_after_kill_9() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_is_killed_while_it_makes_its_registry_makes_it_at_the_next_start() {
-    let (mut lot, kills) = (lot::seed(), lot::count("PRESIGND_CRASH_KILLS", 12));
+    let (mut lot, kills) = (lot::seed(), lot::count("PRESIGND_CRASH_KILLS", 8));
     let world = World::new().await;
     let web = world.web("duration = \"1h\"\nmin_pause = \"1s\"");
     let state = world.registry().parent().expect("it lies in a folder").to_owned();
