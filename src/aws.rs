@@ -7,6 +7,7 @@ mod environment;
 mod proxy;
 mod skew;
 mod trust;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use proxy::{ByScheme, Proxies};
 
 pub use environment::Environment;
 pub use skew::{Heard, LearnsSkew};
+pub use whole::TakesWholeAnswers;
 
 /// The way to AWS. Clones share connections.
 #[derive(Clone)]

@@ -18,7 +18,7 @@ use super::RenewError;
 use super::mint::{Minted, bare, credentials, set_principal};
 use super::mourn::Told;
 use super::pace::Budget;
-use crate::aws::{Aws, Heard, behavior};
+use crate::aws::{Aws, Heard, TakesWholeAnswers, behavior};
 use crate::clock::Clock;
 use crate::config::identity::{S3, Scope, StsEndpoint};
 use crate::s3::Region;
@@ -107,6 +107,7 @@ impl Sts {
             .http_client(self.aws.http.clone())
             .time_source(self.aws.time_source())
             .interceptor(learns_skew)
+            .interceptor(TakesWholeAnswers)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().operation_timeout(CALL).build())

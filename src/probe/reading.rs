@@ -22,12 +22,13 @@ pub(super) struct OfCanary {
     pub(super) read: Sight,
 }
 
-/// GetCallerIdentity succeeds under an explicit Deny, so it says nothing of policies. Of its refusals one alone means
-/// that the key is inactive or deleted; others are of clocks, rates, secrets and ends that are known anyway.
+/// The answer to a session that has not come to its end, as its source told it. GetCallerIdentity succeeds under an
+/// explicit Deny, so it says nothing of policies. Of its refusals one means that the key is inactive or deleted, and one
+/// that its source told another end than AWS knows; others are of clocks, rates and secrets.
 pub(super) fn of_key(told: &Told) -> Sight {
     match told {
         Told::Known => Sight::Alive,
-        Told::Refused(code) if code == "InvalidClientTokenId" => Sight::Dead,
+        Told::Refused(code) if matches!(code.as_str(), "InvalidClientTokenId" | "ExpiredToken") => Sight::Dead,
         Told::Refused(_) | Told::Nothing => Sight::Nothing,
     }
 }
@@ -70,12 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn one_code_of_sts_alone_means_that_a_key_is_dead() {
+    fn two_codes_of_sts_alone_mean_that_a_key_is_dead() {
         let refused = |code: &str| of_key(&Told::Refused(code.to_owned()));
         assert_eq!((of_key(&Told::Known), of_key(&Told::Nothing)), (Alive, Nothing));
-        assert_eq!(refused("InvalidClientTokenId"), Dead);
+        assert_eq!((refused("InvalidClientTokenId"), refused("ExpiredToken")), (Dead, Dead));
         for code in [
-            "ExpiredToken",
             "SignatureDoesNotMatch",
             "Throttling",
             "RequestExpired",

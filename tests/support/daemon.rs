@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use crate::support::keys::{Key, Keys};
 use crate::support::s3::S3;
 use crate::support::sts::Sts;
-use crate::support::{DEADLINE, eventually, http};
+use crate::support::{DEADLINE, eventually, free_port, http};
 
 /// A world for a daemon: AWS, a folder, and the long-term key it starts from.
 pub struct World {
@@ -35,14 +35,13 @@ impl World {
     pub async fn new() -> Self {
         let keys = Keys::default();
         let (sts, s3) = (Sts::start(keys.clone()).await, S3::start(keys.clone()).await);
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         Self {
             folder: tempfile::Builder::new().prefix("presignd-").tempdir().expect("a folder for the test"),
             user: keys.user("deploy"),
             keys,
             sts,
             s3,
-            metrics_port: port.expect("loopback has a free port").port(),
+            metrics_port: free_port(),
         }
     }
 

@@ -35,5 +35,11 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
     tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"))
 }
 
+/// A port of loopback that is free, and that the kernel gives to no connection meanwhile: those it gives away lie above.
+pub fn free_port() -> u16 {
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(10_000..30_000)).find(free).expect("loopback has a free port")
+}
+
 /// Long enough for a loaded machine; reached only by a test that fails.
 pub const DEADLINE: Duration = Duration::from_secs(120);

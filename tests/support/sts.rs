@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::{Request, Response};
 
 use super::http::{AsyncAnswer, Server, serve};
@@ -29,6 +30,18 @@ pub enum Turn {
     Cut,
     /// 200, and a body that is no STS answer.
     Nonsense,
+    /// As it should, after so long.
+    Late(Duration),
+    /// Sends the client elsewhere.
+    Redirect(u16, String),
+    /// A status, and no body at all.
+    Bare(u16),
+    /// As it should, but the answer stops in the middle, though it is as long as it says.
+    Half,
+    /// The same, and the connection breaks off where more was announced.
+    Torn,
+    /// As it should, but for one element of the credentials, which is not there.
+    Lacks(&'static str),
 }
 
 /// A call that was made.
@@ -122,8 +135,8 @@ impl Sts {
 #[derive(Clone)]
 struct Handler(Arc<State>);
 
-impl AsyncAnswer<Full<Bytes>> for Handler {
-    async fn answer(&self, request: Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+impl AsyncAnswer<Body> for Handler {
+    async fn answer(&self, request: Request<Incoming>) -> Option<Response<Body>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
         let parameters = form(&String::from_utf8_lossy(&body));
@@ -142,23 +155,59 @@ impl AsyncAnswer<Full<Bytes>> for Handler {
             (turn, mood.lifetime, mood.role_maximum, mood.ahead)
         };
         self.0.calls.lock().expect("no holder panics").push(call.clone());
-        let (status, body) = match turn {
+        let answers = || self.0.act(&call, token, lifetime, role_maximum, ahead).unwrap_or_else(|failure| failure);
+        let (status, body) = match &turn {
             Turn::Hang => std::future::pending().await,
             Turn::Cut => return None,
             Turn::Nonsense => (200, "<html>the proxy says hello</html>".to_owned()),
-            Turn::Fail(status, code) => failure(status, code, "as the script has it"),
-            Turn::Answer => self.0.act(&call, token, lifetime, role_maximum, ahead).unwrap_or_else(|failure| failure),
+            Turn::Fail(status, code) => failure(*status, code, "as the script has it"),
+            Turn::Bare(status) | Turn::Redirect(status, _) => (*status, String::new()),
+            Turn::Late(wait) => {
+                tokio::time::sleep(*wait).await;
+                answers()
+            }
+            Turn::Half => {
+                let (status, whole) = answers();
+                (status, whole[..whole.len() / 2].to_owned())
+            }
+            Turn::Lacks(element) => {
+                let (status, whole) = answers();
+                (status, without(&whole, element))
+            }
+            Turn::Answer | Turn::Torn => answers(),
         };
-        let answer = Response::builder()
+        let mut answer = Response::builder()
             .status(status)
             .header("content-type", "text/xml")
-            .header("date", http_date(now() + ahead))
-            .body(Full::new(Bytes::from(body)));
-        Some(answer.expect("all parts are legal"))
+            .header("date", http_date(now() + ahead));
+        if let Turn::Redirect(_, to) = &turn {
+            answer = answer.header("location", to);
+        }
+        let body = if turn == Turn::Torn { torn(&body) } else { whole(body) };
+        Some(answer.body(body).expect("all parts are legal"))
     }
 }
 
 type Reply = (u16, String);
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+fn whole(text: String) -> Body {
+    Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Half of it, and then nothing but the end of the connection.
+fn torn(text: &str) -> Body {
+    let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+    let frames = [Ok(Frame::data(half)), Err(std::io::Error::other("the stand-in hangs up"))];
+    StreamBody::new(tokio_stream::iter(frames)).boxed_unsync()
+}
+
+/// The XML without that element.
+fn without(xml: &str, element: &str) -> String {
+    let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
+    let (Some(from), Some(to)) = (xml.find(&begin), xml.find(&end)) else { return xml.to_owned() };
+    format!("{}{}", &xml[..from], &xml[to + end.len()..])
+}
 
 impl State {
     fn act(
