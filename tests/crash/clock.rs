@@ -65,6 +65,8 @@ async fn a_clock_that_is_set_while_the_daemon_runs_dates_no_url() {
         set(&world, ahead);
         works(&daemon, &format!("{ahead} s ahead")).await;
     }
+    // It stays so until it is noticed, and AWS asked.
+    set(&world, 3600);
     eventually("the clock was seen to be set", async || daemon.log().contains("the local clock was set").then_some(()))
         .await;
     // And when AWS cannot be heard.
