@@ -43,7 +43,7 @@ async fn main() {
     println!("{:<58} {:>9} {:>10} {:>7}", "", "URLs", "time", "ratio");
     told("SELECT count(*) of that key's outstanding URLs", plain.0, plain.1);
     for (name, what, by_on_behalf_of) in questions() {
-        let event = Event { at: clock.now(), settles_within: SETTLES_WITHIN, what };
+        let event = Event { at: clock.now(), settles_within: SETTLES_WITHIN, endpoint: None, what };
         let question = Question { uid: 0, event, filter: Filter::default(), by_on_behalf_of };
         let (touched, took) = measure(&clock, async || {
             let totals = desk.assess(&question).await.unwrap().report.totals();
@@ -59,7 +59,7 @@ async fn main() {
     .await;
     told("contain one URL (ways, each with its price)", ways, took);
 
-    let event = Event { at: clock.now(), settles_within: SETTLES_WITHIN, what: key_deleted() };
+    let event = Event { at: clock.now(), settles_within: SETTLES_WITHIN, endpoint: None, what: key_deleted() };
     let question = Question { uid: 0, event, filter: Filter::default(), by_on_behalf_of: false };
     let (before, begun) = (peak_memory(), clock.monotonic());
     let mut list = Box::pin(desk.list(question, true).await.unwrap());

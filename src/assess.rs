@@ -13,6 +13,7 @@ mod known;
 mod list;
 mod parents;
 mod passes;
+mod places;
 mod standing;
 mod walk;
 
@@ -104,6 +105,7 @@ impl Assessor {
         if !is_seen && !self.knows(question.uid, &question.event, identities).await? {
             gaps.push(gap::unknown(&question.event));
         }
+        gaps.extend(places::several(&self.registry, question.uid, &question.event).await?);
         let of_all = match touched(&report) {
             0 if question.filter != Filter::default() => self.touched_of_all(question, now).await?,
             _ => 0,

@@ -29,7 +29,7 @@ pub use event::{EVENT_LIFE, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, N
 pub use generation::{KEY_DEAD, MAX_SESSIONS, Mark, NOTHING_SEEN, Observed, SessionRow};
 pub use sqlite::{MAX_PROBLEMS, Report, backup, export, verify};
 pub use stands::{Stands, event_of};
-pub use tally::{Page, SCAN_ROWS, SLOT_SECONDS, ScanPlace, TALLY_PAGE, Tally, TallyFilter, TallyPlace, slot_end};
+pub use tally::{Led, Page, SCAN_ROWS, SLOT_SECONDS, ScanPlace, TALLY_PAGE, Tally, TallyFilter, TallyPlace, slot_end};
 
 /// A handle on the registry; cheap to clone. One registry belongs to one daemon at a time.
 #[derive(Clone)]

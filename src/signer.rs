@@ -8,6 +8,7 @@ mod encode;
 pub mod endpoint;
 mod keys;
 mod post;
+pub mod realm;
 
 use zeroize::Zeroizing;
 

@@ -234,6 +234,7 @@ async fn what_the_daemon_says_of_an_event_is_what_each_record_says() {
             let event = domain::Event {
                 at: Timestamp::from_unix(happens),
                 settles_within: domain::SETTLES_WITHIN,
+                endpoint: None,
                 what: what.clone(),
             };
             let mut expected = Report::new(&event, Timestamp::from_unix(now())).by_on_behalf_of();
@@ -245,7 +246,7 @@ async fn what_the_daemon_says_of_an_event_is_what_each_record_says() {
                     touched.insert((record.url.id.to_string(), ending.reason.as_str().to_owned()));
                 }
             }
-            let wire = Event { at: at(happens), settles_within: None, what: Some(wire.clone()) };
+            let wire = Event { at: at(happens), settles_within: None, what: Some(wire.clone()), ..Event::default() };
             let ask = AssessRequest { event: Some(wire.clone()), filter: None, by_on_behalf_of: true };
             let answer = impact.assess(ask).await.unwrap().into_inner();
             let report::Totals { ends, may_end, lives } = expected.totals();
@@ -379,7 +380,8 @@ async fn a_list_that_nobody_takes_from_holds_up_no_stop() {
 async fn a_record_says_what_was_reported_to_end_it() {
     let world = World::new().await;
     let what = What::BucketDeleted { bucket: "photos".into() };
-    let event = domain::Event { at: Timestamp::from_unix(now()), settles_within: domain::SETTLES_WITHIN, what };
+    let event =
+        domain::Event { at: Timestamp::from_unix(now()), settles_within: domain::SETTLES_WITHIN, endpoint: None, what };
     left_behind(&world, 1, Some(event)).await;
     let daemon = world.daemon(&key_only(&world)).await;
     let url = presign(&mut daemon.signer().await, get("cat.jpg")).await.unwrap();

@@ -52,7 +52,7 @@ use registry::retention::{
 use registry::tallies::{
     a_scan_finds_each_match_once_in_the_order_of_ends, a_scan_goes_on_after_what_is_written_meanwhile,
     rows_are_counted_by_what_tallies_do_not_tell, tallies_come_in_pages_without_gap_or_repetition,
-    tallies_of_slots_that_have_passed_are_dropped,
+    tallies_of_slots_that_have_passed_are_dropped, tells_where_urls_of_a_bucket_lead_as_long_as_any_may_live,
     whole_slots_and_the_rows_of_the_one_under_way_are_what_is_outstanding,
 };
 
@@ -72,6 +72,7 @@ macro_rules! on_every_backend {
 
 on_every_backend! {
     a_record_reads_back_as_it_was_written,
+    tells_where_urls_of_a_bucket_lead_as_long_as_any_may_live,
     everything_is_there_after_a_restart,
     appending_a_number_twice_keeps_the_first_record,
     a_call_is_written_whole_or_not_at_all,

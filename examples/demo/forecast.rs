@@ -35,7 +35,12 @@ impl Forecast {
     /// Asks the daemon for the whole, and for each URL; the two must agree.
     pub(crate) async fn of(house: &House, what: What) -> Result<Self, Failure> {
         // The S3 on loopback takes a change up at once; AWS needs longer, which is what is assumed unless one says so.
-        let event = Event { at: None, settles_within: Some(prost_types::Duration::default()), what: Some(what) };
+        let event = Event {
+            at: None,
+            settles_within: Some(prost_types::Duration::default()),
+            what: Some(what),
+            ..Event::default()
+        };
         let asked = AssessRequest { event: Some(event.clone()), ..AssessRequest::default() };
         let whole = house.impact().assess(asked).await?.into_inner();
         let asked = ListAffectedRequest { event: Some(event), with_living: true, ..ListAffectedRequest::default() };

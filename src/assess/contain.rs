@@ -129,7 +129,7 @@ impl Assessor {
         ended.extend(count.standing().ended().1.iter().map(|stands| stands.id));
         let totals = report.totals();
         let what = &record.url.what;
-        let mut standing = standing.clone().asked(&question.event.what);
+        let mut standing = standing.clone().asked(&question.event);
         let (own_end, own_may) = match containment.ending.verdict {
             // It was not counted.
             _ if standing.has_ended(line, what.bucket().as_str(), what.operation(), 1) => (0, 0),
@@ -183,7 +183,7 @@ mod tests {
             errors_grade: Grade::Documented,
             grade: Grade::Documented,
         };
-        let event = Event { at, settles_within: crate::impact::event::SETTLES_WITHIN, what };
+        let event = Event { at, settles_within: crate::impact::event::SETTLES_WITHIN, endpoint: None, what };
         let containment = Containment { event, ending, steps: Vec::new(), rank: 1 };
         Costed { containment, takes_along, may_take_along: 0, outages: fares.iter().map(outage).collect() }
     }

@@ -9,6 +9,7 @@ use super::cells::{Axis, Span, Spans};
 use super::gap::Seen;
 use super::parents::{Line, Parents};
 use super::passes::passes;
+use super::places::told_by_name;
 use super::standing::Standing;
 use super::{Assessor, Question};
 use crate::error::Error;
@@ -35,6 +36,8 @@ pub(super) struct Count<'a> {
     parents: Parents,
     seen: Seen,
     standing: Standing,
+    /// The event without the place of its bucket, where all URLs of the bucket's name lead there.
+    by_name: Option<Event>,
 }
 
 /// Where URLs are counted together.
@@ -73,7 +76,8 @@ impl<'a> Count<'a> {
             now,
             parents,
             seen: Seen::default(),
-            standing: standing.asked(&event.what),
+            standing: standing.asked(event),
+            by_name: None,
         }
     }
 
@@ -89,6 +93,7 @@ impl<'a> Count<'a> {
 
     /// Adds everything outstanding that the filter wants, less what events that stand have surely ended by now.
     pub(super) async fn all(&mut self, filter: &Filter, report: &mut Report) -> Result<(), Error> {
+        self.by_name = told_by_name(self.registry, self.uid, self.event).await?;
         let axis = Axis { from: filter.usable_after.map_or(self.now, |after| after.max(self.now)), at: self.event.at };
         let filter = Filter { usable_after: None, ..filter.clone() };
         let mut asked = Asked::default();
@@ -182,7 +187,8 @@ impl<'a> Count<'a> {
         if cell.1 <= self.event.at {
             return Some(lives(self.event, Reason::AlreadyEnded));
         }
-        let ending = ending(self.event, line.lineage(), Subject::Group { bucket, operation })?;
+        let by_name = self.by_name.as_ref().filter(|event| event.bucket() == Some(bucket));
+        let ending = ending(by_name.unwrap_or(self.event), line.lineage(), Subject::Group { bucket, operation })?;
         match ending.verdict {
             Verdict::Lives => Some(ending),
             // Nothing of them was left to end.

@@ -50,6 +50,8 @@ gap_reasons! {
     NotSeen "NOT_SEEN";
     /// Nor does presignd know the name from elsewhere: perhaps it is mistyped.
     NameUnknown "NAME_UNKNOWN";
+    /// The bucket's name is known at several endpoints, and nobody said which is meant.
+    SeveralEndpoints "SEVERAL_ENDPOINTS";
     /// The filter leaves out all that the event touches.
     FilterHides "FILTER_HIDES";
     /// Nobody told whose a session is.

@@ -10,19 +10,21 @@ use crate::identity::{Identities, Identity};
 use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Outage, Source};
 use crate::session::CredentialKind;
+use crate::signer::realm::Realm;
 
 /// The identities of a configuration, each with the line of a session that it signs with.
 #[derive(Default)]
-pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>)>);
+pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm)>);
 
 impl Holders {
     /// Those that sign nothing that works after the event, by name.
     pub(super) fn outages(&self, event: &Event) -> Vec<Outage> {
-        let holders = self.0.iter().map(|(identity, line)| {
+        let holders = self.0.iter().map(|(identity, line, signs_for)| {
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
                 source: source(identity.table()),
+                signs_for,
                 session: by.map(|by| by.session),
                 parent: by.and_then(|by| by.parent),
             }
@@ -37,7 +39,8 @@ impl Assessor {
     /// # Errors
     /// When the registry cannot be read.
     pub async fn outages(&self, uid: u32, event: &Event, identities: &Identities) -> Result<Vec<Outage>, Error> {
-        Ok(self.holders(uid, identities).await?.outages(event))
+        let event = self.at_its_place(uid, event).await?;
+        Ok(self.holders(uid, identities).await?.outages(&event))
     }
 
     pub(super) async fn holders(&self, uid: u32, identities: &Identities) -> Result<Holders, Error> {
@@ -47,10 +50,11 @@ impl Assessor {
             // Of several tenants, each one's.
             let signing = identity.signing();
             if signing.is_empty() {
-                all.push((Arc::clone(&identity), None));
+                all.push((Arc::clone(&identity), None, Realm::of_endpoint(&identity.s3().endpoint(), "")));
             }
             for live in signing {
-                all.push((Arc::clone(&identity), Some(parents.line(&live.session).await?)));
+                let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &live.session.facts.partition);
+                all.push((Arc::clone(&identity), Some(parents.line(&live.session).await?), signs_for));
             }
         }
         Ok(Holders(all))

@@ -74,7 +74,7 @@ impl Assessor {
             passes,
             with_living,
             parents: Parents::new(&self.registry, question.uid),
-            standing: standing.asked(&question.event.what),
+            standing: standing.asked(&question.event),
             page: Vec::new().into_iter(),
             after: None,
             question,

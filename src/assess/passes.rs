@@ -44,7 +44,12 @@ mod tests {
 
     fn deleted(key: &str) -> Event {
         let object = Object { bucket: "photos".into(), key: key.into(), version_id: String::new(), is_versioned: None };
-        Event { at: Timestamp::EPOCH, settles_within: SETTLES_WITHIN, what: What::ObjectDeleted(object) }
+        Event {
+            at: Timestamp::EPOCH,
+            settles_within: SETTLES_WITHIN,
+            endpoint: None,
+            what: What::ObjectDeleted(object),
+        }
     }
 
     fn read(wanted: &Filter) -> Vec<(Option<String>, usize)> {

@@ -12,7 +12,7 @@ use super::parents::{Line, Parents};
 use crate::error::Error;
 use crate::impact::concern::Concern;
 use crate::impact::ending::{Ending, Verdict};
-use crate::impact::event::{Event, What};
+use crate::impact::event::Event;
 use crate::impact::{Subject, ending};
 use crate::issued::Record;
 use crate::registry::{Registry, Stands};
@@ -57,8 +57,8 @@ impl Standing {
 
     /// The same, for a question about that.
     #[must_use]
-    pub(super) fn asked(mut self, what: &What) -> Self {
-        self.events.iter_mut().for_each(|stood| stood.is_asked = stood.stands.event.what == *what);
+    pub(super) fn asked(mut self, asked: &Event) -> Self {
+        self.events.iter_mut().for_each(|stood| stood.is_asked = stood.stands.event.is_of_the_same(asked));
         self
     }
 

@@ -8,6 +8,14 @@ use crate::grpc::proto::statement::Policy;
 /// `the access key AKIA… is deactivated`; empty where nothing is said.
 pub fn told(event: &proto::Event) -> String {
     let Some(what) = &event.what else { return String::new() };
+    match event.endpoint.as_str() {
+        // Where a bucket is unless something else is said.
+        "" | "aws" => happening(what),
+        endpoint => format!("at {endpoint}, {}", happening(what)),
+    }
+}
+
+fn happening(what: &What) -> String {
     match what {
         What::KeyDeactivated(key) => format!("the access key {} is deactivated", key.access_key_id),
         What::KeyDeleted(key) => format!("the access key {} is deleted", key.access_key_id),
@@ -108,6 +116,16 @@ mod tests {
 
     fn told_of(what: What) -> String {
         told(&proto::Event { what: Some(what), ..Default::default() })
+    }
+
+    #[test]
+    fn another_place_than_aws_is_told_first() {
+        let at = |endpoint: &str| {
+            let what = Some(What::BucketDeleted(proto::BucketEvent { bucket: "photos".into() }));
+            told(&proto::Event { what, endpoint: endpoint.into(), ..Default::default() })
+        };
+        assert_eq!([at(""), at("aws")], ["the bucket photos is deleted"; 2]);
+        assert_eq!(at("store.example:9000"), "at store.example:9000, the bucket photos is deleted");
     }
 
     #[test]

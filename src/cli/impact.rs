@@ -172,6 +172,9 @@ pub struct Asked {
     /// How long AWS may take to enforce it everywhere; AWS gives no bound [default: 5m]
     #[arg(long, value_name = "LENGTH", help_heading = "When")]
     pub settles_within: Option<Length>,
+    /// Where its bucket is: an endpoint's URL, or a partition of AWS such as aws [default: wherever a bucket has that name]
+    #[arg(long, value_name = "URL", default_value = "", hide_default_value = true, help_heading = "Where")]
+    pub endpoint_url: String,
     /// Also count by on-behalf-of, which reads every URL that may be touched
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, help_heading = "What to print")]
     pub by: Option<By>,
@@ -223,7 +226,8 @@ impl Asked {
     /// What is left out the daemon fills in, with its own clock.
     fn event(&self, what: What) -> Event {
         let at = self.at.and_then(|at| at.wire(now()));
-        Event { at, settles_within: self.settles_within.map(Length::wire), what: Some(what) }
+        let settles_within = self.settles_within.map(Length::wire);
+        Event { at, settles_within, what: Some(what), endpoint: self.endpoint_url.clone() }
     }
 
     fn filter(&self, place: Place) -> Result<UrlFilter, Failure> {

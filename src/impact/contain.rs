@@ -14,6 +14,7 @@ use super::ending::{Ending, Verdict};
 use super::event::{Event, SETTLES_WITHIN};
 use super::{Lineage, Subject, ending};
 use crate::issued::IssuedUrl;
+use crate::signer::realm::Realm;
 use crate::time::Timestamp;
 
 /// A way to end a URL.
@@ -49,9 +50,12 @@ pub fn containments<'a>(
 ) -> Vec<Containment> {
     let (by, configured) = (by.into(), configured.into());
     let store = Store::of(url, configured.endpoint);
+    let place = Realm::of_endpoint(configured.endpoint, &by.session.facts.partition);
+    let place = if place.has(url) { place } else { Realm::of_host(&url.host, url.what.bucket().as_str(), &url.region) };
     let ways = candidates::of(url, by, store.as_ref(), configured.role_arn, now).into_iter().zip(1..).filter_map(
         |(way, rank)| {
-            let event = Event { at: now, settles_within: SETTLES_WITHIN, what: way.what };
+            let event = Event { at: now, settles_within: SETTLES_WITHIN, endpoint: None, what: way.what };
+            let event = if event.bucket().is_some() { event.at_place(place.clone()) } else { event };
             let ending = ending(&event, by, Subject::Url(url))?;
             (ending.verdict != Verdict::Lives).then_some(Containment { event, ending, steps: way.steps, rank })
         },

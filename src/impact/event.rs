@@ -1,6 +1,7 @@
 //! Events, in AWS's words: the rows of SEMANTICS.md 1.2. As JSON (the registry keeps them so) their names are those of
 //! the proto, and never change.
 
+mod bucket;
 mod check;
 mod stored;
 mod undo;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::session::{IdentityName, RecordId};
+use crate::signer::realm::Realm;
 use crate::time::Timestamp;
 
 /// Something that happens, and when.
@@ -19,6 +21,8 @@ pub struct Event {
     pub at: Timestamp,
     /// How long AWS may take to enforce it everywhere. AWS gives no bound (SEMANTICS.md 1.6).
     pub settles_within: Duration,
+    /// Where its bucket is; `None`: wherever a bucket has that name. Only for events that name one.
+    pub endpoint: Option<Realm>,
     /// What.
     pub what: What,
 }

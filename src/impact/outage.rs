@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::ending::Conditions;
 use super::event::Event;
 use crate::session::{CredentialKind, IdentityName, Session};
+use crate::signer::realm::Realm;
 use crate::time::Timestamp;
 
 /// A session of an identity, as far as its renewal goes. One that keeps a session for each tenant is as many of these.
@@ -22,6 +23,8 @@ pub struct Holder<'a> {
     pub identity: &'a IdentityName,
     /// Where its sessions come from.
     pub source: Source<'a>,
+    /// The partition of AWS or the store for which it signs.
+    pub signs_for: &'a Realm,
     /// The session that signs now.
     pub session: Option<&'a Session>,
     /// The session that minted it, where it is known.
@@ -168,6 +171,9 @@ pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
 
 /// What the event does to the holder itself, and to what mints for it.
 fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Found> {
+    if event.bucket().is_some() && !event.may_be_at(holder.signs_for) {
+        return None;
+    }
     let bars = next::barred(event, holder, holders);
     if let Some(dead) = present::dead(event, holder) {
         let recovery = match (next::recovery(event, holder), bars) {

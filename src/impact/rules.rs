@@ -46,6 +46,20 @@ pub(super) enum When {
 
 /// The rule for the event. `None`, for a group: ask for each URL.
 pub(super) fn answer(event: &Event, by: Lineage<'_>, subject: Subject<'_>) -> Option<Answer> {
+    let answer = wherever(event, by, subject);
+    match (&event.endpoint, subject) {
+        (None, _) => answer,
+        (Some(_), Subject::Group { .. }) => answer.filter(|answer| answer.verdict == Verdict::Lives),
+        (Some(place), Subject::Url(url)) if place.has(url) => answer,
+        (Some(_), Subject::Url(_)) => Some(Answer::lives(match event.what {
+            What::AllowRemoved(_) | What::Denied { .. } => Reason::NotMatched,
+            _ => Reason::NotConcerned,
+        })),
+    }
+}
+
+/// The same, as far as names go: wherever the bucket is.
+fn wherever(event: &Event, by: Lineage<'_>, subject: Subject<'_>) -> Option<Answer> {
     match &event.what {
         What::KeyDeactivated { access_key_id } => Some(credential::deactivated(access_key_id, by)),
         What::KeyDeleted { access_key_id } => Some(credential::deleted(access_key_id, by)),

@@ -47,7 +47,7 @@ pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str)
     // An event cannot take longer; the row keeps what was seen.
     let settles_within = settles_within.min(LONGEST);
     let at = Timestamp::from_unix(by.unix().saturating_sub(settles_within.as_secs().cast_signed()));
-    let event = Event { at, settles_within, what: what(&session.facts, about)? };
+    let event = Event { at, settles_within, endpoint: None, what: what(&session.facts, about)? };
     let body = json!({
         "event": serde_json::to_value(event).ok()?,
         "observed": true,

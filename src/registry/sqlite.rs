@@ -15,6 +15,7 @@ mod file;
 mod filter;
 mod forget;
 mod generations;
+mod hosts;
 mod inode;
 mod read;
 mod readers;

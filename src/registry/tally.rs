@@ -33,6 +33,15 @@ pub struct Tally {
     pub last_end: Timestamp,
 }
 
+/// Where URLs of a bucket lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Led {
+    /// In their credential scope.
+    pub region: String,
+    /// That was signed.
+    pub host: String,
+}
+
 /// Which tallies are meant; every field that is set must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TallyFilter {
@@ -163,6 +172,16 @@ impl Registry {
     ) -> Result<Page<Tally, TallyPlace>, Error> {
         let Store::Sqlite(store) = &self.0.store;
         store.tallies(uid, filter.clone(), now, after).await
+    }
+
+    /// Where URLs of a bucket, as callers named it, lead that may live now. A few that have ended within days may be among
+    /// them.
+    ///
+    /// # Errors
+    /// As [`url`](Self::url).
+    pub async fn led(&self, uid: u32, bucket: &str) -> Result<Vec<Led>, Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.led(uid, bucket.to_owned(), self.0.clock.now()).await
     }
 
     /// The same from the rows themselves: what matches and, as it was signed, ends after `from` and not after `to`. A page

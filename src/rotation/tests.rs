@@ -259,6 +259,7 @@ async fn what_an_event_that_stands_has_ended_is_told_beside_what_is_outstanding_
     let event = |ago: u64| Event {
         at: house.clock.now() - Duration::from_secs(ago),
         settles_within: SETTLES_WITHIN,
+        endpoint: None,
         what: what.clone(),
     };
     let noted = async |event: Event| {

@@ -49,8 +49,7 @@ impl Endpoint {
     /// Whether AWS answers there: at its own hosts, and at those of VPC endpoints.
     pub fn is_of_aws(&self) -> bool {
         let Self::Custom { authority, .. } = self else { return true };
-        let host = authority.split_once(':').map_or(authority.as_str(), |(host, _)| host);
-        PARTITIONS.iter().any(|of| host.strip_suffix(of.suffix).is_some_and(|rest| rest.ends_with('.')))
+        partition_of_host(authority).is_some()
     }
 
     /// Whether S3 could take, in that region, what credentials of that partition sign; an empty partition is not known.
@@ -255,6 +254,22 @@ impl Partition {
 /// The partition of a region, such as `aws-cn`.
 pub fn partition_of(region: &Region) -> &'static str {
     Partition::of(region).name
+}
+
+/// The same name, where there is such a partition.
+pub(super) fn partition_named(name: &str) -> Option<&'static str> {
+    PARTITIONS.iter().find(|known| known.name == name).map(|known| known.name)
+}
+
+/// The partition of a host of AWS, with a port or without; `None` for all others. Two share their suffix, and then the
+/// region in the host tells.
+pub(super) fn partition_of_host(authority: &str) -> Option<&'static str> {
+    let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+    let is_of = |of: &&Partition| host.strip_suffix(of.suffix).is_some_and(|rest| rest.ends_with('.'));
+    let named = |of: &&Partition| host.split('.').any(|label| !of.prefix.is_empty() && label.starts_with(of.prefix));
+    // The last has the suffix, and no prefix.
+    let mut of_suffix = PARTITIONS.iter().filter(is_of);
+    of_suffix.clone().find(named).or_else(|| of_suffix.next_back()).map(|of| of.name)
 }
 
 /// The home region of a partition; `None` for one that is not known here.

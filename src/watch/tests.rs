@@ -31,7 +31,7 @@ async fn a_registry_that_is_busy_is_waited_for_and_nothing_is_passed_over() {
     let registry = Registry::open(options, clock.clone(), Arc::new(Metrics::new().unwrap())).await.unwrap();
     let paused = Told::IdentityPaused(IdentityName::parse("web").unwrap()).event();
     let what = What::KeyDeleted { access_key_id: "AKIAEXAMPLE".into() };
-    let event = Event { at: clock.now(), settles_within: Duration::ZERO, what };
+    let event = Event { at: clock.now(), settles_within: Duration::ZERO, endpoint: None, what };
     let body = serde_json::json!({"event": serde_json::to_value(event).unwrap(), "observed": false});
     for row in [paused.clone(), NewEvent::new(EventKind::EventHappened, body), paused] {
         registry.note(row).await.unwrap();

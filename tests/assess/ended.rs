@@ -18,7 +18,7 @@ use crate::place::{ASKER, Place, Random};
 const LONG_AGO: i64 = 400;
 
 fn event(place: &Place, what: What, ago: i64) -> Event {
-    Event { at: at(place.clock.now().unix() - ago), settles_within: SETTLES_WITHIN, what }
+    Event { at: at(place.clock.now().unix() - ago), settles_within: SETTLES_WITHIN, endpoint: None, what }
 }
 
 async fn stands(place: &Place, event: &Event) -> String {

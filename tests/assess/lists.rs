@@ -48,7 +48,7 @@ async fn a_list_has_every_url_that_is_touched_once_with_its_own_ending() {
 
 fn bucket_deleted(place: &Place) -> Question {
     let what = What::BucketDeleted { bucket: BUCKET.into() };
-    let event = Event { at: place.clock.now(), settles_within: SETTLES_WITHIN, what };
+    let event = Event { at: place.clock.now(), settles_within: SETTLES_WITHIN, endpoint: None, what };
     Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false }
 }
 

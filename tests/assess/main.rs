@@ -9,6 +9,7 @@ mod lists;
 #[path = "../impact_matrix/made.rs"]
 mod made;
 mod place;
+mod places;
 mod standing;
 #[path = "../impact_matrix/world.rs"]
 mod world;
@@ -131,7 +132,7 @@ async fn an_end_in_the_second_of_the_event_is_no_loss() {
     }
     for happens in [700, 899, 900, 901, 999, 1000, 1001, 1800, 1801, 1802] {
         let what = deny(presignd::impact::event::Statement { bucket: String::new(), ..statement(Policy::Scp) });
-        let event = Event { at: at(happens), settles_within: SETTLES_WITHIN, what };
+        let event = Event { at: at(happens), settles_within: SETTLES_WITHIN, endpoint: None, what };
         holds(&place, &Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false }).await;
     }
 }
@@ -158,6 +159,7 @@ async fn more_groups_than_are_held_are_read_in_parts_and_none_is_lost() {
     let event = Event {
         at: at(2000),
         settles_within: SETTLES_WITHIN,
+        endpoint: None,
         what: What::ObjectDeleted(made::object("", Some(false))),
     };
     for filter in [Filter::default(), Filter { on_behalf_of: Some(template.on_behalf_of), ..Filter::default() }] {
@@ -176,7 +178,7 @@ async fn what_is_not_known_is_said() {
     let place = Place::empty(700).await;
     place.add(&mut Random::of(3), 4000).await;
     let reasons = async |happens: i64, what: What| {
-        let event = Event { at: at(happens), settles_within: SETTLES_WITHIN, what };
+        let event = Event { at: at(happens), settles_within: SETTLES_WITHIN, endpoint: None, what };
         let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false };
         let gaps = place.desk.assess(&question).await.unwrap().gaps;
         gaps.into_iter().map(|gap| gap.reason).collect::<Vec<_>>()
@@ -225,6 +227,7 @@ async fn a_registry_of_a_week_holds_all_that_it_issued_and_still_lives() {
     let event = Event {
         at: place.clock.now(),
         settles_within: SETTLES_WITHIN,
+        endpoint: None,
         what: What::BucketDeleted { bucket: BUCKET.into() },
     };
     let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false };
@@ -236,7 +239,7 @@ async fn a_registry_of_a_week_holds_all_that_it_issued_and_still_lives() {
 async fn a_session_that_is_not_there_is_an_error_and_a_key_that_is_not_is_a_gap() {
     let place = Place::empty(700).await;
     let ask = async |what: What| {
-        let event = Event { at: at(700), settles_within: SETTLES_WITHIN, what };
+        let event = Event { at: at(700), settles_within: SETTLES_WITHIN, endpoint: None, what };
         let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false };
         place.desk.assess(&question).await.map(drop).map_err(|error| (error.verdict().1, error.to_string()))
     };
@@ -255,6 +258,7 @@ async fn tenants_are_counted_only_by_what_they_lose() {
     let event = Event {
         at: place.clock.now(),
         settles_within: SETTLES_WITHIN,
+        endpoint: None,
         what: What::BucketDeleted { bucket: BUCKET.into() },
     };
     let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: true };

@@ -15,6 +15,7 @@ use presignd::issued::{Filter, IssuedUrl, Record};
 use presignd::registry::{Append, MAX_PAGE, MAX_ROWS, Options, Registry};
 use presignd::s3::operation::Operation;
 use presignd::session::{CredentialKind, Facts, RecordId, Session};
+use presignd::signer::realm::Realm;
 use presignd::telemetry::Metrics;
 use presignd::time::{Timestamp, Ttl};
 use proptest::strategy::{Strategy, ValueTree};
@@ -25,6 +26,9 @@ use crate::world;
 
 /// Who puts the questions.
 pub(crate) const ASKER: u32 = 4711;
+
+/// A bucket of the same name may be at either.
+const HOSTS: &[&str] = &["s3.eu-central-1.amazonaws.com", "store.example:9000"];
 
 /// The same choices for the same seed.
 pub(crate) struct Random(TestRunner);
@@ -91,9 +95,11 @@ impl Place {
             place.enrol(&identity, signed).await;
         }
         let mut batch = Vec::new();
+        let hosts = random.pick(&[&HOSTS[..1], HOSTS]);
         for _ in 0..400 {
             let end = now + random.one(-300..9000_i64);
-            batch.push(place.url(random, end));
+            let host = random.pick(hosts).to_owned();
+            batch.push(IssuedUrl { host, ..place.url(random, end) });
         }
         place.append(batch).await;
         place
@@ -158,6 +164,10 @@ impl Place {
         if let What::SessionExpired(_) = event.what {
             let known = self.sessions.lock().unwrap().iter().map(|session| session.id).collect::<Vec<_>>();
             event.what = What::SessionExpired(random.pick(&known));
+        }
+        if event.bucket().is_some() {
+            let place = random.pick(&[None, Some("aws"), Some(HOSTS[1]), Some("elsewhere.example")]);
+            event.endpoint = place.map(|text| Realm::parse(text).unwrap());
         }
         let mut filter = Filter::default();
         if random.chance(20) {

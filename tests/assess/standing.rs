@@ -18,7 +18,7 @@ async fn a_record_says_what_ends_it_until_the_event_is_lifted() {
     let place = Place::empty(700).await;
     place.add(&mut Random::of(50), 5000).await;
     let records = place.outstanding(&Filter::default()).await;
-    let now = |what| Event { at: place.clock.now(), settles_within: SETTLES_WITHIN, what };
+    let now = |what| Event { at: place.clock.now(), settles_within: SETTLES_WITHIN, endpoint: None, what };
     let (key, bucket) = (
         now(What::KeyDeactivated { access_key_id: USER_KEY.into() }),
         now(What::AccountClosed { account: "111122223333".into() }),
@@ -49,6 +49,7 @@ async fn an_event_of_a_later_version_is_left_out_and_breaks_nothing() {
     let event = Event {
         at: place.clock.now(),
         settles_within: SETTLES_WITHIN,
+        endpoint: None,
         what: What::BucketDeleted { bucket: BUCKET.into() },
     };
     place.registry.note(happened(&event)).await.unwrap();
@@ -61,7 +62,8 @@ async fn an_event_of_a_later_version_is_left_out_and_breaks_nothing() {
 async fn no_event_ends_a_record_after_its_session_which_ends_sooner_than_it_was_told() {
     let place = Place::empty(700).await;
     place.add(&mut Random::of(52), 5000).await;
-    let stood = |at: i64| Event { at: crate::made::at(at), settles_within: SETTLES_WITHIN, what: key() };
+    let stood =
+        |at: i64| Event { at: crate::made::at(at), settles_within: SETTLES_WITHIN, endpoint: None, what: key() };
     let endings = async |at: i64| {
         let row = place.registry.note(happened(&stood(at))).await.unwrap();
         let records = place.outstanding(&Filter::default()).await;

@@ -333,7 +333,7 @@ fn ends() -> Ending {
 
 fn key_gone() -> Event {
     let what = event::What::KeyDeactivated(KeyEvent { access_key_id: "AKIAEXAMPLE".into() });
-    Event { at: at(0), settles_within: length(300), what: Some(what) }
+    Event { at: at(0), settles_within: length(300), what: Some(what), ..Event::default() }
 }
 
 fn gap() -> Gap {

@@ -78,6 +78,9 @@ fn what_is_left_out_is_left_to_the_daemon() {
         ),
     );
     assert_eq!((event.at.unwrap().seconds, event.settles_within.unwrap().seconds), (1_795_352_400, 60));
+    assert_eq!(event.endpoint, "");
+    let of_store = asked(&fake, "impact bucket-deleted films --endpoint-url https://store.example:9000");
+    assert_eq!(of_store.endpoint, "https://store.example:9000");
     let Some(What::SessionsRevoked(revoked)) = event.what else { panic!("{event:?}") };
     assert_eq!(revoked.issued_before.unwrap().seconds, 1_795_348_800);
     assert_eq!(revoked.principal.unwrap().arn, ROLE);
@@ -160,7 +163,7 @@ fn scripts_get_fields_and_documents() {
     let ending: Vec<String> = ending.split_whitespace().map(|name| format!("effects.{name}")).collect();
     let expected = format!(
         "breaks_nothing_from curve curve.alive curve.alive_after curve.at curve.maybe_after effects {} effects.urls event event.at \
-         event.key_deactivated event.key_deactivated.access_key_id event.settles_within gaps gaps.message gaps.reason groups \
+         event.endpoint event.key_deactivated event.key_deactivated.access_key_id event.settles_within gaps gaps.message gaps.reason groups \
          groups.by groups.name {} outages outages.actions outages.at outages.bucket outages.condition outages.identity \
          outages.key_prefix outages.life outages.loss outages.message outages.partition outages.recovery outages.renew \
          outages.renew_from {} version",

@@ -253,7 +253,7 @@ pub(crate) fn form(target: &str, open: bool, fields: &[(&str, &str)]) -> IssuedU
 }
 
 pub(crate) fn event(what: What) -> Event {
-    Event { at: at(AT), settles_within: seconds(SETTLES), what }
+    Event { at: at(AT), settles_within: seconds(SETTLES), endpoint: None, what }
 }
 
 pub(crate) fn principal(arn: &str) -> Principal {

@@ -10,6 +10,7 @@ mod notes;
 mod objects;
 mod outages;
 mod page;
+mod places;
 mod report;
 mod statements;
 mod told;

@@ -3,6 +3,7 @@
 use presignd::impact::event::{Policy, Statement, What};
 use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source, outages};
 use presignd::session::{CredentialKind, IdentityName, Session};
+use presignd::signer::realm::Realm;
 
 use crate::made::*;
 
@@ -54,6 +55,10 @@ fn rotated() -> House {
     house
 }
 
+fn aws() -> Realm {
+    Realm::parse("aws").expect("a partition")
+}
+
 fn found(house: &House, what: What) -> Vec<Outage> {
     let based = |base| Source::Minted { kind: CredentialKind::AssumeRole, base: Some(base), role_arn: None };
     let sources = [
@@ -66,12 +71,14 @@ fn found(house: &House, what: What) -> Vec<Outage> {
     ];
     let [former, role, instance] = [&house.former, &house.sessions[1], &house.sessions[4]].map(Some);
     let parents = [None, former, role, None, None, instance];
+    let aws = aws();
     let holders: Vec<Holder<'_>> = sources
         .into_iter()
         .enumerate()
         .map(|(place, source)| Holder {
             identity: &house.names[place],
             source,
+            signs_for: &aws,
             session: Some(&house.sessions[place]),
             parent: parents[place],
         })
@@ -307,11 +314,10 @@ fn what_a_user_minted_with_a_key_is_minted_again_unless_the_user_is_denied() {
     ];
     let told = |what: What| {
         let sessions = [(&key, None), (&gst, Some(&key)), (&gft, Some(&key))];
-        let holders = sessions
-            .into_iter()
-            .zip(&names)
-            .zip(sources)
-            .map(|(((session, parent), identity), source)| Holder { identity, source, session: Some(session), parent });
+        let aws = aws();
+        let holders = sessions.into_iter().zip(&names).zip(sources).map(|(((session, parent), identity), source)| {
+            Holder { identity, source, signs_for: &aws, session: Some(session), parent }
+        });
         outages(&event(what), &holders.collect::<Vec<_>>()).iter().map(word).collect::<Vec<_>>()
     };
     let all = |how| names.each_ref().map(|name| (name.to_string(), AT, how)).to_vec();
@@ -338,7 +344,8 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
         })
         .collect();
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: Some(role_name) };
-    let holder = |session| Holder { identity: &name, source, session: Some(session), parent: None };
+    let aws = aws();
+    let holder = |session| Holder { identity: &name, source, signs_for: &aws, session: Some(session), parent: None };
     let holders: Vec<_> = sessions.iter().map(holder).collect();
     let told = |what| -> Vec<(String, bool)> {
         let all = outages(&event(what), &holders);

@@ -184,6 +184,7 @@ pub(crate) fn events() -> impl Strategy<Value = Event> {
     (select(vec![-10i64, 600, 3000]), select(vec![0u64, 300]), whats()).prop_map(|(happens, settles, what)| Event {
         at: at(happens),
         settles_within: seconds(settles),
+        endpoint: None,
         what,
     })
 }

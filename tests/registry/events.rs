@@ -205,6 +205,7 @@ pub(crate) async fn what_stands_is_at_hand_when_its_note_is_answered_until_its_l
     let event = Event {
         at: Timestamp::from_unix(NOW),
         settles_within: SETTLES_WITHIN,
+        endpoint: None,
         what: What::BucketDeleted { bucket: "films".into() },
     };
     let body = json!({ "event": event });

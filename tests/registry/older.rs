@@ -46,11 +46,13 @@ async fn a_registry_of_the_first_schema_goes_on_with_all_that_it_held() {
     let tallies = registry.tallies(ASKER, &TallyFilter::default(), now, None).await.unwrap();
     assert!(tallies.items.len() > 3);
     let sessions = registry.sessions(ASKER, None).await.unwrap();
+    let led = registry.led(ASKER, "photos").await.unwrap();
+    assert!(!led.is_empty());
     registry.close().await;
     downgrade(&place.path());
 
     for refused in [verify(&place.path()).unwrap_err(), export(&place.path(), |_| Ok(())).unwrap_err()] {
-        assert!(matches!(refused, OpenError::Older { found: 1, known: 3, .. }), "{refused:?}");
+        assert!(matches!(refused, OpenError::Older { found: 1, known: 4, .. }), "{refused:?}");
     }
     let copy = place.directory.path().join("before");
     backup(&place.path(), &copy, &AtomicBool::new(false)).unwrap();
@@ -58,6 +60,7 @@ async fn a_registry_of_the_first_schema_goes_on_with_all_that_it_held() {
     let registry = place.open().await;
     assert_eq!(registry.tallies(ASKER, &TallyFilter::default(), now, None).await.unwrap(), tallies);
     assert_eq!(registry.sessions(ASKER, None).await.unwrap(), sessions);
+    assert_eq!(registry.led(ASKER, "photos").await.unwrap(), led);
     assert_eq!(numbers(&registry, Filter::default()).await, [6, 5, 4, 3, 2, 1]);
     assert_eq!(registry.enrol(&name("web"), Facts { ..facts("ASIAONE") }).await.unwrap(), session);
     registry.append(vec![append(&url(&registry, &session, asks().remove(0)))]).await.unwrap();

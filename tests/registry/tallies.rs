@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use presignd::issued::{Filter, IssuedUrl};
 use presignd::registry::{Registry, SCAN_ROWS, SLOT_SECONDS, TALLY_PAGE, Tally, TallyFilter, slot_end, verify};
@@ -293,4 +294,35 @@ async fn a_scan_gets_through_more_rows_of_one_second_than_a_page_looks_at() {
     assert_eq!(all.iter().map(|tally| tally.urls).sum::<u64>(), copies + 2);
     let until_the_second = rows(&registry, &Filter::default(), Timestamp::EPOCH, first.usable_until()).await;
     assert_eq!(until_the_second.iter().map(|tally| tally.urls).sum::<u64>(), copies + 1);
+}
+
+/// Hosts of `photos`, with their regions.
+async fn led(registry: &Registry) -> Vec<String> {
+    let led = registry.led(ASKER, "photos").await.unwrap();
+    led.into_iter().map(|led| format!("{} {}", led.host, led.region)).collect()
+}
+
+pub(crate) async fn tells_where_urls_of_a_bucket_lead_as_long_as_any_may_live(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let to = |host: &str| IssuedUrl { host: host.to_owned(), ..url(&registry, &session, request("k")) };
+    for host in ["a.example", "a.example", "b.example"] {
+        registry.append(vec![append(&to(host))]).await.unwrap();
+    }
+    let attic = IssuedUrl { host: "c.example".to_owned(), ..url(&registry, &session, in_bucket("attic", "k")) };
+    registry.append(vec![append(&attic)]).await.unwrap();
+    let region = attic.region.as_str();
+    let both = ["a.example", "b.example"].map(|host| format!("{host} {region}"));
+    assert_eq!(led(&registry).await, both);
+    registry.close().await;
+    let registry = place.open().await;
+    assert_eq!(led(&registry).await, both);
+    registry.append(vec![append(&IssuedUrl { id: registry.next_url_id(), ..to("b.example") })]).await.unwrap();
+    tokio::time::advance(Duration::from_secs(6 * 86_400)).await;
+    let late =
+        IssuedUrl { signed_at: Timestamp::from_unix(NOW + 6 * 86_400), id: registry.next_url_id(), ..to("b.example") };
+    registry.append(vec![append(&late)]).await.unwrap();
+    tokio::time::advance(Duration::from_secs(4 * 86_400)).await;
+    assert_eq!(led(&registry).await, both[1..], "ten days ago somebody signed for the other");
+    while registry.forget_ended().await.unwrap().is_behind {}
+    assert_eq!(led(&registry).await, both[1..]);
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use presignd::impact::event::Event;
 use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source as Told, outages};
 use presignd::session::{CredentialKind, Facts, RecordId, Session};
+use presignd::signer::realm::Realm;
 
 use crate::cast::Source;
 use crate::model::Millis;
@@ -40,10 +41,12 @@ impl Months {
         let sessions: Vec<_> = (0..self.kept.len()).map(|number| self.current(number)).collect();
         let parent = |session: &presignd::session::Session| self.parents.get(&session.facts.parent?).cloned();
         let parents: Vec<_> = sessions.iter().map(|session| session.as_deref().and_then(parent)).collect();
+        let aws = Realm::parse("aws").expect("a partition");
         let holders: Vec<_> = (0..self.kept.len())
             .map(|number| Holder {
                 identity: &self.kept[number].name,
                 source: self.told(number),
+                signs_for: &aws,
                 session: sessions[number].as_deref(),
                 parent: parents[number].as_deref(),
             })

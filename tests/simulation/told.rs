@@ -15,7 +15,7 @@ use crate::model::{Aws, HOME, Millis};
 /// The event of an act. `names` are the identities by number.
 pub(crate) fn event(rng: &mut Rng, aws: &Aws, names: &[IdentityName], at: Millis, settles: Millis, act: &Act) -> Event {
     let settles_within = Duration::from_millis(u64::try_from(settles).expect("not negative"));
-    Event { at: seconds(at), settles_within, what: what(rng, aws, names, act) }
+    Event { at: seconds(at), settles_within, endpoint: None, what: what(rng, aws, names, act) }
 }
 
 /// Whole seconds, cut.

@@ -111,8 +111,11 @@ fn outages(outages: &[proto::Outage]) -> Value {
 
 /// Of the kinds of events only the one that is meant is a member.
 pub fn event(one: &proto::Event) -> Value {
-    let mut members =
-        Map::from_iter([("at".to_owned(), time(&one.at)), ("settles_within".to_owned(), length(&one.settles_within))]);
+    let mut members = Map::from_iter([
+        ("at".to_owned(), time(&one.at)),
+        ("settles_within".to_owned(), length(&one.settles_within)),
+        ("endpoint".to_owned(), optional(&one.endpoint)),
+    ]);
     members.extend(one.what.as_ref().map(|what| {
         let (name, value) = kind(what);
         (name.to_owned(), value)

@@ -10,6 +10,7 @@ use crate::grpc::proto::event::What as Wire;
 use crate::impact::event::{Event, Principal, SETTLES_WITHIN, What};
 use crate::s3::Refused;
 use crate::session::IdentityName;
+use crate::signer::realm::Realm;
 use crate::time::Timestamp;
 
 use parts::{access_point, kms_key, length, object, overwritten, principal, setting, statement, upload};
@@ -26,8 +27,10 @@ fn read(wire: proto::Event, now: Timestamp) -> Result<Event, Refused> {
     let at = instant("at", wire.at)?.unwrap_or(now);
     let settles_within = length("settles_within", wire.settles_within)?.unwrap_or(SETTLES_WITHIN);
     let what = wire.what.ok_or_else(|| Refused::new("what", "is missing: set one of key_deactivated, denied, …"))?;
+    let endpoint = Some(wire.endpoint.as_str()).filter(|text| !text.is_empty()).map(Realm::parse).transpose();
+    let endpoint = endpoint.map_err(|refused| Refused::new("endpoint", refused.problem))?;
     let member = member(&what);
-    Ok(Event { at, settles_within, what: happening(what, at).map_err(within(member))? })
+    Ok(Event { at, settles_within, endpoint, what: happening(what, at).map_err(within(member))? })
 }
 
 fn happening(wire: Wire, at: Timestamp) -> Result<What, Refused> {

@@ -13,6 +13,9 @@ impl Event {
         if self.settles_within > LONGEST_SETTLING {
             return Err(Refused::new("settles_within", "must be at most 24 hours"));
         }
+        if self.endpoint.is_some() && self.bucket().is_none() {
+            return Err(Refused::new("endpoint", "says where a bucket is, and the event names none"));
+        }
         match &self.what {
             What::KeyDeactivated { access_key_id } => key_id("key_deactivated", access_key_id),
             What::KeyDeleted { access_key_id } => key_id("key_deleted", access_key_id),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Event, What};
+use crate::signer::realm::Realm;
 use crate::time::Timestamp;
 
 impl Serialize for Event {
@@ -16,6 +17,9 @@ impl Serialize for Event {
         let mut map = to.serialize_map(None)?;
         map.serialize_entry(AT, &self.at.to_string())?;
         map.serialize_entry(SETTLES, &self.settles_within.as_secs())?;
+        if let Some(endpoint) = &self.endpoint {
+            map.serialize_entry(ENDPOINT, endpoint.as_str())?;
+        }
         for (name, value) in what.as_object().into_iter().flatten() {
             map.serialize_entry(name, value)?;
         }
@@ -30,9 +34,14 @@ impl<'de> Deserialize<'de> for Event {
         let (at, settles) = (take(AT)?, take(SETTLES)?);
         let at = time::deserialize(at).map_err(|_| D::Error::custom("at is not an RFC 3339 time"))?;
         let settles = settles.as_u64().ok_or_else(|| D::Error::custom("settles_within_seconds is not a number"))?;
+        let endpoint = map.remove(ENDPOINT).map(|text| text.as_str().and_then(|text| Realm::parse(text).ok()));
+        let endpoint = match endpoint {
+            Some(None) => return Err(D::Error::custom("endpoint is no endpoint")),
+            endpoint => endpoint.flatten(),
+        };
         // An unknown name is an error that says it, and so is a second one.
         let what = What::deserialize(Value::Object(map)).map_err(D::Error::custom)?;
-        Ok(Self { at, settles_within: Duration::from_secs(settles), what })
+        Ok(Self { at, settles_within: Duration::from_secs(settles), endpoint, what })
     }
 }
 
@@ -110,4 +119,5 @@ alone!(statement statement crate::impact::event::Statement,
     Ok::<crate::impact::event::Statement, String>);
 
 const AT: &str = "at";
+const ENDPOINT: &str = "endpoint";
 const SETTLES: &str = "settles_within_seconds";

@@ -74,6 +74,8 @@ fn never_as_old(holder: &Holder<'_>, age: Duration) -> bool {
 
 /// What the event does to what a session signs, of what it speaks of at all; `None`: that lives.
 pub(super) fn of(event: &Event, by: Lineage<'_>) -> Option<Ending> {
+    // Whether it signs for the bucket's place, is asked before.
+    let event = &event.anywhere();
     let on = |event: &Event, bucket: &str, operation| ending(event, by, Subject::Group { bucket, operation });
     let Some(statement) = statement(&event.what) else {
         // These rules look at the session alone.

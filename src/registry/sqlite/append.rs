@@ -50,6 +50,7 @@ pub(super) fn append(state: &mut State<'_>, items: Vec<Item>, now: Timestamp) ->
 
 fn write_url(state: &mut State<'_>, session: i64, row: UrlRow) -> Result<(), Error> {
     let bucket = state.bucket(&row.bucket)?;
+    state.led(bucket, (&row.region, &row.host), row.signed_at)?;
     let (pid, uid) = (row.caller.pid, row.caller.uid);
     let caller = state.caller(row.caller)?;
     state.statements.url.execute(params![

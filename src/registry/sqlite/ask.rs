@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::rows::Reader;
-use super::{Sqlite, events, generations, read, scan, tallies, tally_rows};
+use super::{Sqlite, events, generations, hosts, read, scan, tallies, tally_rows};
 use crate::issued::{Filter, Record};
 use crate::registry::Error;
 use crate::registry::event::EventRow;
 use crate::registry::generation::SessionRow;
-use crate::registry::tally::{Page, ScanPlace, Tally, TallyFilter, TallyPlace};
+use crate::registry::tally::{Led, Page, ScanPlace, Tally, TallyFilter, TallyPlace};
 use crate::session::{IdentityName, Session};
 use crate::time::Timestamp;
 
@@ -22,6 +22,10 @@ impl Sqlite {
     ) -> Result<Page<Tally, TallyPlace>, Error> {
         let instance = self.instance;
         self.questions.read(uid, move |connection| tallies::page(connection, instance, filter, now, after)).await
+    }
+
+    pub(in crate::registry) async fn led(&self, uid: u32, bucket: String, now: Timestamp) -> Result<Vec<Led>, Error> {
+        self.questions.read(uid, move |connection| hosts::of_bucket(connection, &bucket, now)).await
     }
 
     pub(in crate::registry) async fn slot_rows(

@@ -17,8 +17,12 @@ use crate::session::InstanceId;
 use crate::time::Timestamp;
 
 /// The schema, step by step; `user_version` counts them. Never edited once released, only added to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("0001_first.sql"), include_str!("0002_impact.sql"), include_str!("0003_successors.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_impact.sql"),
+    include_str!("0003_successors.sql"),
+    include_str!("0004_hosts.sql"),
+];
 
 /// The newest schema version that this program knows.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;

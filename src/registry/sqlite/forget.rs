@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::params;
 
 use super::append::forget_requests;
+use super::hosts;
 use super::state::State;
 use crate::registry::tally::slot_of;
 use crate::registry::{Error, FORGET_ROWS, Forgotten};
@@ -39,6 +40,7 @@ pub(super) fn forget(state: &mut State<'_>, before: Timestamp, now: Timestamp) -
     state.connection.execute(sql, params![now.unix(), last])?;
     if rows < FORGET_ROWS as u64 {
         forget_sessions(state, before)?;
+        hosts::forget(state.connection, now)?;
     }
     let slots_behind = forget_tallies(state, now)?;
     let events_behind = forget_events(state, now)?;

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
+use super::hosts::Hosts;
 use super::sums::{self, Written};
 use crate::access::Caller;
 use crate::registry::Error;
@@ -20,6 +21,7 @@ pub(super) struct Statements<'c> {
     pub(super) url: Statement<'c>,
     pub(super) session: Statement<'c>,
     pub(super) tally: Statement<'c>,
+    pub(super) host: Statement<'c>,
     pub(super) look_request: Statement<'c>,
     pub(super) request: Statement<'c>,
     pub(super) dead_requests: Statement<'c>,
@@ -49,6 +51,10 @@ impl<'c> Statements<'c> {
                 "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
                  ON CONFLICT DO UPDATE SET urls = urls + excluded.urls, last_end = max(last_end, excluded.last_end)",
             )?,
+            host: connection.prepare(
+                "INSERT INTO hosts VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO UPDATE SET last_signed = max(last_signed, excluded.last_signed)",
+            )?,
             look_request: connection
                 .prepare("SELECT asked_sha256, url, at FROM requests WHERE uid = ?1 AND request_id = ?2")?,
             request: connection.prepare("INSERT OR REPLACE INTO requests VALUES (?1, ?2, ?3, ?4, ?5)")?,
@@ -67,6 +73,7 @@ pub(super) struct State<'c> {
     pub(super) statements: Statements<'c>,
     sessions: HashSet<i64>,
     buckets: HashMap<String, i64>,
+    hosts: Hosts,
     callers: HashMap<Caller, i64>,
     /// Records of the group that the sums on disk do not know of yet,
     pub(super) written: Vec<Written>,
@@ -91,6 +98,7 @@ impl<'c> State<'c> {
             statements,
             sessions,
             buckets,
+            hosts: Hosts::default(),
             callers,
             written: Vec::new(),
             written_before: 0,
@@ -150,6 +158,7 @@ impl<'c> State<'c> {
     pub(super) fn drop_memory(&mut self) {
         self.sessions.clear();
         self.buckets.clear();
+        self.hosts.clear();
         self.callers.clear();
         self.requests = None;
     }
@@ -183,6 +192,12 @@ impl<'c> State<'c> {
         make_room(self.buckets.len(), || self.buckets.clear());
         self.buckets.insert(name.to_owned(), number);
         Ok(number)
+    }
+
+    /// Notes where a URL of the bucket leads.
+    pub(super) fn led(&mut self, bucket: i64, to: (&str, &str), signed_at: i64) -> Result<(), Error> {
+        make_room(self.hosts.len(), || self.hosts.clear());
+        self.hosts.note(&mut self.statements.host, bucket, to, signed_at)
     }
 
     /// The number of a caller, whose pid does not matter here.

@@ -49,6 +49,7 @@ fn answer(ends_: u64, may_end: u64, live: u64) -> AssessResponse {
             at: at(0),
             settles_within: Some(prost_types::Duration { seconds: 300, nanos: 0 }),
             what: None,
+            endpoint: String::new(),
         }),
         totals: Some(Totals { ends: ends_, may_end, lives: live }),
         effects: vec![effect(lives(), live), effect(ends(), ends_)],

@@ -94,7 +94,7 @@ fn one_of_each() -> Vec<Wire> {
 }
 
 fn of(what: Wire) -> proto::Event {
-    proto::Event { at: None, settles_within: None, what: Some(what) }
+    proto::Event { what: Some(what), ..Default::default() }
 }
 
 fn refused(what: Wire) -> String {
@@ -106,12 +106,30 @@ fn every_kind_comes_back_as_it_went_in() {
     for what in one_of_each() {
         let (at, settles_within) =
             (Some(WireTimestamp { seconds: 5, nanos: 0 }), Some(WireDuration { seconds: 60, nanos: 0 }));
-        let wire = proto::Event { at, settles_within, what: Some(what) };
+        let mut wire = proto::Event { at, settles_within, what: Some(what), endpoint: String::new() };
+        if event(Some(wire.clone()), NOW).is_ok_and(|read| read.bucket().is_some()) {
+            wire.endpoint = "store.example:9000".to_owned();
+        }
         let read = event(Some(wire.clone()), NOW).unwrap_or_else(|refused| panic!("{refused}: {wire:?}"));
         assert_eq!(wire_event(read), wire);
     }
     let kinds: std::collections::BTreeSet<_> = one_of_each().iter().map(member).collect();
     assert_eq!(kinds.len(), one_of_each().len(), "one_of_each has a kind twice");
+}
+
+#[test]
+fn an_endpoint_may_be_said_in_several_ways_and_comes_back_in_one() {
+    let at = |endpoint: &str| {
+        let wire = proto::Event { endpoint: endpoint.to_owned(), ..of(Wire::BucketDeleted(photos())) };
+        event(Some(wire), NOW).map(|read| wire_event(read).endpoint).map_err(|refused| refused.field)
+    };
+    for (said, told) in [("", ""), ("aws-cn", "aws-cn"), ("https://s3.eu-central-1.amazonaws.com", "aws")] {
+        assert_eq!(at(said), Ok(told.to_owned()), "{said}");
+    }
+    assert_eq!(at("http://Store.example:80/base"), Ok("store.example".to_owned()));
+    assert_eq!(at("ftp://store.example"), Err("event.endpoint".to_owned()));
+    let of_key = proto::Event { endpoint: "aws".to_owned(), ..of(Wire::KeyDeleted(key())) };
+    assert_eq!(event(Some(of_key), NOW).err().map(|refused| refused.field), Some("event.endpoint".to_owned()));
 }
 
 /// The names of the members are those of the proto; a kind that is missing above is found here.

@@ -15,6 +15,7 @@ pub(in crate::grpc) fn wire_event(event: Event) -> proto::Event {
         at: Some(wire_instant(event.at)),
         settles_within: Some(wire_length(event.settles_within)),
         what: Some(what(event.what)),
+        endpoint: event.endpoint.map(|endpoint| endpoint.to_string()).unwrap_or_default(),
     }
 }
 
