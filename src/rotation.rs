@@ -111,7 +111,8 @@ impl Row {
     /// signs still.
     fn generation<'a>(&'a self, secret: Secret, by_what: &'a str) -> Generation<'a> {
         let row = &self.row;
-        let secret = if self.signed && secret == Secret::Rests { Secret::Signs } else { secret };
+        let secret =
+            if self.signed && matches!(secret, Secret::Rests | Secret::Displaced) { Secret::Signs } else { secret };
         let seen = row.observed.as_ref().and_then(|seen| Some((Seen::parse(&seen.state)?, seen)));
         Generation {
             session: &row.session,

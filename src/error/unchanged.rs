@@ -32,6 +32,17 @@ pub enum Unchanged {
         /// Which.
         generation: u64,
     },
+    /// Another signs in its place for now, and nothing would after a restart.
+    #[error(
+        "the source of identity {identity} still gives generation {generation}, which signs again when that is read anew, \
+         and never once it is retired: put another key into the source first, or force it"
+    )]
+    SourceGives {
+        /// Of which identity.
+        identity: IdentityName,
+        /// Which.
+        generation: u64,
+    },
     /// URLs of it are outstanding.
     #[error(
         "{urls} outstanding until {last_url_ends_at}: ending {access_key_id} earlier breaks them; wait, or force it",
@@ -69,7 +80,7 @@ impl Unchanged {
         match self {
             Self::Unknown { .. } => (Code::NotFound, "UNKNOWN_GENERATION"),
             Self::NothingSigns(_) => (Code::FailedPrecondition, "NOTHING_SIGNS"),
-            Self::Signs { .. } => (Code::FailedPrecondition, "GENERATION_SIGNS"),
+            Self::Signs { .. } | Self::SourceGives { .. } => (Code::FailedPrecondition, "GENERATION_SIGNS"),
             Self::Outstanding { .. } => (Code::FailedPrecondition, "URLS_OUTSTANDING"),
             Self::Retired(_) => (Code::FailedPrecondition, "GENERATION_RETIRED"),
             Self::AnotherSigns { .. } => (Code::FailedPrecondition, "ANOTHER_SIGNS"),

@@ -179,6 +179,7 @@ impl Keeper {
             Some(signs) if is_it(&signs) => Secret::Signs,
             _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
             _ if kept.shelf.all().filter(|live| is_it(live)).any(|live| kept.shelf.is_dead(live)) => Secret::Dead,
+            _ if kept.shelf.is_displaced(session) => Secret::Displaced,
             _ if kept.shelf.all().any(is_it) => Secret::Rests,
             // What is minted anew is never had again; what is read may be what was read before.
             None if self.source.fresh().is_none() && kept.tried => Secret::Missing,
@@ -208,7 +209,7 @@ impl Keeper {
         }
         live.gate.open();
         if has_no_end(facts.kind) {
-            kept.shelf.put(live, now);
+            kept.shelf.prefer(live, now);
         }
         drop(kept);
         self.forgive(session);

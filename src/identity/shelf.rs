@@ -10,15 +10,33 @@ use crate::time::Timestamp;
 pub(super) struct Shelf {
     /// Newest last.
     all: Vec<Arc<Live>>,
-    /// What the source gave last.
+    /// What the source gave last,
     given: Option<RecordId>,
+    /// and what was let sign in its place.
+    preferred: Option<RecordId>,
 }
 
 impl Shelf {
     /// Puts up what the source gave, in place of the same generation; those that have ended are wiped. A long-term key in
     /// whose place it comes signs no more, not even for who found it before.
     pub(super) fn put(&mut self, live: Arc<Live>, now: Timestamp) {
-        self.given = Some(live.session.id);
+        (self.given, self.preferred) = (Some(live.session.id), None);
+        self.stand(live, now);
+    }
+
+    /// Lets a long-term key sign in the place of what the source gives, until that gives something once more.
+    pub(super) fn prefer(&mut self, live: Arc<Live>, now: Timestamp) {
+        self.preferred = Some(live.session.id).filter(|id| Some(*id) != self.given);
+        self.stand(live, now);
+    }
+
+    /// Whether it is a long-term key that the source gives, and yet another was let sign in its place.
+    pub(super) fn is_displaced(&self, id: RecordId) -> bool {
+        let is_key = |live: &Arc<Live>| live.session.id == id && live.session.facts.expires_at.is_none();
+        self.preferred.is_some() && self.given == Some(id) && self.all.iter().any(is_key)
+    }
+
+    fn stand(&mut self, live: Arc<Live>, now: Timestamp) {
         self.keep(live, now);
         self.all.iter().filter(|old| !self.stands(old)).for_each(|old| _ = old.gate.close());
     }
@@ -71,10 +89,11 @@ impl Shelf {
     /// Takes a generation down.
     pub(super) fn take(&mut self, id: RecordId) {
         self.all.retain(|live| live.session.id != id);
+        self.preferred.take_if(|preferred| *preferred == id);
     }
 
     fn stands(&self, live: &Arc<Live>) -> bool {
-        live.session.facts.expires_at.is_some() || Some(live.session.id) == self.given
+        live.session.facts.expires_at.is_some() || Some(live.session.id) == self.preferred.or(self.given)
     }
 
     /// Newest first.
@@ -149,6 +168,26 @@ mod tests {
         let mut shelf = shelf(&[(1, None), (2, None)]);
         shelf.put(live(1, None), at(0));
         assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 2), "and a generation is there once");
+    }
+
+    #[test]
+    fn a_key_that_was_let_sign_again_displaces_what_the_source_gives_until_that_gives_something() {
+        let (one, two) = (live(1, None), live(2, None));
+        let mut shelf = shelf(&[(1, None), (2, None)]);
+        let displaced = |shelf: &Shelf| [&one, &two].map(|live| shelf.is_displaced(live.session.id));
+        shelf.prefer(Arc::clone(&one), at(0));
+        assert_eq!((current(&shelf, 0), displaced(&shelf)), (Some(1), [false, true]));
+        shelf.put(Arc::clone(&two), at(0));
+        assert_eq!((current(&shelf, 0), displaced(&shelf)), (Some(2), [false, false]));
+        shelf.prefer(Arc::clone(&two), at(0));
+        assert_eq!(
+            (current(&shelf, 0), displaced(&shelf)),
+            (Some(2), [false, false]),
+            "the source gives that very key"
+        );
+        shelf.prefer(Arc::clone(&one), at(0));
+        shelf.take(one.session.id);
+        assert_eq!(displaced(&shelf), [false, false], "nothing is in its place any more");
     }
 
     #[test]

@@ -142,6 +142,9 @@ impl Rotation {
                 if state == State::Active && !force {
                     return Err(Unchanged::Signs { identity, generation }.into());
                 }
+                if desk.secret_of(&session) == Secret::Displaced && !force {
+                    return Err(Unchanged::SourceGives { identity, generation }.into());
+                }
                 nothing_outstanding(&before, force)?;
                 let stopped = stop(own.as_deref(), &session).await;
                 // Signatures that were under way count too.

@@ -90,7 +90,10 @@ async fn a_cancelled_drain_of_a_key_takes_the_place_of_the_one_that_signs_until_
     house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
     let cancelled = house.desk.cancel_drain(UID, web(), Some(1)).await.unwrap();
     assert_eq!((cancelled.state, house.signs()), (State::Active, Some(1)));
-    house.until("the other drains", async || house.told().await.contains(&(GenerationDrained, 2))).await;
+    let other = house.status(2).await;
+    assert_eq!((other.state, other.safe_from.is_none()), (State::Prepared, true));
+    assert!(other.advice.starts_with("put another key into its source before AKIA"), "{}", other.advice);
+    assert_eq!(reason(house.desk.retire(UID, web(), 2, false).await).1, "GENERATION_SIGNS", "after a restart it does");
     house.restart().await;
     house.until("the file is read", async || house.signs() == Some(2)).await;
     let drains = (GenerationDraining, 1);

@@ -15,7 +15,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Known, and signs nothing yet: AWS has not confirmed the key, or its source has not given it since the start.
+    /// Known, and signs nothing yet: AWS has not confirmed the key, its source has not given it since the start, or one
+    /// whose drain was cancelled signs in its place.
     Prepared,
     /// Signs.
     Active,
@@ -55,6 +56,8 @@ pub enum Secret {
     Waits,
     /// Holds it, and signs with another or with none.
     Rests,
+    /// Holds it, and its source gives it; yet another, whose drain was cancelled, signs until that gives something anew.
+    Displaced,
     /// Holds it, and would sign with it, had it not been seen dead.
     Dead,
     /// Does not hold it: it is gone with a restart, or its source gives it no longer.
@@ -110,7 +113,7 @@ impl Generation<'_> {
     pub fn state(&self, now: Timestamp) -> State {
         match self.secret {
             _ if self.retired_at.is_some() || self.has_ended(now) => State::Retired,
-            Secret::Waits if self.drained_since.is_none() => State::Prepared,
+            Secret::Waits | Secret::Displaced if self.drained_since.is_none() => State::Prepared,
             Secret::Unread if self.stopped_at().is_none() => State::Prepared,
             Secret::Missing if self.is_missing() => State::Prepared,
             Secret::Signs if self.drained_since.is_none() => State::Active,

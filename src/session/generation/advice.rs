@@ -33,6 +33,11 @@ impl Generation<'_> {
                  given it since the daemon started; drain it if it is to sign no more{}",
                 self.with_own(now)
             ),
+            (State::Prepared, _) if self.secret == Secret::Displaced => format!(
+                "put another key into its source before {key} is deactivated: it signs again when that is read anew, \
+                 after a restart at the latest{}",
+                self.with_own(now)
+            ),
             (State::Prepared, _) => {
                 format!("wait: AWS has not confirmed {key}, so it signs nothing yet{}", self.besides(now))
             }
