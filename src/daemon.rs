@@ -2,6 +2,7 @@
 //!
 //! Decides nothing about a call: it owns the order in which things start, reload and stop.
 
+mod memory;
 mod reload;
 mod running;
 
@@ -89,13 +90,14 @@ pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error>
 /// # Errors
 /// When it cannot start, or when a part of it ends by itself.
 pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Environment) -> Result<(), Error> {
+    let kept = memory::keep();
     // Before anything else: a signal without a handler ends the process.
     let on = |kind| signal(kind).map_err(Error::Signals);
     let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let mut hang_up = on(SignalKind::hangup())?;
     let config = load(path.as_deref(), &around)?;
     let log = telemetry::subscribe(&config.log)?;
-    forbid_core_dumps();
+    kept.tell();
     raise_open_files();
     let mut running = Running::start(config, environment, Clock::system()).await?;
     running.filters(log);
@@ -124,15 +126,5 @@ fn raise_open_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the bound of open files could not be raised");
-    }
-}
-
-/// Secrets live in this process's memory: no core dump, and no other process of the same user may read it.
-fn forbid_core_dumps() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let done = setrlimit(Resource::Core, none).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
-    if let Err(error) = done {
-        tracing::warn!(%error, "core dumps could not be forbidden");
     }
 }

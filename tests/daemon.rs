@@ -8,6 +8,8 @@ mod early;
 mod lives;
 #[path = "support/load.rs"]
 mod load;
+#[path = "daemon/memory.rs"]
+mod memory;
 #[path = "daemon/messages.rs"]
 mod messages;
 #[path = "daemon/probe.rs"]
