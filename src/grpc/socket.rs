@@ -13,6 +13,7 @@ use std::os::unix::net;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags};
+use rustix::process::geteuid;
 use tokio::net::UnixListener;
 
 /// A listening socket. Dropping it removes its file, if this process made it and it is still the same file.
@@ -62,11 +63,15 @@ impl Socket {
         remove_if_there(&fresh).map_err(failed("clear the way for"))?;
         let listener = net::UnixListener::bind(&fresh).map_err(failed("bind"))?;
         let made = (|| {
-            fs::set_permissions(&fresh, Permissions::from_mode(mode & 0o777))?;
+            let this = Opened::at(&fresh)?;
+            // Where others may write, somebody may have put another file in its place.
+            if !this.metadata.file_type().is_socket() || this.metadata.uid() != geteuid().as_raw() {
+                return Err(io::Error::other("it is no longer the socket that this process bound"));
+            }
+            this.set_mode(mode)?;
             listener.set_nonblocking(true)?;
-            let metadata = fs::symlink_metadata(&fresh)?;
             fs::rename(&fresh, path)?;
-            Ok((UnixListener::from_std(listener)?, (metadata.dev(), metadata.ino())))
+            Ok((UnixListener::from_std(listener)?, (this.metadata.dev(), this.metadata.ino())))
         })();
         let (listener, identity) = made.map_err(failed("set up"))?;
         let file = SocketFile { path: path.to_owned(), identity };
@@ -100,19 +105,36 @@ impl SocketFile {
     pub fn set_mode(&self, mode: u32) -> Result<(), BindError> {
         let failed = |source| BindError::Io { path: self.path.clone(), doing: "set the mode of", source };
         directory::fit(&self.path, mode)?;
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags((OFlags::PATH | OFlags::NOFOLLOW).bits().cast_signed());
-        let file = options.open(&self.path).map_err(failed)?;
-        if !self.is(&file.metadata().map_err(failed)?) {
+        let this = Opened::at(&self.path).map_err(failed)?;
+        if !self.is(&this.metadata) {
             return Err(failed(io::Error::other("it is no longer the socket that this process bound")));
         }
-        // By its descriptor, so that it is this file and no other whose mode is set.
-        let this = format!("/proc/self/fd/{}", file.as_raw_fd());
-        fs::set_permissions(this, Permissions::from_mode(mode & 0o777)).map_err(failed)
+        this.set_mode(mode).map_err(failed)
     }
 
     fn is(&self, metadata: &fs::Metadata) -> bool {
         (metadata.dev(), metadata.ino()) == self.identity
+    }
+}
+
+/// A file held by its descriptor, so that it is this one and no other whose mode is set.
+struct Opened {
+    file: File,
+    metadata: fs::Metadata,
+}
+
+impl Opened {
+    fn at(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags((OFlags::PATH | OFlags::NOFOLLOW).bits().cast_signed());
+        let file = options.open(path)?;
+        let metadata = file.metadata()?;
+        Ok(Self { file, metadata })
+    }
+
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        let this = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        fs::set_permissions(this, Permissions::from_mode(mode & 0o777))
     }
 }
 
@@ -179,7 +201,8 @@ fn lock(path: &Path) -> Result<File, BindError> {
     // Its owner alone may open it, so nobody else can hold it and keep the daemon from starting.
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    // Nor may what somebody else put there hold it up, as a FIFO does that nobody reads.
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     let file = options.open(beside(path, LOCK)).map_err(failed)?;
     match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
@@ -331,6 +354,26 @@ mod tests {
         let _other = net::UnixListener::bind(&path).unwrap();
         drop(socket);
         assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_others_have_put_beside_the_socket_neither_holds_up_the_start_nor_gets_its_mode() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, precious) = (root.path().join("s"), root.path().join("precious"));
+        fs::write(&precious, "").unwrap();
+        fs::set_permissions(&precious, Permissions::from_mode(0o600)).unwrap();
+        for suffix in [FRESH, LOCK] {
+            std::os::unix::fs::symlink(&precious, beside(&path, suffix)).unwrap();
+        }
+        let is_refused = || matches!(Socket::bind(&path, 0o666), Err(BindError::Io { doing: "lock", .. }));
+        assert!(is_refused(), "a link to another file");
+        fs::remove_file(beside(&path, LOCK)).unwrap();
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, beside(&path, LOCK), kind, 0o666.into(), 0).unwrap();
+        assert!(is_refused(), "a FIFO that nobody reads");
+        fs::remove_file(beside(&path, LOCK)).unwrap();
+        let _socket = Socket::bind(&path, 0o666).unwrap();
+        assert_eq!((mode_of(&path), mode_of(&precious)), (0o666, 0o600));
     }
 
     #[tokio::test]

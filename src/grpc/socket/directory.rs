@@ -35,6 +35,9 @@ pub(super) fn fit(path: &Path, mode: u32) -> Result<(), BindError> {
     let Some(directory) = of(path) else { return Ok(()) };
     let failed = |source| BindError::Io { path: path.to_owned(), doing: "set the mode of the directory of", source };
     let wanted = mode_for(mode);
+    if may_be_replaced(fs::metadata(directory).map_err(failed)?.mode()) {
+        tracing::warn!(directory = %directory.display(), "every user may write there, and so put another socket in this one's place");
+    }
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed());
     if let Ok(opened) = options.open(directory)
@@ -81,6 +84,12 @@ fn mode_for(mode: u32) -> u32 {
     [(0o020, 0o050), (0o002, 0o005)].into_iter().fold(MODES[0], open)
 }
 
+/// Whether anybody may remove what is in a directory of that mode and put something else there.
+fn may_be_replaced(mode: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    mode & 0o002 != 0 && mode & STICKY == 0
+}
+
 /// What it takes to reach a file whose name is known.
 const SEARCH: u32 = 0o111;
 /// All that [`mode_for`] gives.
@@ -124,6 +133,11 @@ mod tests {
         fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
         fit(&socket, 0o600).unwrap();
         assert_eq!(mode_of(&root), 0o755);
+    }
+
+    #[test]
+    fn where_everybody_may_write_a_socket_may_be_replaced_unless_the_directory_is_sticky() {
+        assert_eq!([0o777, 0o702, 0o1777, 0o775, 0o755].map(may_be_replaced), [true, true, false, false, false]);
     }
 
     #[test]
