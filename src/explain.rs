@@ -134,7 +134,12 @@ fn read_v4(explanation: &mut Explanation, parts: &Parts<'_>) {
     let ttl = explanation.expires_in.and_then(|seconds| Ttl::new(seconds).ok());
     explanation.ends_at = explanation.signed_at.zip(ttl).map(|(at, ttl)| at + ttl);
     let names = parts.value("X-Amz-SignedHeaders").unwrap_or_default();
-    explanation.signed_headers = names.split(';').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    explanation.signed_headers = names.split(';').filter(|name| is_header(name)).map(str::to_owned).collect();
+}
+
+/// Whether it can be the name of a header. Where an `&` was lost on the way, what follows is none, but may be a secret.
+fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// The prefixes are AWS's documented ones (IAM identifiers, SEMANTICS.md R33).

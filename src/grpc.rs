@@ -5,6 +5,8 @@ pub mod authority;
 mod call;
 pub mod codec;
 mod convert;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod guard;
 mod measured;
 pub mod peer;

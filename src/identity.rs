@@ -10,6 +10,8 @@ mod control;
 mod due;
 mod environment;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 mod gauges;
 mod instance;

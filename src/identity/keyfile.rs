@@ -1,13 +1,12 @@
 //! A key in a file that somebody else rotates: read again, compared by content, never watched.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use super::error::{KEY_FILE, RenewError};
@@ -121,13 +120,22 @@ async fn text(path: &Path) -> Result<Zeroizing<String>, String> {
 
 /// Reads a file that may hold a secret; never its words in an error.
 pub(super) async fn read_bounded(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, String> {
-    let file = tokio::fs::File::open(path).await.map_err(|error| match error.kind() {
+    let path = path.to_owned();
+    // Not by tokio's file, which leaves a copy of what it read in a buffer of its own.
+    let reading = tokio::task::spawn_blocking(move || read_at_once(&path, most));
+    reading.await.unwrap_or_else(|_| Err("cannot be read now".to_owned()))
+}
+
+fn read_at_once(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, String> {
+    let file = std::fs::File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => "is not there".to_owned(),
         ErrorKind::PermissionDenied => "may not be read by the daemon's user".to_owned(),
         kind => format!("cannot be opened ({kind})"),
     })?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    let read = file.take(most + 1).read_to_end(&mut bytes).await;
+    // Room for all of it at once: growing would leave copies behind.
+    let length = file.metadata().map_or(0, |about| about.len()).min(most);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 4096));
+    let read = file.take(most + 1).read_to_end(&mut bytes);
     read.map_err(|error| format!("cannot be read ({})", error.kind()))?;
     if bytes.len() as u64 > most { Err(format!("is longer than {most} bytes")) } else { Ok(bytes) }
 }
@@ -178,6 +186,12 @@ fn from_json(text: &str) -> Result<Key, String> {
         (Some(id), Some(secret)) => key(&id, &secret, json.session_token.as_deref(), json.expiration.as_deref()),
         _ => Err("has no AccessKeyId and SecretAccessKey".to_owned()),
     }
+}
+
+/// Both forms of a key file: the key's id and whether it has a token, or what is wrong.
+#[cfg(any(test, fuzzing))]
+pub(super) fn texts(text: &str) -> [Result<(String, bool), String>; 2] {
+    [from_json(text), from_ini(text, "default")].map(|key| key.map(|key| (key.id, key.token.is_some())))
 }
 
 fn from_ini(text: &str, wanted: &str) -> Result<Key, String> {

@@ -49,6 +49,15 @@ pub(super) struct FromProfile {
     last: Mutex<Last>,
 }
 
+/// Reads both files from texts, up to where credentials would be asked for.
+#[cfg(any(test, fuzzing))]
+pub(super) async fn texts(config: &str, credentials: &str, name: &str) -> Result<(), String> {
+    line::of(&files::Contents::of(config, credentials).parse(name).await?).map(drop)
+}
+
+#[cfg(any(test, fuzzing))]
+pub(super) use self::process::{last_words, parse as printed};
+
 /// What is known of the last mint.
 #[derive(Default)]
 struct Last {

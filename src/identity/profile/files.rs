@@ -78,6 +78,12 @@ impl Place {
 }
 
 impl Contents {
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of(config: &str, credentials: &str) -> Self {
+        let own = |text: &str| Zeroizing::new(text.to_owned());
+        Self { config: own(config), credentials: own(credentials), print: [0; 32] }
+    }
+
     /// All profiles; the one of that name is selected.
     #[expect(deprecated, reason = "the types that replace these live in a crate of the SDK's own interior")]
     pub(super) async fn parse(&self, name: &str) -> Result<ProfileSet, String> {

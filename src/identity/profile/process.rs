@@ -81,7 +81,7 @@ struct Answer {
     expiration: Option<String>,
 }
 
-fn parse(answer: &[u8], now: Timestamp) -> Result<Minted, String> {
+pub(in crate::identity) fn parse(answer: &[u8], now: Timestamp) -> Result<Minted, String> {
     // The parser's own words could quote the answer.
     let answer: Answer = serde_json::from_slice(answer)
         .map_err(|_| "did not print JSON with Version, AccessKeyId and SecretAccessKey".to_owned())?;
@@ -101,7 +101,7 @@ fn parse(answer: &[u8], now: Timestamp) -> Result<Minted, String> {
 }
 
 /// The last line of what was complained of. Words as long as a secret are left out: scripts print strange things.
-fn last_words(complaint: &[u8]) -> String {
+pub(in crate::identity) fn last_words(complaint: &[u8]) -> String {
     let text = String::from_utf8_lossy(complaint);
     let Some(line) = text.lines().map(str::trim).rfind(|line| !line.is_empty()) else {
         return "it said nothing".to_owned();

@@ -1,0 +1,5 @@
+//! Documents of metadata services. See `src/identity/fuzz.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| presignd::identity::fuzz::document(bytes));

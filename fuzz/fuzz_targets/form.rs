@@ -1,0 +1,5 @@
+//! A `PresignPostRequest`, from the wire to the signed policy. See `src/grpc/fuzz.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| presignd::grpc::fuzz::form(bytes));

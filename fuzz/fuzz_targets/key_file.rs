@@ -1,0 +1,5 @@
+//! Key files. See `src/identity/fuzz.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| presignd::identity::fuzz::key_file(bytes));

@@ -1,0 +1,5 @@
+//! What a `credential_process` prints. See `src/identity/fuzz.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| presignd::identity::fuzz::printed(bytes));

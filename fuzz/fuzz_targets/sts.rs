@@ -1,0 +1,5 @@
+//! Answers of STS. See `src/identity/fuzz.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| presignd::identity::fuzz::sts(bytes));
