@@ -2,7 +2,9 @@
 //!
 //! Decides nothing about a call: it owns the order in which things start, reload and stop.
 
+mod inherited;
 mod memory;
+mod notify;
 mod reload;
 mod running;
 
@@ -15,7 +17,9 @@ use crate::aws::Environment;
 use crate::clock::Clock;
 use crate::config::{Config, Surroundings};
 use crate::{aws, config, grpc, registry, telemetry};
+use notify::Notify;
 
+pub use inherited::{InheritError, Inherited};
 pub use running::Running;
 
 /// Why the daemon did not start, or ended by itself.
@@ -52,6 +56,9 @@ pub enum Error {
     /// A socket cannot be bound.
     #[error(transparent)]
     Socket(#[from] grpc::socket::BindError),
+    /// A socket was handed over that cannot be served.
+    #[error(transparent)]
+    Inherited(#[from] InheritError),
     /// The metrics' address cannot be bound.
     #[error("cannot listen on {address} for metrics; change [http] listen")]
     Http {
@@ -89,7 +96,12 @@ pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error>
 ///
 /// # Errors
 /// When it cannot start, or when a part of it ends by itself.
-pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Environment) -> Result<(), Error> {
+pub async fn serve(
+    path: Option<PathBuf>,
+    around: Surroundings,
+    environment: Environment,
+    inherited: Inherited,
+) -> Result<(), Error> {
     let kept = memory::keep();
     // Before anything else: a signal without a handler ends the process.
     let on = |kind| signal(kind).map_err(Error::Signals);
@@ -99,17 +111,22 @@ pub async fn serve(path: Option<PathBuf>, around: Surroundings, environment: Env
     let log = telemetry::subscribe(&config.log)?;
     kept.tell();
     raise_open_files();
-    let mut running = Running::start(config, environment, Clock::system()).await?;
+    let mut running = Running::start_on(inherited, config, environment, Clock::system()).await?;
     running.filters(log);
     info!(version = env!("CARGO_PKG_VERSION"), "presignd is up");
+    let notify = Notify::ready(running.issuer());
     let ended = loop {
         tokio::select! {
             _ = terminate.recv() => break None,
             _ = interrupt.recv() => break None,
-            _ = hang_up.recv() => running.reload(path.as_deref(), &around),
+            _ = hang_up.recv() => {
+                notify.reloading();
+                notify.reloaded(running.reload(path.as_deref(), &around));
+            }
             ended = running.first_to_end() => break Some(ended),
         }
     };
+    notify.stopping(running.longest_stop());
     running.stop().await;
     match ended {
         None => Ok(()),

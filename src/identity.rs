@@ -24,6 +24,7 @@ mod need;
 mod pace;
 mod parts;
 mod profile;
+mod pulse;
 mod reload;
 mod shelf;
 mod sources;
@@ -40,6 +41,7 @@ use std::time::Duration;
 pub use error::RenewError;
 pub use mourn::Told;
 pub use parts::NOBODY;
+pub use pulse::Pulse;
 pub use tenants::NoPart;
 
 use crate::config::identity::{self as tables, S3};
@@ -222,6 +224,11 @@ impl Identity {
             }
             None => self.keeper.status(),
         }
+    }
+
+    /// Of the tasks that renew its sessions.
+    pub fn pulses(self: &Arc<Self>) -> impl Iterator<Item = Arc<Pulse>> + use<> {
+        self.parts().into_iter().map(|part| Arc::clone(&part.keeper.pulse))
     }
 
     /// How its URLs are addressed.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use presignd::cli::{self, Verb, exit::Exit};
 use presignd::config::Surroundings;
-use presignd::daemon;
+use presignd::daemon::{self, Inherited};
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -31,10 +31,18 @@ fn main() -> ExitCode {
 }
 
 /// The daemon, on a runtime of its own.
+#[expect(clippy::disallowed_methods, reason = "before any thread is started")]
 fn serve_until_told(config: Option<PathBuf>, around: Surroundings) -> ExitCode {
     let environment = cli::environment(std::env::vars_os());
+    let inherited = match Inherited::take(std::env::var("LISTEN_FDNAMES").ok().as_deref()) {
+        Ok(inherited) => inherited,
+        Err(error) => {
+            cli::exit::warn(&presignd::aws::chain(&error));
+            return Exit::Surroundings.into();
+        }
+    };
     let served = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(daemon::serve(config, around, environment)),
+        Ok(runtime) => runtime.block_on(daemon::serve(config, around, environment, inherited)),
         Err(error) => {
             cli::exit::warn(&format!("cannot start: {error}"));
             return Exit::Surroundings.into();

@@ -326,6 +326,15 @@ impl Registry {
         store.close().await;
     }
 
+    /// Answers when the writer has come to it, behind all that waits; writes nothing, so a full disk does not matter.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when there is no writer any more.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let Store::Sqlite(store) = &self.0.store;
+        store.ping().await
+    }
+
     /// Whether the last write worked; part of readiness.
     pub fn is_writable(&self) -> bool {
         let Store::Sqlite(store) = &self.0.store;

@@ -13,13 +13,13 @@ use crate::issuer::Rules;
 use crate::probe::Watched;
 
 impl Running {
-    /// A configuration that does not hold changes nothing.
-    pub fn reload(&mut self, path: Option<&Path>, around: &Surroundings) {
+    /// Whether the new configuration holds; one that does not changes nothing.
+    pub fn reload(&mut self, path: Option<&Path>, around: &Surroundings) -> bool {
         let new = match load(path, around) {
             Ok(new) => new,
             Err(error) => {
                 error!(error = chain(&error), "the new configuration does not hold; the old one stays in force");
-                return;
+                return false;
             }
         };
         let later = self.config.changes_for_restart(&new);
@@ -31,16 +31,17 @@ impl Running {
         let now = self.config.changes(&new);
         if now.is_empty() {
             info!("reloaded: nothing changed that could be put in force");
-            return;
+            return true;
         }
         if let Err(error) = self.set_modes(&new) {
             let _ = self.set_modes(&self.config);
             error!(%error, "a socket cannot take its new mode; the old configuration stays in force");
-            return;
+            return false;
         }
         self.put_in_force(&new);
         info!(keys = ?now, "reloaded: these keys changed and are in force");
         self.config = new;
+        true
     }
 
     /// In an order in which every call finds what its rules name.

@@ -8,12 +8,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Error;
+use super::{Error, Inherited};
 use crate::aws::{Aws, Environment, chain};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::error;
-use crate::grpc::socket::{BindError, Socket, SocketFile};
+use crate::grpc::socket::{BindError, SocketFile};
 use crate::grpc::{self, Admins};
 use crate::http::{self, Readiness};
 use crate::identity::Identities;
@@ -56,6 +56,19 @@ impl Running {
     /// # Errors
     /// When anything that a daemon needs cannot be had. STS being away is no error: it delays readiness.
     pub async fn start(config: Config, environment: Environment, clock: Clock) -> Result<Self, Error> {
+        Self::start_on(Inherited::default(), config, environment, clock).await
+    }
+
+    /// The same, on sockets that somebody else bound.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_on(
+        inherited: Inherited,
+        config: Config,
+        environment: Environment,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new()?);
         metrics.reasons_start_at_zero(error::Error::REASONS);
         let registry = Registry::open(&config.registry, clock.clone(), Arc::clone(&metrics)).await?;
@@ -81,8 +94,8 @@ impl Running {
         });
         let issuer = Arc::new(Issuer::new(rules, regions(), registry.clone(), clock.clone(), Arc::clone(&metrics)));
 
-        let sign = Socket::bind(&config.sockets.sign, config.sockets.sign_mode)?;
-        let admin = Socket::bind(&config.sockets.admin, config.sockets.admin_mode)?;
+        let (sign, admin) = inherited.or_bind(&config.sockets)?;
+        info!(sign = %sign.place(), admin = %admin.place(), "listening");
         let files = [sign.file(), admin.file()];
         let (say_ready, ready) = watch::channel(false);
         let (say_admins, admins) = watch::channel(admins(&config));
@@ -119,7 +132,6 @@ impl Running {
             watch_over(&looked_at, &metrics, say_ready, stop).await;
             ("the watch over readiness", Ok(()))
         });
-        info!(sign = %config.sockets.sign.display(), admin = %config.sockets.admin.display(), "listening");
         Ok(Self {
             config,
             issuer,
@@ -157,6 +169,11 @@ impl Running {
         let modes = [new.sockets.sign_mode, new.sockets.admin_mode];
         let both = self.files.iter().zip(modes);
         both.filter_map(|(file, mode)| Some(file.as_ref()?.set_mode(mode))).collect()
+    }
+
+    /// The longest that [`Self::stop`] may take, and some more for the registry.
+    pub(super) fn longest_stop(&self) -> Duration {
+        self.config.limits.drain + 2 * GRACE + http::DRAIN
     }
 
     /// Waits until a part ends, which none should while nobody stops the daemon.

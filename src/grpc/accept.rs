@@ -17,7 +17,8 @@ use crate::config::Limits;
 /// who may merely open the socket locks the others out; one more is closed at once, so that its client hears of it rather
 /// than waits. A failed `accept` never ends the loop: running out of descriptors passes.
 ///
-/// When told to stop it drops the socket, so its file goes and later callers are refused at once.
+/// When told to stop it drops the socket: its file goes and later callers are refused at once, or, where the file is
+/// somebody else's, they wait there for the next daemon.
 pub(super) async fn accept(
     socket: Socket,
     door: Door,
@@ -26,41 +27,37 @@ pub(super) async fn accept(
     stop: CancellationToken,
 ) {
     let mut places = Places::default();
-    let accepting = async {
-        loop {
-            let stream = match socket.listener().accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    warn!(?door, %error, "could not accept a connection");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            let Ok(uid) = stream.peer_cred().map(|peer| peer.uid()) else {
-                debug!(?door, "the kernel did not name a peer");
+    loop {
+        // What was taken off the queue is served, whatever is told meanwhile: nobody else can serve it any more.
+        let Some(accepted) = stop.run_until_cancelled(socket.listener().accept()).await else { return };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(?door, %error, "could not accept a connection");
+                tokio::time::sleep(PAUSE).await;
                 continue;
-            };
-            let most = limits.borrow().connections;
-            let Some(place) = places.take(uid, most) else {
-                warn!(?door, most, uid, "every connection, or this user's half of them, is taken; one was closed");
-                continue;
-            };
-            let connection = match Connection::new(stream, door, place) {
-                Ok(connection) => connection,
-                // Without a name there is nothing to decide by. The peer sees its connection closed.
-                Err(error) => {
-                    debug!(?door, %error, "the kernel did not name a peer");
-                    continue;
-                }
-            };
-            if out.send(Ok(connection)).await.is_err() {
-                return;
             }
+        };
+        let Ok(uid) = stream.peer_cred().map(|peer| peer.uid()) else {
+            debug!(?door, "the kernel did not name a peer");
+            continue;
+        };
+        let most = limits.borrow().connections;
+        let Some(place) = places.take(uid, most) else {
+            warn!(?door, most, uid, "every connection, or this user's half of them, is taken; one was closed");
+            continue;
+        };
+        let connection = match Connection::new(stream, door, place) {
+            Ok(connection) => connection,
+            // Without a name there is nothing to decide by. The peer sees its connection closed.
+            Err(error) => {
+                debug!(?door, %error, "the kernel did not name a peer");
+                continue;
+            }
+        };
+        if out.send(Ok(connection)).await.is_err() {
+            return;
         }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = accepting => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs the server: accepts on each socket, serves every service, and stops in an orderly way within a bound.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -87,14 +88,21 @@ async fn run(
     limits: watch::Receiver<Limits>,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
+    // Whoever was let in has a moment to say what it wants, before connections are told to go elsewhere.
+    let close = CancellationToken::new();
+    let closing = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LINGER).await;
+        close.cancel();
+    };
     let listen = |(socket, door)| {
         let (connections, accepted) = mpsc::channel(1);
-        let serving = serve_all(routes.clone(), guard.clone(), limits.clone(), accepted, stop.clone());
+        let serving = serve_all(routes.clone(), guard.clone(), limits.clone(), accepted, close.clone());
         (accept(socket, door, limits.clone(), connections, stop.clone()), serving)
     };
     let ((accept_one, serve_one), (accept_other, serve_other)) = (listen(one), listen(other));
     let serving = async {
-        let done = tokio::join!(serve_one, serve_other, accept_one, accept_other);
+        let done = tokio::join!(serve_one, serve_other, accept_one, accept_other, closing);
         done.0.and(done.1).map_err(ServeError::Transport)
     };
     let late = async {
@@ -166,6 +174,8 @@ async fn report(mut health: HealthReporter, mut ready: watch::Receiver<bool>, st
 
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
+/// Long enough for a client that has just connected to send its call.
+const LINGER: Duration = Duration::from_millis(250);
 /// A key grows threefold when it is percent-encoded, and each URL carries a token.
 const MAX_OUT: usize = 32 << 20;
 

@@ -92,6 +92,14 @@ impl Socket {
         self.bound.as_ref().map(|bound| bound.file.clone())
     }
 
+    /// Where callers find it, for people.
+    pub fn place(&self) -> String {
+        // What is bound here has another name first.
+        let own = self.bound.as_ref().map(|bound| bound.file.path.clone());
+        let given = || self.listener.local_addr().ok()?.as_pathname().map(Path::to_owned);
+        own.or_else(given).map_or_else(|| "a socket without a path".to_owned(), |path| path.display().to_string())
+    }
+
     pub(super) fn listener(&self) -> &UnixListener {
         &self.listener
     }

@@ -22,6 +22,7 @@ use super::error::{RenewError, TIMEOUT};
 use super::gauges::{Gauges, Part};
 use super::mint::{Mint, Minted};
 use super::need::Need;
+use super::pulse::Pulse;
 use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
@@ -52,6 +53,7 @@ pub(super) struct Keeper {
     /// The number of the last attempt that somebody wants.
     wanted: AtomicU64,
     nudge: Notify,
+    pub(super) pulse: Arc<Pulse>,
     /// The last attempt that has ended.
     pub(super) ended: watch::Sender<Ended>,
 }
@@ -123,6 +125,7 @@ impl Keeper {
             gauges,
             wanted: AtomicU64::new(0),
             nudge: Notify::new(),
+            pulse: Arc::default(),
             ended: watch::Sender::new(Ended::default()),
         }
     }
@@ -266,6 +269,7 @@ impl Keeper {
         // What was taken over is looked after from the beginning.
         let mut look_at = self.look_at();
         let mut not_before: Option<Instant> = None;
+        let _running = self.pulse.running();
         loop {
             if self.is_over() {
                 return true;
@@ -274,12 +278,15 @@ impl Keeper {
             let ends_at = self.current().and_then(|live| live.session.facts.expires_at);
             let next = if self.idles(due, self.now()) { Due::default() } else { due };
             let wall = [next.wall, ends_at, self.over_at()];
+            self.pulse.waits(self.clock.monotonic());
             tokio::select! {
                 () = self.stop.cancelled() => return false,
                 () = self.clock.sleep_until(wall.into_iter().flatten().min()) => {}
                 () = sleep_until([next.steady, look_at].into_iter().flatten().min()) => {}
                 () = self.nudge.notified() => {}
+                () = self.pulse.asked() => {}
             }
+            self.pulse.works(self.clock.monotonic());
             self.measure();
             let done = self.ended.borrow().number;
             let now = self.now();
@@ -298,6 +305,7 @@ impl Keeper {
             let rest = self.rest(not_before.unwrap_or(now.steady));
             let Some(()) = self.stop.run_until_cancelled(rest).await else { return false };
             self.need.iter().for_each(Need::answer);
+            self.pulse.works(self.clock.monotonic());
             let Some(outcome) = self.stop.run_until_cancelled(self.ask_source()).await else { return false };
             let outcome = match outcome {
                 Ok(minted) => self.admit(minted).await,

@@ -176,10 +176,17 @@ impl Sqlite {
         self.questions.read(uid, read).await
     }
 
+    /// Waits for a place in the queue, however many wait before it.
+    pub(super) async fn ping(&self) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Call::Ping { answer }).await.map_err(|_| Error::Closed)?;
+        answered.await.unwrap_or(Err(Error::Closed))
+    }
+
     pub(super) async fn close(&self) {
         tokio::join!(self.questions.close(), self.look_ups.close());
         let (answer, closed) = oneshot::channel();
-        // This call alone waits for a place; an error says that the thread has ended already.
+        // Waits for a place; an error says that the thread has ended already.
         if self.queue.send(Call::Close { answer }).await.is_ok() {
             let _ = closed.await;
         }

@@ -27,6 +27,7 @@ pub(super) enum Call {
     Enrol { identity: IdentityName, facts: Box<Facts>, now: Timestamp, answer: Answer<Arc<Session>> },
     Forget { before: Timestamp, now: Timestamp, answer: Answer<Forgotten> },
     Change { change: Change, event: Option<NewEvent>, now: Timestamp, answer: Answer<Option<EventRow>> },
+    Ping { answer: Answer<()> },
     Close { answer: Answer<()> },
 }
 
@@ -38,7 +39,7 @@ impl Call {
             Self::Append { items, .. } => items.len(),
             Self::Enrol { .. } | Self::Change { .. } => 1,
             Self::Forget { .. } => FORGET_ROWS,
-            Self::Close { .. } => 0,
+            Self::Ping { .. } | Self::Close { .. } => 0,
         }
     }
 }
@@ -198,6 +199,8 @@ impl Writer<'_> {
         while let Some(call) = next.take() {
             match call {
                 Call::Close { answer } => self.closing.push(answer),
+                // Whoever asks sees that this thread lives.
+                Call::Ping { answer } => _ = answer.send(Ok(())),
                 // Its caller has given up, so no URL of it leaves the house.
                 Call::Append { answer, .. } if answer.is_closed() => {}
                 call => group.push(call),
@@ -291,7 +294,7 @@ impl Writer<'_> {
             Call::Change { change, event, now, answer } => {
                 Done::Change(answer, alone(state, lost, |state| change::change(state, change, event, now)))
             }
-            Call::Close { .. } => unreachable!("gather keeps these apart"),
+            Call::Ping { .. } | Call::Close { .. } => unreachable!("gather keeps these apart"),
         }
     }
 }
