@@ -21,6 +21,7 @@ use aws_types::region::Region;
 
 use self::files::Files;
 use self::line::{First, Hop, Line};
+use self::process::masked;
 use super::container::Container;
 use super::environment::FromEnvironment;
 use super::error::{PROFILE, RenewError, TIMEOUT};
@@ -49,10 +50,11 @@ pub(super) struct FromProfile {
     last: Mutex<Last>,
 }
 
-/// Reads both files from texts, up to where credentials would be asked for.
+/// Reads both files from texts, up to where credentials would be asked for; what is wrong as it is told.
 #[cfg(any(test, fuzzing))]
 pub(super) async fn texts(config: &str, credentials: &str, name: &str) -> Result<(), String> {
-    line::of(&files::Contents::of(config, credentials).parse(name).await?).map(drop)
+    let profiles = files::Contents::of(config, credentials).parse(name).await.map_err(|problem| masked(&problem))?;
+    line::of(&profiles).map(drop).map_err(|problem| masked(&problem))
 }
 
 #[cfg(any(test, fuzzing))]
@@ -90,8 +92,9 @@ impl FromProfile {
         let contents = self.files.read().await;
         self.last().print = contents.as_ref().ok().map(|contents| contents.print);
         let contents = contents.map_err(|problem| self.wrong(&problem))?;
-        let profiles = contents.parse(&self.name).await.map_err(|problem| self.wrong(&problem))?;
-        let line = match line::of(&profiles).map_err(|problem| self.wrong(&problem))? {
+        // A line that was lost or joined may have put a secret where a name should be.
+        let profiles = contents.parse(&self.name).await.map_err(|problem| self.wrong(&masked(&problem)))?;
+        let line = match line::of(&profiles).map_err(|problem| self.wrong(&masked(&problem)))? {
             Some(line) => line,
             None if self.is_named => return Err(self.wrong("there is no such profile, or it has no credentials")),
             None => return Ok(None),

@@ -107,9 +107,14 @@ pub(in crate::identity) fn last_words(complaint: &[u8]) -> String {
         return "it said nothing".to_owned();
     };
     let plain: String = line.chars().take(MAX_WORDS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    masked(&plain).trim_end().to_owned()
+}
+
+/// The same without words that are as long as a secret.
+pub(super) fn masked(text: &str) -> String {
     let part_of_a_word = |c: char| c.is_ascii_alphanumeric() || "/+=_-".contains(c);
     let mut words = String::new();
-    for piece in plain.split_inclusive(|c| !part_of_a_word(c)) {
+    for piece in text.split_inclusive(|c| !part_of_a_word(c)) {
         let word = piece.trim_end_matches(|c| !part_of_a_word(c));
         if word.len() < LONGEST_WORD {
             words.push_str(piece);
@@ -118,7 +123,7 @@ pub(in crate::identity) fn last_words(complaint: &[u8]) -> String {
             words.push_str(&piece[word.len()..]);
         }
     }
-    words.trim_end().to_owned()
+    words
 }
 
 /// The longest that a process may take: it may ask a server of its own.
