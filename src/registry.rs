@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 pub use error::{Error, OpenError, StoreError};
 pub use event::{EVENT_LIFE, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, NewEvent, STANDING_LIFE};
 pub use generation::{KEY_DEAD, MAX_SESSIONS, Mark, NOTHING_SEEN, Observed, SessionRow};
-pub use sqlite::{MAX_PROBLEMS, Report, backup, export, verify};
+pub use sqlite::{MAX_PROBLEMS, Pace, Report, backup, export, verify};
 pub use stands::{Stands, event_of};
 pub use tally::{Led, Page, SCAN_ROWS, SLOT_SECONDS, ScanPlace, TALLY_PAGE, Tally, TallyFilter, TallyPlace, slot_end};
 
@@ -55,7 +55,7 @@ enum Store {
 /// Where the registry is and how it behaves; built by the daemon from the configuration.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The SQLite file. Its directory is made when missing; `-wal`, `-shm` and `.lock` files stand beside it.
+    /// The SQLite file. Its directory is made when missing; `-wal`, `-shm`, `-search` and `.lock` files stand beside it.
     pub path: PathBuf,
     /// How long a record is kept after its hard end; never less than [`REQUEST_LIFE`].
     pub retention: Duration,
@@ -63,19 +63,22 @@ pub struct Options {
     pub queue_calls: usize,
     /// Whether an answer waits for the disk. Only tests turn it off, to see that they notice.
     pub durable: bool,
+    /// How the search file is built.
+    pub search: Pace,
 }
 
 impl Options {
     /// The defaults, for a file.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), retention: DEFAULT_RETENTION, queue_calls: DEFAULT_QUEUE_CALLS, durable: true }
+        let (retention, queue_calls) = (DEFAULT_RETENTION, DEFAULT_QUEUE_CALLS);
+        Self { path: path.into(), retention, queue_calls, durable: true, search: Pace::default() }
     }
 }
 
 impl From<&crate::config::Registry> for Options {
     fn from(config: &crate::config::Registry) -> Self {
         let crate::config::Registry { path, retention, queue_calls } = config.clone();
-        Self { path, retention, queue_calls, durable: true }
+        Self { path, retention, queue_calls, durable: true, search: Pace::default() }
     }
 }
 

@@ -69,6 +69,10 @@ pub struct Metrics {
     pub registry_errors: IntCounterVec,
     /// Records removed at the end of their retention.
     pub registry_forgotten: IntCounter,
+    /// Newest record numbers that the search file does not have yet.
+    pub registry_search_behind: IntGauge,
+    /// Questions that the search file helped to answer.
+    pub registry_searched: IntCounter,
     /// gRPC calls begun, by `grpc_service` and `grpc_method`.
     pub grpc_started: IntCounterVec,
     /// gRPC calls ended, by `grpc_service`, `grpc_method` and `grpc_code` ([`GRPC_CODES`]).
@@ -241,7 +245,7 @@ pub const PROBED: &[&str] = &["key", "canary"];
 pub const READINGS: &[&str] = &["alive", "dead", "nothing"];
 
 /// What the registry does.
-pub const REGISTRY_OPERATIONS: &[&str] = &["append", "enrol", "event", "read", "retention", "checkpoint"];
+pub const REGISTRY_OPERATIONS: &[&str] = &["append", "enrol", "event", "read", "retention", "checkpoint", "search"];
 
 /// gRPC's status codes, as the usual metrics write them.
 pub const GRPC_CODES: &[&str] = &[

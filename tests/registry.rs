@@ -15,6 +15,7 @@ mod registry {
     pub(crate) mod place;
     pub(crate) mod requests;
     pub(crate) mod retention;
+    pub(crate) mod search;
     pub(crate) mod sync;
     pub(crate) mod tallies;
 }

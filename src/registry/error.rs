@@ -95,6 +95,11 @@ impl fmt::Debug for StoreError {
 impl std::error::Error for StoreError {}
 
 impl StoreError {
+    /// SQLite's code, where it was SQLite that failed.
+    pub(super) fn code(&self) -> Option<rusqlite::ErrorCode> {
+        self.0.sqlite_error_code()
+    }
+
     /// Damage that SQLite found, in its words.
     pub(super) fn damage(found: &str) -> Self {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);

@@ -5,6 +5,7 @@
 mod append;
 mod ask;
 mod backup;
+mod candidates;
 mod change;
 mod checkpoint;
 mod columns;
@@ -22,6 +23,7 @@ mod readers;
 mod rescue;
 mod rows;
 mod scan;
+mod search;
 mod state;
 mod sums;
 mod tallies;
@@ -38,6 +40,8 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::readers::Readers;
+use self::search::Search;
+use self::search::builder::Builder;
 use self::turns::{Bounds, Turns};
 use self::writer::{Answer, Call, Setup};
 use super::event::{Change, EventRow, NewEvent};
@@ -49,6 +53,7 @@ use crate::time::Timestamp;
 
 pub use backup::backup;
 pub use export::export;
+pub use search::Pace;
 pub use verify::{MAX_PROBLEMS, Report, verify};
 
 /// The store's side of the handle.
@@ -60,6 +65,8 @@ pub(super) struct Sqlite {
     look_ups: Readers,
     writable: Arc<AtomicBool>,
     inodes: Arc<inode::Inodes>,
+    search: Arc<Search>,
+    builder: Arc<Builder>,
     /// The number of the last event on disk.
     pub(super) events: Arc<watch::Sender<u64>>,
     /// What stands by what is on disk.
@@ -157,8 +164,10 @@ impl Sqlite {
         page_size: usize,
         before: Option<u64>,
     ) -> Result<Vec<Record>, Error> {
-        let instance = self.instance;
-        self.questions.read(uid, move |connection| read::list(connection, instance, &filter, page_size, before)).await
+        let (instance, search) = (self.instance, self.search.clone());
+        self.questions
+            .read(uid, move |connection| read::list(connection, &search, instance, &filter, page_size, before))
+            .await
     }
 
     pub(super) async fn find(
@@ -185,6 +194,9 @@ impl Sqlite {
 
     pub(super) async fn close(&self) {
         tokio::join!(self.questions.close(), self.look_ups.close());
+        self.search.close();
+        let builder = self.builder.clone();
+        let _ = tokio::task::spawn_blocking(move || builder.close()).await;
         let (answer, closed) = oneshot::channel();
         // Waits for a place; an error says that the thread has ended already.
         if self.queue.send(Call::Close { answer }).await.is_ok() {
@@ -217,7 +229,7 @@ fn open(
     metrics: Arc<Metrics>,
     enough: &Arc<AtomicBool>,
 ) -> Result<(Sqlite, Start), OpenError> {
-    let Options { path, queue_calls, durable, .. } = options;
+    let Options { path, queue_calls, durable, search: pace, .. } = options;
     let lock = file::lock(&path)?;
     file::not_lost(&path, &lock)?;
     let connection = file::open_to_write(&path, durable, now, enough)?;
@@ -240,6 +252,7 @@ fn open(
     let last_event = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)";
     let last_event = connection.query_row(last_event, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?;
     let events = Arc::new(watch::Sender::new(last_event.cast_unsigned()));
+    let search = Arc::new(Search::new(&path, instance, metrics.clone()));
     let flag = writable.clone();
     let setup = Setup {
         connection,
@@ -251,13 +264,37 @@ fn open(
         inodes: inodes.clone(),
         events: events.clone(),
         stands: stands.clone(),
+        search: search.clone(),
         metrics: metrics.clone(),
         lock,
     };
     let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || writer::run(setup));
     thread.map_err(file::io("start a thread for", &path))?;
+    let builder = search::builder::Setup {
+        registry: path.clone(),
+        inodes: inodes.clone(),
+        search: search.clone(),
+        settled: last_url.cast_signed(),
+        durable,
+        pace,
+    };
+    let builder = Arc::new(Builder::start(builder));
+    let queue = sender;
     Ok((
-        Sqlite { instance, queue: sender, appending, questions, look_ups, writable, inodes, events, stands, metrics },
+        Sqlite {
+            instance,
+            queue,
+            appending,
+            questions,
+            look_ups,
+            writable,
+            inodes,
+            search,
+            builder,
+            events,
+            stands,
+            metrics,
+        },
         Start { instance, created_at, kept_at, last_url, paused },
     ))
 }

@@ -126,6 +126,20 @@ impl Metrics {
                 r,
                 IntCounter::new("presignd_registry_forgotten_total", "Records removed at the end of their retention.")?,
             )?,
+            registry_search_behind: add(
+                r,
+                IntGauge::new(
+                    "presignd_registry_search_behind",
+                    "Newest record numbers that the search file does not have yet.",
+                )?,
+            )?,
+            registry_searched: add(
+                r,
+                IntCounter::new(
+                    "presignd_registry_searched_total",
+                    "Questions that the search file helped to answer.",
+                )?,
+            )?,
             grpc_started: counters(r, "grpc_server_started_total", "Calls begun.", &["grpc_service", "grpc_method"])?,
             grpc_handled: counters(
                 r,

@@ -20,9 +20,9 @@ const KEYS: [&str; 9] = ["a", "a/b", "a%", "a_", "A/b", "ä", "a\u{0}b", "a\u{0}
 const LABELS: [&str; 5] = ["x", "x[", "\"],[\"", "ü", "\u{0}"];
 
 /// A record in the making: session, what, time, length, uid, for whom, labels.
-type Draft = (usize, usize, i64, u64, u32, &'static str, Vec<(String, String)>);
+pub(crate) type Draft = (usize, usize, i64, u64, u32, &'static str, Vec<(String, String)>);
 
-fn draft() -> impl Strategy<Value = Draft> {
+pub(crate) fn draft() -> impl Strategy<Value = Draft> {
     let what = 0..KEYS.len() * 2 + asks().len();
     (0..3_usize, what, 0..5_i64, 1..5_u64, 0..2_u32, select(&["", "t", "T", "t%"][..]), labels(3))
 }
@@ -35,7 +35,7 @@ fn labels(most: usize) -> impl Strategy<Value = Vec<(String, String)>> {
     prop::collection::btree_map(label.0, label.1, 0..=most).prop_map(owned)
 }
 
-fn filter() -> impl Strategy<Value = Filter> {
+pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     fn maybe<T: Strategy>(value: T) -> impl Strategy<Value = Option<T::Value>>
     where
         T::Value: Clone,
@@ -75,7 +75,7 @@ fn filter() -> impl Strategy<Value = Filter> {
 }
 
 /// What the words of [`Filter`] say.
-fn matches(filter: &Filter, url: &IssuedUrl, session: &Session) -> bool {
+pub(crate) fn matches(filter: &Filter, url: &IssuedUrl, session: &Session) -> bool {
     let key = match &url.what {
         Signable::Request(request) => request.key().map(|key| key.as_str()),
         Signable::Form(form) => Some(match &form.target {
@@ -100,7 +100,7 @@ fn matches(filter: &Filter, url: &IssuedUrl, session: &Session) -> bool {
         && filter.usable_after.is_none_or(|after| url.usable_until() > after)
 }
 
-fn finish(registry: &Registry, sessions: &[std::sync::Arc<Session>], draft: Draft) -> IssuedUrl {
+pub(crate) fn finish(registry: &Registry, sessions: &[std::sync::Arc<Session>], draft: Draft) -> IssuedUrl {
     let (session, what, second, length, uid, on_behalf_of, labels) = draft;
     let bucket = if what % 2 == 0 { "photos" } else { "data" };
     let what = KEYS.get(what / 2).map_or_else(|| asks()[what - KEYS.len() * 2].clone(), |key| in_bucket(bucket, key));

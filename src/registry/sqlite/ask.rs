@@ -35,8 +35,10 @@ impl Sqlite {
         to: Timestamp,
         after: Option<ScanPlace>,
     ) -> Result<Page<Tally, ScanPlace>, Error> {
-        let instance = self.instance;
-        self.questions.read(uid, move |connection| tally_rows::page(connection, instance, &filter, to, after)).await
+        let (instance, search) = (self.instance, self.search.clone());
+        self.questions
+            .read(uid, move |connection| tally_rows::page(connection, &search, instance, &filter, to, after))
+            .await
     }
 
     pub(in crate::registry) async fn scan(
@@ -46,8 +48,10 @@ impl Sqlite {
         after: Option<ScanPlace>,
         limit: usize,
     ) -> Result<Page<Record, ScanPlace>, Error> {
-        let instance = self.instance;
-        self.questions.read(uid, move |connection| scan::records(connection, instance, &filter, after, limit)).await
+        let (instance, search) = (self.instance, self.search.clone());
+        self.questions
+            .read(uid, move |connection| scan::records(connection, &search, instance, &filter, after, limit))
+            .await
     }
 
     pub(in crate::registry) async fn count(
@@ -56,8 +60,8 @@ impl Sqlite {
         filter: Filter,
         after: Option<ScanPlace>,
     ) -> Result<Page<u64, ScanPlace>, Error> {
-        let instance = self.instance;
-        self.questions.read(uid, move |connection| scan::count(connection, instance, &filter, after)).await
+        let (instance, search) = (self.instance, self.search.clone());
+        self.questions.read(uid, move |connection| scan::count(connection, &search, instance, &filter, after)).await
     }
 
     pub(in crate::registry) async fn successors(

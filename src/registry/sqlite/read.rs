@@ -1,10 +1,14 @@
 //! Questions to the registry, each on a read-only connection.
 
+use std::cmp::Reverse;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::candidates::{self, Wanted};
 use super::filter;
 use super::rows::{DICTIONARIES, RECORD, Reader};
+use super::search::Search;
 use crate::issued::{Filter, Fingerprint, Record};
 use crate::registry::{Error, MAX_PAGE, REQUEST_LIFE, Remembered};
 use crate::session::InstanceId;
@@ -13,6 +17,7 @@ use crate::time::Timestamp;
 /// A page of what matches, newest first, of numbers below `before`.
 pub(super) fn list(
     connection: &Connection,
+    search: &Search,
     instance: InstanceId,
     filter: &Filter,
     page_size: usize,
@@ -30,6 +35,14 @@ pub(super) fn list(
     let last = before.map_or(last, |before| last.min(i64::try_from(before).unwrap_or(i64::MAX) - 1));
     let by_index = filter::is_narrowed(filter) && few(connection, filter, &numbers)?;
     let conditions = filter::whole(filter, &numbers);
+    if !by_index
+        && let Some(mut places) = candidates::of(connection, search, filter, &conditions, Wanted::Page(page_size))?
+    {
+        let range = first.cast_unsigned()..=last.max(0).cast_unsigned();
+        places.retain(|place| range.contains(&place.number));
+        places.sort_unstable_by_key(|place| Reverse(place.number));
+        return Ok(candidates::page(connection, instance, &conditions, &places, page_size)?.items);
+    }
     let mut values = vec![Value::Integer(first), Value::Integer(last)];
     let sql = filter::page(&conditions, by_index);
     values.extend(conditions.values);

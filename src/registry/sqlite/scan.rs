@@ -4,8 +4,10 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::candidates::{self, Wanted};
 use super::filter::{self, Conditions};
 use super::rows::{DICTIONARIES, RECORD, Reader};
+use super::search::Search;
 use crate::issued::{Filter, Record};
 use crate::registry::Error;
 use crate::registry::tally::{Page, SCAN_ROWS, ScanPlace};
@@ -15,6 +17,7 @@ use crate::time::Timestamp;
 /// Records that match, in order.
 pub(super) fn records(
     connection: &Connection,
+    search: &Search,
     instance: InstanceId,
     filter: &Filter,
     after: Option<ScanPlace>,
@@ -22,6 +25,9 @@ pub(super) fn records(
 ) -> Result<Page<Record, ScanPlace>, Error> {
     // One view of the file for all of it.
     let connection = &*connection.unchecked_transaction()?;
+    if let Some((conditions, places)) = candidates(connection, search, instance, filter, after, Wanted::Page(limit))? {
+        return candidates::page(connection, instance, &conditions, &places, limit);
+    }
     let mut page = Page { items: Vec::new(), next: after };
     // Where all match, no more is looked at than is wanted; where few do, stretches grow.
     let (mut rows, mut seen) = (limit, 0);
@@ -69,17 +75,55 @@ fn some_records(
 /// How many match, in a page of one number.
 pub(super) fn count(
     connection: &Connection,
+    search: &Search,
     instance: InstanceId,
     filter: &Filter,
     after: Option<ScanPlace>,
 ) -> Result<Page<u64, ScanPlace>, Error> {
     let connection = &*connection.unchecked_transaction()?;
+    if let Some((conditions, places)) = candidates(connection, search, instance, filter, after, Wanted::All)? {
+        let mut urls = 0;
+        candidates::rows(connection, "1", &conditions, &places, |_| {
+            urls += 1;
+            Ok(())
+        })?;
+        return Ok(Page { items: vec![urls], next: None });
+    }
     let Some((conditions, next)) = stretch(connection, instance, filter, None, after, SCAN_ROWS)? else {
         return Ok(Page { items: Vec::new(), next: None });
     };
     let sql = format!("SELECT count(*) FROM urls u INDEXED BY urls_by_end WHERE {}", conditions.sql);
     let urls: i64 = connection.query_row(&sql, params_from_iter(conditions.values), |row| row.get(0))?;
     Ok(Page { items: vec![urls.cast_unsigned()], next })
+}
+
+/// Where the search file is the shorter way: the filter, and the places after that one where it may be met, in order.
+pub(super) fn candidates(
+    connection: &Connection,
+    search: &Search,
+    instance: InstanceId,
+    filter: &Filter,
+    after: Option<ScanPlace>,
+    wanted: Wanted,
+) -> Result<Option<(Conditions, Vec<ScanPlace>)>, Error> {
+    let Some(mut conditions) = conditions(connection, instance, filter)? else { return Ok(None) };
+    if let Some(after) = filter.usable_after {
+        conditions.and("u.usable_until > ?", [Value::Integer(after.unix())]);
+    }
+    let Some(mut places) = candidates::of(connection, search, filter, &conditions, wanted)? else { return Ok(None) };
+    if let Some(after) = after {
+        places.drain(..places.partition_point(|place| *place <= after));
+    }
+    Ok(Some((conditions, places)))
+}
+
+/// The filter, but for hard ends; `None` when no session can match.
+fn conditions(connection: &Connection, instance: InstanceId, filter: &Filter) -> Result<Option<Conditions>, Error> {
+    let Some(sessions) = filter::sessions(filter, instance) else { return Ok(None) };
+    let sql = format!("SELECT json_group_array(number), count(*) FROM sessions WHERE {}", sessions.sql);
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (numbers, count): (String, i64) = connection.query_row(&sql, params_from_iter(sessions.values), row)?;
+    Ok((count > 0).then(|| filter::by_end(filter, numbers)))
 }
 
 /// The filter over at most `rows` rows after the place, and where to go on after them; `None` when no session
@@ -92,14 +136,7 @@ pub(super) fn stretch(
     after: Option<ScanPlace>,
     rows: usize,
 ) -> Result<Option<(Conditions, Option<ScanPlace>)>, Error> {
-    let Some(sessions) = filter::sessions(filter, instance) else { return Ok(None) };
-    let sql = format!("SELECT json_group_array(number), count(*) FROM sessions WHERE {}", sessions.sql);
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (numbers, count): (String, i64) = connection.query_row(&sql, params_from_iter(sessions.values), row)?;
-    if count == 0 {
-        return Ok(None);
-    }
-    let mut conditions = filter::by_end(filter, numbers);
+    let Some(mut conditions) = conditions(connection, instance, filter)? else { return Ok(None) };
     let next = match after.max(filter.usable_after.map(ScanPlace::end_of_second)) {
         Some(place) if !place.is_end_of_second() => Some(within_a_second(connection, &mut conditions, place, rows)?),
         place => after_a_second(connection, &mut conditions, place.map(|place| place.usable_until), to, rows)?,

@@ -79,6 +79,8 @@ pub(super) struct State<'c> {
     pub(super) written: Vec<Written>,
     /// and how many of them are not of the call under way.
     written_before: usize,
+    /// The smallest number of a record of the group.
+    pub(super) oldest: Option<i64>,
     /// The last event of the group,
     pub(super) noted: Option<u64>,
     /// and the last that is not of the call under way.
@@ -102,6 +104,7 @@ impl<'c> State<'c> {
             callers,
             written: Vec::new(),
             written_before: 0,
+            oldest: None,
             noted: None,
             noted_before: None,
             stands_changed: false,
@@ -129,6 +132,7 @@ impl<'c> State<'c> {
     pub(super) fn abandon(&mut self) {
         self.drop_memory();
         self.written.clear();
+        self.oldest = None;
         self.noted = None;
         // Fails when the failure has undone it already.
         let _ = self.connection.execute_batch("ROLLBACK");

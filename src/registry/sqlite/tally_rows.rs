@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
+use super::candidates::{self, Wanted};
 use super::scan;
+use super::search::Search;
 use super::tallies::{Key, Read};
 use crate::issued::Filter;
 use crate::registry::Error;
@@ -15,6 +17,7 @@ use crate::time::Timestamp;
 /// What matches and ends not after `to`, from at most [`SCAN_ROWS`] rows after the place.
 pub(super) fn page(
     connection: &Connection,
+    search: &Search,
     instance: InstanceId,
     filter: &Filter,
     to: Timestamp,
@@ -22,26 +25,29 @@ pub(super) fn page(
 ) -> Result<Page<Tally, ScanPlace>, Error> {
     // One view of the file for all of it.
     let connection = &*connection.unchecked_transaction()?;
+    // Summed up here: SQLite would sort them all by their keys first.
+    let mut sums = Sums::default();
+    if let Some((conditions, mut places)) = scan::candidates(connection, search, instance, filter, after, Wanted::All)?
+    {
+        places.truncate(places.partition_point(|place| *place <= ScanPlace::behind(to)));
+        candidates::rows(connection, COLUMNS, &conditions, &places, |row| sums.add_row(row))?;
+        return Ok(Page { items: sums.tallies(connection, instance)?, next: None });
+    }
     let Some((conditions, next)) = scan::stretch(connection, instance, filter, Some(to), after, SCAN_ROWS)? else {
         return Ok(Page { items: Vec::new(), next: None });
     };
-    let sql = format!(
-        "SELECT u.session, u.usable_until, u.bucket, u.caller, u.operation FROM urls u INDEXED BY urls_by_end WHERE {}",
-        conditions.sql
-    );
-    // Summed up here: SQLite would sort them all by their keys first.
-    let mut sums = Sums::default();
+    let sql = format!("SELECT {COLUMNS} FROM urls u INDEXED BY urls_by_end WHERE {}", conditions.sql);
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(conditions.values))?;
     while let Some(row) = rows.next()? {
-        let (session, end, bucket, caller) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        let slot = slot_of(Timestamp::from_unix(end));
-        let operation = sums.operation(row.get_ref(4)?.as_str().unwrap_or_default());
-        sums.add(Kin { session, slot, bucket, caller, operation }, end);
+        sums.add_row(row)?;
     }
     let items = sums.tallies(connection, instance)?;
     Ok(Page { items, next })
 }
+
+/// What the index of hard ends holds of a row, in this order.
+const COLUMNS: &str = "u.session, u.usable_until, u.bucket, u.caller, u.operation";
 
 /// What rows share, as the index has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +73,15 @@ impl Sums {
             self.operations.push(name.to_owned());
             self.operations.len() - 1
         })
+    }
+
+    /// A row of [`COLUMNS`].
+    fn add_row(&mut self, row: &Row<'_>) -> Result<(), Error> {
+        let (session, end, bucket, caller) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let slot = slot_of(Timestamp::from_unix(end));
+        let operation = self.operation(row.get_ref(4)?.as_str().unwrap_or_default());
+        self.add(Kin { session, slot, bucket, caller, operation }, end);
+        Ok(())
     }
 
     fn add(&mut self, kin: Kin, end: i64) {

@@ -12,6 +12,7 @@ use tracing::{error, info};
 use super::append::{self, Item};
 use super::checkpoint::Checkpoints;
 use super::inode::Inodes;
+use super::search::Search;
 use super::state::{State, Statements};
 use super::turns::Turn;
 use super::{change, enrol, events, forget, rescue};
@@ -110,6 +111,7 @@ pub(super) struct Setup {
     pub(super) events: Arc<watch::Sender<u64>>,
     /// What stands by what is on disk.
     pub(super) stands: Arc<watch::Sender<Arc<[Stands]>>>,
+    pub(super) search: Arc<Search>,
     pub(super) metrics: Arc<Metrics>,
     /// Held until the thread ends.
     pub(super) lock: std::fs::File,
@@ -117,7 +119,8 @@ pub(super) struct Setup {
 
 /// The thread's body: until `Close`, or until every handle is gone.
 pub(super) fn run(setup: Setup) {
-    let Setup { connection, path, durable, instance, queue, writable, inodes, events, stands, metrics, lock } = setup;
+    let Setup { connection, path, durable, instance, queue, writable, inodes, events, stands, search, metrics, lock } =
+        setup;
     let closing = match Statements::prepare(&connection) {
         Ok(statements) => {
             let state = State::new(&connection, instance, statements);
@@ -132,6 +135,7 @@ pub(super) fn run(setup: Setup) {
                 inodes,
                 events,
                 stands,
+                search,
                 metrics,
                 held,
                 told,
@@ -164,6 +168,7 @@ struct Writer<'c> {
     inodes: Arc<Inodes>,
     events: Arc<watch::Sender<u64>>,
     stands: Arc<watch::Sender<Arc<[Stands]>>>,
+    search: Arc<Search>,
     metrics: Arc<Metrics>,
     /// A call that did not fit into the group before.
     held: Option<Call>,
@@ -220,6 +225,7 @@ impl Writer<'_> {
     fn write(&mut self, group: Vec<Call>) {
         let timer = self.metrics.registry_append_seconds.start_timer();
         let rows: usize = group.iter().filter(|call| !matches!(call, Call::Forget { .. })).map(Call::rows).sum();
+        self.search.group_begins();
         let mut lost = self.inodes.in_place().and_then(|()| self.state.begin()).err();
         let mut done = Vec::with_capacity(group.len());
         for call in group {
@@ -227,12 +233,13 @@ impl Writer<'_> {
         }
         if lost.is_none() {
             // Looked at again: a URL leaves only when its record is where the next start looks for it.
-            let commit = self.state.sum_up().and_then(|()| self.state.commit());
+            let commit = self.discard_search().and_then(|()| self.state.sum_up()).and_then(|()| self.state.commit());
             lost = commit.and_then(|()| self.inodes.in_place()).err();
         }
         if lost.is_some() {
             self.state.abandon();
         }
+        self.search.group_ends();
         self.tell_failure(lost.as_ref(), done.len());
         self.damaged = done.iter().filter_map(Done::meets_damage).next_back().unwrap_or(self.damaged);
         self.writable.store(lost.is_none() && !self.damaged, Ordering::Relaxed);
@@ -246,6 +253,12 @@ impl Writer<'_> {
         for call in done {
             call.answer(lost.as_ref(), &self.metrics);
         }
+    }
+
+    /// Where a record comes too late for the search file: gone before anybody can look for the record in it.
+    fn discard_search(&mut self) -> Result<(), Error> {
+        let oldest = self.state.oldest.take();
+        if oldest.is_some_and(|oldest| self.search.is_sealed(oldest)) { self.search.discard() } else { Ok(()) }
     }
 
     /// Once for as long as it is the same: on a disk that is full, a line for each group would take what comes free.
