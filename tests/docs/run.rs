@@ -25,7 +25,9 @@ async fn every_command_of_every_page_does_what_the_page_shows() {
     let wanted = std::env::var_os("PRESIGND_TEST_PAGE").unwrap_or_default();
     let wanted = wanted.to_str().expect("a part of a name, such as README");
     let mut wrong = String::new();
-    for page in page::all().iter().filter(|page| page.name.contains(wanted)) {
+    // One page is for root on a machine of its own: tests/systemd runs it there.
+    let here = |page: &&Page| page.name.contains(wanted) && page.name != "docs/install-systemd.md";
+    for page in page::all().iter().filter(here) {
         let host = Host::new(Path::new(&python)).await;
         let steps: Vec<Step> =
             page.blocks.iter().filter(|block| block.runs()).flat_map(|block| block.steps()).collect();
