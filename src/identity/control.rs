@@ -89,17 +89,21 @@ impl Identity {
         self.keeper.keys_in_use()
     }
 
-    /// Keeps a generation from signing, and has another looked for where it signed. Whether it may have signed before.
+    /// Keeps a generation from signing, and has another looked for where it signed. Whether it was stopped, and may have
+    /// signed before.
     pub fn stop_generation(&self, session: &Session) -> bool {
-        let Some(keeper) = self.keeper_of(session) else { return false };
-        let stopped = keeper.held(session.id).is_some_and(|live| live.gate.close());
-        if stopped {
-            keeper.want_another();
-        }
-        stopped
+        self.keeper_of(session).is_some_and(|keeper| keeper.stop_with(session.id, |live| live.gate.close()))
     }
 
-    /// Lets it sign again. A key takes the place of the one that signs, until its source gives another.
+    /// Takes [`Self::stop_generation`] back, where that stopped it.
+    pub fn let_generation_go_on(&self, session: &Session) {
+        if let Some(keeper) = self.keeper_of(session) {
+            keeper.go_on(session.id);
+        }
+    }
+
+    /// Lets it sign again, also where another signed in its place. A key takes the place of the one that signs, until its
+    /// source gives another.
     pub fn start_generation(&self, session: &Session) {
         if let Some(keeper) = self.keeper_of(session) {
             keeper.start(session.id);

@@ -5,6 +5,7 @@
 mod admit;
 mod look;
 mod needed;
+mod stop;
 mod waiting;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -183,6 +184,7 @@ impl Keeper {
             _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
             _ if kept.shelf.all().filter(|live| is_it(live)).any(|live| kept.shelf.is_dead(live)) => Secret::Dead,
             _ if kept.shelf.is_displaced(session) => Secret::Displaced,
+            _ if kept.shelf.is_next(session) => Secret::Next,
             _ if kept.shelf.all().any(is_it) => Secret::Rests,
             // What is minted anew is never had again; what is read may be what was read before.
             None if self.source.fresh().is_none() && kept.tried => Secret::Missing,
@@ -196,27 +198,6 @@ impl Keeper {
         let kept = self.kept();
         let keys = kept.all().filter(|live| has_no_end(live.session.facts.kind) && live.gate.is_in_use());
         keys.map(|live| live.session.id).collect()
-    }
-
-    /// Lets a generation sign that was kept from it.
-    pub(super) fn start(&self, session: RecordId) {
-        let mut kept = self.kept();
-        let (now, Some(live)) = (self.clock.now(), kept.of(session)) else { return };
-        let facts = &live.session.facts;
-        let is_unconfirmed = facts.principal_arn.is_empty() && self.source.can_be_named();
-        if has_no_end(facts.kind) && is_unconfirmed && kept.shelf.current(now).is_some() {
-            // It waits again.
-            kept.shelf.take(session);
-            drop(kept);
-            return self.want();
-        }
-        live.gate.open();
-        if has_no_end(facts.kind) {
-            kept.shelf.prefer(live, now);
-        }
-        drop(kept);
-        self.forgive(session);
-        self.look();
     }
 
     /// Forgets a secret.

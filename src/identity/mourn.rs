@@ -48,12 +48,7 @@ impl Identity {
     /// Keeps a session from signing, because it was seen dead; another is looked for where nothing else signs. Whether
     /// that is news.
     pub fn bury(&self, session: &Session) -> bool {
-        let Some(keeper) = self.keeper_of(session) else { return false };
-        let buried = keeper.held(session.id).is_some_and(|live| live.gate.bury());
-        if buried {
-            keeper.want_another();
-        }
-        buried
+        self.keeper_of(session).is_some_and(|keeper| keeper.stop_with(session.id, |live| live.gate.bury()))
     }
 
     /// Lets it sign again. Whether that is news.

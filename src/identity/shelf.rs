@@ -1,4 +1,7 @@
 //! The generations of one identity whose secrets are in memory. Bounded; told the time.
+//!
+//! Never goes back: a generation in whose place another signed does not sign again, whatever becomes of that one, until
+//! its source gives it anew or an operator lets it.
 
 use std::sync::Arc;
 
@@ -12,19 +15,23 @@ pub(super) struct Shelf {
     all: Vec<Arc<Live>>,
     /// What the source gave last,
     given: Option<RecordId>,
-    /// and what was let sign in its place.
+    /// and what signs in its place: a session that lives longer and signed before, or what an operator let sign again.
     preferred: Option<RecordId>,
 }
 
 impl Shelf {
-    /// Puts up what the source gave, in place of the same generation; those that have ended are wiped. A long-term key in
-    /// whose place it comes signs no more, not even for who found it before.
+    /// Puts up what the source gave, in place of the same generation; those that have ended are wiped. The session that
+    /// signs goes on if it lives longer, for it may be long that callers need; otherwise its time is over. A long-term key
+    /// in whose place it comes signs no more, not even for who found it before.
     pub(super) fn put(&mut self, live: Arc<Live>, now: Timestamp) {
-        (self.given, self.preferred) = (Some(live.session.id), None);
+        let goes_on = self.outlives(&live, now).filter(|signs| signs.session.facts.expires_at.is_some());
+        self.preferred = goes_on.map(|signs| signs.session.id).filter(|id| *id != live.session.id);
+        self.given = Some(live.session.id);
         self.stand(live, now);
     }
 
-    /// Lets a long-term key sign in the place of what the source gives, until that gives something once more.
+    /// Lets a generation sign that did not any more: a session as long as nothing that comes lives longer, a long-term key
+    /// in the place of what the source gives, until that gives something once more.
     pub(super) fn prefer(&mut self, live: Arc<Live>, now: Timestamp) {
         self.preferred = Some(live.session.id).filter(|id| Some(*id) != self.given);
         self.stand(live, now);
@@ -32,13 +39,22 @@ impl Shelf {
 
     /// Whether it is a long-term key that the source gives, and yet another was let sign in its place.
     pub(super) fn is_displaced(&self, id: RecordId) -> bool {
-        let is_key = |live: &Arc<Live>| live.session.id == id && live.session.facts.expires_at.is_none();
-        self.preferred.is_some() && self.given == Some(id) && self.all.iter().any(is_key)
+        let is_key = |live: &Arc<Live>| live.session.facts.expires_at.is_none();
+        self.preferred.is_some() && self.given == Some(id) && self.find(id).is_some_and(is_key)
+    }
+
+    /// Whether it is a session that signs as soon as the one that signs is stopped or seen dead: that came before it, and
+    /// lives longer.
+    pub(super) fn is_next(&self, id: RecordId) -> bool {
+        let may_sign = |live: &Arc<Live>| live.session.facts.expires_at.is_some() && live.gate.is_passable();
+        self.preferred.is_some() && self.given == Some(id) && self.find(id).is_some_and(may_sign)
     }
 
     fn stand(&mut self, live: Arc<Live>, now: Timestamp) {
         self.keep(live, now);
-        self.all.iter().filter(|old| !self.stands(old)).for_each(|old| _ = old.gate.close());
+        // Who has found a session goes on with it.
+        let keys = self.all.iter().filter(|old| old.session.facts.expires_at.is_none());
+        keys.filter(|old| !self.stands(old)).for_each(|old| _ = old.gate.close());
     }
 
     /// The same for a generation that does not sign.
@@ -53,8 +69,8 @@ impl Shelf {
         self.all.sort_by_key(|live| live.session.generation);
     }
 
-    /// The session that signs: the longest life, and of equals the newest. A long-term key has no end, so it stands only
-    /// while it is what the source gives: otherwise somebody has put another in its place.
+    /// The session that signs: what the source gave last, or the one that signed before, whichever lives longer. A long-term
+    /// key has no end, so it stands only while it is what the source gives: otherwise somebody has put another in its place.
     pub(super) fn current(&self, now: Timestamp) -> Option<Arc<Live>> {
         let may_sign = |live: &&Arc<Live>| self.stands(live) && live.gate.is_passable();
         let living = self.all.iter().filter(may_sign).filter(|live| live.session.left(now).is_some());
@@ -68,7 +84,11 @@ impl Shelf {
     }
 
     pub(super) fn live(&self, id: RecordId, now: Timestamp) -> Option<Arc<Live>> {
-        self.all.iter().find(|live| live.session.id == id && live.session.left(now).is_some()).cloned()
+        self.find(id).filter(|live| live.session.left(now).is_some()).cloned()
+    }
+
+    fn find(&self, id: RecordId) -> Option<&Arc<Live>> {
+        self.all.iter().find(|live| live.session.id == id)
     }
 
     /// Whether one that could sign otherwise was seen dead.
@@ -92,8 +112,10 @@ impl Shelf {
         self.preferred.take_if(|preferred| *preferred == id);
     }
 
-    fn stands(&self, live: &Arc<Live>) -> bool {
-        live.session.facts.expires_at.is_some() || Some(live.session.id) == self.preferred.or(self.given)
+    /// Whether it may sign, as far as the source and operators go.
+    pub(super) fn stands(&self, live: &Live) -> bool {
+        let (id, is_key) = (Some(live.session.id), live.session.facts.expires_at.is_none());
+        id == self.preferred.or(self.given) || (!is_key && id == self.given)
     }
 
     /// Newest first.
@@ -112,6 +134,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::identity::gate::Gate;
     use crate::identity::mint::{bare, credentials};
     use crate::session::{CredentialKind, IdentityName, InstanceId};
     use crate::signer::Signer;
@@ -155,7 +178,7 @@ mod tests {
         let mut shelf = shelf(&[(1, Some(900)), (2, None)]);
         assert_eq!(current(&shelf, 0), Some(2), "it has no end");
         shelf.put(live(3, Some(60)), at(0));
-        assert_eq!(current(&shelf, 0), Some(1), "somebody has put another in its place, so the others decide");
+        assert_eq!(current(&shelf, 0), Some(3), "somebody has put another in its place, and not what the key followed");
         assert!(shelf.live(live(2, None).session.id, at(0)).is_some(), "URLs that it signed can be signed again");
         shelf.put(live(4, None), at(0));
         assert_eq!(current(&shelf, 0), Some(4));
@@ -202,20 +225,61 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_that_is_stopped_signs_no_more_and_the_next_best_does() {
-        let mut shelf = shelf(&[(1, Some(900)), (2, Some(1800))]);
-        shelf.all[1].gate.close();
-        assert_eq!(current(&shelf, 0), Some(1));
-        shelf.put(live(3, None), at(0));
-        shelf.all[2].gate.close();
-        assert_eq!(current(&shelf, 0), Some(1));
-        let kept = live(4, None);
+    fn what_another_followed_never_signs_again_by_itself() {
+        let stops: [(&str, fn(&Gate) -> bool, fn(&Gate) -> bool); 2] =
+            [("drained", Gate::close, Gate::open), ("seen dead", Gate::bury, Gate::revive)];
+        for (how, stop, go_on) in stops {
+            let mut shelf = shelf(&[(1, Some(900)), (2, Some(1800))]);
+            let two = Arc::clone(&shelf.all[1]);
+            stop(&two.gate);
+            assert_eq!(current(&shelf, 0), None, "{how}: the first is still there");
+            go_on(&two.gate);
+            assert_eq!(current(&shelf, 0), Some(2), "{how}");
+            stop(&two.gate);
+            shelf.put(live(3, Some(1000)), at(0));
+            go_on(&two.gate);
+            assert_eq!(current(&shelf, 0), Some(3), "{how}: the second has been followed, though it lives longer");
+            shelf.prefer(Arc::clone(&two), at(0));
+            assert_eq!(current(&shelf, 0), Some(2), "{how}: an operator lets it");
+            shelf.put(live(1, Some(900)), at(0));
+            stop(&two.gate);
+            assert_eq!(current(&shelf, 0), Some(1), "{how}: its source gives it anew");
+            shelf.put(live(4, None), at(0));
+            shelf.take(live(4, None).session.id);
+            assert_eq!(current(&shelf, 0), None, "{how}: nor what was there before a key that is retired");
+        }
+    }
+
+    #[test]
+    fn a_session_that_comes_and_is_shorter_waits_until_the_longer_one_is_stopped() {
+        let mut shelf = shelf(&[(1, Some(1800)), (2, Some(900)), (3, Some(1000))]);
+        let is_next = |shelf: &Shelf| [1, 2, 3].map(|number| shelf.is_next(live(number, Some(1)).session.id));
+        assert_eq!(
+            (current(&shelf, 0), is_next(&shelf)),
+            (Some(1), [false, false, true]),
+            "a third followed the second"
+        );
+        shelf.all[0].gate.bury();
+        assert_eq!(current(&shelf, 0), Some(3));
+        shelf.all[2].gate.bury();
+        assert_eq!((current(&shelf, 0), is_next(&shelf)), (None, [false; 3]));
+        shelf.all[0].gate.revive();
+        assert_eq!(current(&shelf, 0), Some(1), "nothing has come meanwhile");
+        shelf.put(live(4, Some(1900)), at(0));
+        shelf.all[3].gate.close();
+        assert_eq!(current(&shelf, 0), None);
+    }
+
+    #[test]
+    fn what_is_only_kept_takes_nobodys_place() {
+        let mut shelf = shelf(&[(1, None)]);
+        let kept = live(2, None);
         kept.gate.close();
         shelf.keep(kept, at(0));
-        shelf.all[2].gate.open();
-        assert_eq!(current(&shelf, 0), Some(3), "what is only kept takes nobody's place");
-        shelf.take(live(3, None).session.id);
+        shelf.keep(live(3, Some(900)), at(0));
         assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 3));
+        shelf.all[0].gate.close();
+        assert_eq!(current(&shelf, 0), None);
     }
 
     #[test]
@@ -234,7 +298,7 @@ mod tests {
     fn the_same_generation_takes_the_place_of_its_former_self() {
         let mut shelf = shelf(&[(1, Some(600)), (2, Some(900))]);
         shelf.put(live(2, Some(100)), at(0));
-        assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(1), 2), "its shorter end counts");
+        assert_eq!((current(&shelf, 0), shelf.all.len()), (Some(2), 2), "and what it followed stays where it is");
         assert_eq!(of_key(&shelf, "KEY2").unwrap().session.left(at(0)), Some(Duration::from_secs(100)));
         assert!(of_key(&shelf, "KEY3").is_none());
     }

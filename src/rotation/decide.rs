@@ -71,7 +71,7 @@ impl Rotation {
             let stopped = stop(own.as_deref(), session).await;
             let written = desk.mark(uid, &before, Mark::Drain { replaced: false }, Told::GenerationDraining).await;
             if let (Err(_), true, Some(own)) = (&written, stopped, &own) {
-                own.start_generation(session);
+                own.let_generation_go_on(session);
             }
             written
         })
@@ -79,7 +79,7 @@ impl Rotation {
     }
 
     /// Lets a generation sign again; `None` means the only one that an operator drained. A key takes the place of the one
-    /// that signs, until its source gives another.
+    /// that signs, until its source gives another; a session signs where none signs that lives longer.
     ///
     /// # Errors
     /// When it cannot sign again, or the registry did not take it.
@@ -105,12 +105,12 @@ impl Rotation {
             if let Some(by) = own.as_ref().and_then(|own| own.outlived_by(session)) {
                 return Err(Unchanged::AnotherSigns { generation: session.generation, by }.into());
             }
-            if before.row.drained_since.is_none() {
+            let secret = desk.secret_of(session);
+            // What rests because another came is let in by hand as well: by itself it never signs again.
+            if before.row.drained_since.is_none() && secret != Secret::Rests {
                 return Ok(desk.told(&before));
             }
-            let own = own
-                .as_ref()
-                .filter(|own| !matches!(own.secret_of(session), Secret::Gone | Secret::Missing | Secret::Unread));
+            let own = own.as_ref().filter(|_| !matches!(secret, Secret::Gone | Secret::Missing | Secret::Unread));
             let own = own.ok_or(Unchanged::SecretGone(session.generation))?;
             own.start_generation(session);
             let written = desk.mark(uid, &before, Mark::CancelDrain, Told::DrainCancelled).await;
@@ -156,7 +156,7 @@ impl Rotation {
                 };
                 match (&written, &own) {
                     (Ok(()), Some(own)) => own.forget_generation(&session),
-                    (Err(_), Some(own)) if stopped => own.start_generation(&session),
+                    (Err(_), Some(own)) if stopped => own.let_generation_go_on(&session),
                     _ => {}
                 }
                 written?;

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Known, and signs nothing yet: AWS has not confirmed the key, its source has not given it since the start, or one
-    /// whose drain was cancelled signs in its place.
+    /// whose drain was cancelled, or an older session that lives longer, signs in its place.
     Prepared,
     /// Signs.
     Active,
@@ -58,6 +58,8 @@ pub enum Secret {
     Rests,
     /// Holds it, and its source gives it; yet another, whose drain was cancelled, signs until that gives something anew.
     Displaced,
+    /// Holds it, and signs with an older session that lives longer; with this one when that is stopped.
+    Next,
     /// Holds it, and would sign with it, had it not been seen dead.
     Dead,
     /// Does not hold it: it is gone with a restart, or its source gives it no longer.
@@ -113,7 +115,7 @@ impl Generation<'_> {
     pub fn state(&self, now: Timestamp) -> State {
         match self.secret {
             _ if self.retired_at.is_some() || self.has_ended(now) => State::Retired,
-            Secret::Waits | Secret::Displaced if self.drained_since.is_none() => State::Prepared,
+            Secret::Waits | Secret::Displaced | Secret::Next if self.drained_since.is_none() => State::Prepared,
             Secret::Unread if self.stopped_at().is_none() => State::Prepared,
             Secret::Missing if self.is_missing() => State::Prepared,
             Secret::Signs if self.drained_since.is_none() => State::Active,

@@ -26,13 +26,6 @@ impl Keeper {
         }
     }
 
-    /// Has another session looked for where nothing signs; for a tenant, when it asks.
-    pub(in crate::identity) fn want_another(&self) {
-        if self.current().is_none() && self.need.is_none() {
-            self.want();
-        }
-    }
-
     /// Whether what is due is put off until somebody asks.
     pub(super) fn idles(&self, due: Due, now: Now) -> bool {
         self.need.as_ref().is_some_and(|need| !need.is_asked()) && due.is_over(now)

@@ -317,6 +317,60 @@ async fn a_stopped_session_is_followed_by_another_at_once() {
 }
 
 #[tokio::test]
+async fn whatever_stops_the_session_that_signs_the_one_that_it_followed_signs_no_more() {
+    let stops: [fn(&Identity, &Session) -> bool; 2] = [Identity::stop_generation, Identity::bury];
+    for stop in stops {
+        let kit = Kit::new(&[Turn::Fresh(36_000), Turn::Fresh(36_000), Turn::Fails], None).await;
+        let first = kit.identity.renew().await.unwrap();
+        let second = kit.identity.renew().await.unwrap();
+        kit.seconds(10).await;
+        assert!(stop(&kit.identity, &second.session));
+        assert_eq!(kit.generation(), None, "the first lives on, and rests");
+        assert!(kit.identity.renew().await.is_err_and(|error| error.reason() == "NETWORK"));
+        assert_eq!((kit.generation(), kit.identity.secret_of(&first.session)), (None, Secret::Rests));
+        kit.turns.lock().unwrap().clear();
+        kit.turns.lock().unwrap().push_back(Turn::Fresh(600));
+        assert_eq!(kit.identity.renew().await.unwrap().session.generation, 3);
+        assert_eq!(kit.generation(), Some(3), "whose life is shorter");
+        kit.identity.revive(&second.session);
+        assert_eq!(kit.generation(), Some(3));
+        drop(kit);
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_session_shorter_than_the_one_that_signs_is_next_and_is_followed_at_once_when_it_comes_to_sign() {
+    let kit = Kit::new(&[Turn::Fresh(36_000), Turn::Fresh(3600)], None).await;
+    let first = kit.identity.renew().await.unwrap();
+    let second = kit.identity.renew().await.unwrap();
+    kit.seconds(10).await;
+    let secrets = || [&first, &second].map(|live| kit.identity.secret_of(&live.session));
+    assert_eq!((kit.asked(), kit.generation(), secrets()), (2, Some(1), [Secret::Signs, Secret::Next]));
+    assert!(kit.identity.stop_generation(&first.session));
+    assert_eq!((kit.generation(), secrets()), (Some(2), [Secret::Rests, Secret::Signs]));
+    kit.seconds(10).await;
+    assert_eq!((kit.asked(), kit.generation()), (3, Some(3)), "the second is of the time before");
+    kit.identity.stop_generation(&second.session);
+    kit.seconds(10).await;
+    assert_eq!(kit.asked(), 3, "nothing is missed");
+}
+
+#[tokio::test]
+async fn a_stop_that_is_taken_back_lets_nothing_sign_that_did_not() {
+    let kit = Kit::new(&[Turn::Fresh(3600), Turn::Fresh(3600), Turn::Fails], None).await;
+    let first = kit.identity.renew().await.unwrap();
+    let second = kit.identity.renew().await.unwrap();
+    for live in [&second, &first] {
+        assert!(kit.identity.stop_generation(&live.session));
+    }
+    kit.identity.let_generation_go_on(&first.session);
+    assert_eq!(kit.generation(), None);
+    kit.identity.let_generation_go_on(&second.session);
+    assert_eq!(kit.generation(), Some(2));
+}
+
+#[tokio::test]
 async fn a_paused_identity_signs_nothing_and_renews_its_sessions_all_the_same() {
     let kit = Kit::new(&[Turn::Fresh(3600)], None).await;
     let first = kit.identity.renew().await.unwrap();

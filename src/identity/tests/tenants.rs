@@ -298,6 +298,21 @@ async fn a_session_that_was_stopped_or_seen_dead_is_followed_when_its_tenant_ask
 }
 
 #[tokio::test]
+async fn a_tenants_session_that_was_followed_signs_no_more_when_the_one_that_follows_is_stopped() {
+    let house = House::new(9).await;
+    let ann = house.part("ann");
+    ann.renew().await.unwrap();
+    let second = ann.renew().await.unwrap();
+    assert!(ann.stop_generation(&second.session) && ann.current().is_none());
+    house.sts().fails.insert("ann".to_owned());
+    assert_eq!(ann.renew().await.map(drop).unwrap_err().reason(), "ACCESS_DENIED");
+    assert!(ann.current().is_none());
+    house.sts().fails.clear();
+    assert_eq!(ann.renew().await.unwrap().session.generation, 3);
+    assert_eq!(ann.current().map(|live| live.session.generation), Some(3));
+}
+
+#[tokio::test]
 async fn all_together_are_ready_failing_or_paused() {
     let house = House::new(9).await;
     assert_eq!(house.tenants.status(false).state, State::Ready, "nobody has come, and nothing has failed");

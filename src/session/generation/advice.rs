@@ -156,6 +156,9 @@ impl Generation<'_> {
     fn advice_on_session(&self, now: Timestamp) -> String {
         match (self.state(now), self.session.facts.expires_at) {
             (_, Some(ends_at)) if ends_at <= now => "nothing to do: it has ended".to_owned(),
+            (State::Prepared, _) if self.secret == Secret::Next => {
+                "nothing to do: an older session, which lives longer, signs until this one is renewed".to_owned()
+            }
             (State::Prepared | State::Active, _) => "nothing to do: it is renewed by itself".to_owned(),
             (_, Some(ends_at)) => format!("nothing to do: it ends by itself {}", until(now, ends_at)),
             (_, None) => "nothing to do: it ends by itself".to_owned(),
