@@ -186,6 +186,13 @@ pub struct IssueInterval {
     pub not_after: Timestamp,
 }
 
+/// How long a call that issues a session may take.
+pub const ISSUING: std::time::Duration = std::time::Duration::from_secs(10);
+/// By how much an issue interval may begin before the call that it is of: AWS dates its answer in whole seconds, somewhere in the
+/// call, and the local clock shows whole seconds, too. A session that was asked for so long after an instant was surely issued
+/// after it.
+pub const ISSUE_IS_SURE_AFTER: std::time::Duration = std::time::Duration::from_secs(ISSUING.as_secs() + 2);
+
 /// All that a source can tell of credentials beside their secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {

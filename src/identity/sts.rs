@@ -22,7 +22,7 @@ use crate::aws::{Aws, Heard, TakesWholeAnswers, behavior};
 use crate::clock::Clock;
 use crate::config::identity::{S3, Scope, StsEndpoint};
 use crate::s3::Region;
-use crate::session::{CredentialKind, Credentials, IssueInterval};
+use crate::session::{CredentialKind, Credentials, ISSUING, IssueInterval};
 use crate::signer::endpoint::{home_of, partition_of};
 use crate::telemetry::Metrics;
 use crate::time::Timestamp;
@@ -110,7 +110,7 @@ impl Sts {
             .interceptor(TakesWholeAnswers)
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(CALL).build())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(ISSUING).build())
             .use_fips(self.endpoint.fips.unwrap_or(false))
             .use_dual_stack(self.endpoint.dual_stack.unwrap_or(false));
         config.set_endpoint_url(self.endpoint.endpoint_url.clone());
@@ -335,7 +335,5 @@ fn tags(scope: &Scope) -> Option<Vec<Tag>> {
     Some(all).filter(|all| !all.is_empty())
 }
 
-/// The longest that one call may take.
-const CALL: Duration = Duration::from_secs(10);
 /// The longest that signing waits for the name of a principal.
 const NAMING: Duration = Duration::from_secs(3);

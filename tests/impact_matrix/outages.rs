@@ -213,8 +213,10 @@ fn a_session_that_is_revoked_signs_dead_links_until_there_is_another() {
     twice.sessions[2].facts.principal_unique_id = ROLE_ID.to_owned();
     let told = found(&twice, revoked(&role_arn("Signer"), AT + 30));
     let renewals: Vec<_> = told.iter().map(|one| one.recovery.clone()).collect();
-    let of =
-        |names: &[&str]| Recovery::Renewal { of: names.iter().map(|name| identity(name)).collect(), from: at(AT + 30) };
+    let of = |names: &[&str]| Recovery::Renewal {
+        of: names.iter().map(|name| identity(name)).collect(),
+        from: at(AT + 30 + 12),
+    };
     assert_eq!(renewals, [of(&["role"]), of(&["role", "chained"])], "the base first, and no sooner than it helps");
 }
 

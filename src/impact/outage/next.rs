@@ -9,7 +9,7 @@ use crate::impact::reason::Condition;
 use crate::impact::rules::forecast::{is_from_provider, is_handed_out, is_of_sign_in};
 use crate::impact::truth::Truth;
 use crate::impact::{Lineage, actions};
-use crate::session::{CredentialKind, IssueInterval, Session};
+use crate::session::{CredentialKind, ISSUE_IS_SURE_AFTER, IssueInterval, Session};
 use crate::time::Timestamp;
 
 /// Why no next session can be had.
@@ -71,7 +71,7 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
 /// What mends a session that fell under the event, as far as the holder itself goes.
 pub(super) fn recovery(event: &Event, holder: &Holder<'_>) -> Recovery {
     let Some(session) = holder.session else { return Recovery::None };
-    let from = spared_from(event);
+    let from = surely_spared_from(event);
     let next = successor(event, holder, session);
     let lives = present::of(event, Lineage { session: &next, parent: holder.parent }).is_none();
     match holder.source {
@@ -98,6 +98,18 @@ fn spared_from(event: &Event) -> Timestamp {
         What::SessionsRevoked { issued_before, .. } | What::Denied { issued_before: Some(issued_before), .. } => {
             event.at.max(*issued_before)
         }
+        _ => event.at,
+    }
+}
+
+/// From when on a session that is asked for is surely one of those: what is known of its issue is an interval, which may begin
+/// before it was asked for.
+fn surely_spared_from(event: &Event) -> Timestamp {
+    match &event.what {
+        What::SessionsRevoked { issued_before, .. } | What::Denied { issued_before: Some(issued_before), .. } => {
+            event.at.max(*issued_before + ISSUE_IS_SURE_AFTER)
+        }
+        What::RoleRecreated(_) => event.at + ISSUE_IS_SURE_AFTER,
         _ => event.at,
     }
 }
