@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use ask::Asker;
-use happened::About;
+use happened::{About, Former};
 use kept::Kept;
 
 use crate::aws::Aws;
@@ -218,7 +218,8 @@ impl Prober {
             match edge {
                 belief::Edge::Died { by, .. } => {
                     warn!(identity = %identity.name(), session = %session.id, about, cause, first_seen = %by, "seen dead");
-                    if let Some(event) = happened::died(session, answer.about, *edge, cause)
+                    let former = Former::of(&self.registry.happened(DAEMON).await?, session.id, &about);
+                    if let Some(event) = happened::died(session, answer.about, *edge, cause, former)
                         && let Some(number) = self.note(event).await?
                     {
                         kept.says(&about, number);

@@ -17,7 +17,7 @@ use super::belief::Edge;
 use crate::config::probe::Canary;
 use crate::impact::event::{Event, Policy, Statement, What};
 use crate::registry::{EventKind, EventRow, NewEvent};
-use crate::session::{CredentialKind, Facts, Session};
+use crate::session::{CredentialKind, Facts, RecordId, Session};
 use crate::time::Timestamp;
 
 /// What was looked at. As text it stands in rows, and tells them apart.
@@ -39,10 +39,29 @@ impl About<'_> {
     }
 }
 
+/// What is known from former events of the same thing: it is not dated back over what was seen, nor over what a person said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Former {
+    /// When it was last seen alive.
+    pub alive_at: Option<Timestamp>,
+    /// When the last of them was lifted or withdrawn: it lived by then.
+    pub taken_back_at: Option<Timestamp>,
+}
+
+impl Former {
+    /// `rows` are of events that happened, whether they stand or not.
+    pub(super) fn of(rows: &[EventRow], session: RecordId, what: &str) -> Self {
+        let own = || rows.iter().filter(|row| row.session == Some(session) && about(row) == Some(what));
+        let alive_at = |row: &EventRow| Timestamp::parse_rfc3339(row.body.get("last_seen_alive")?.as_str()?).ok();
+        Self { alive_at: own().filter_map(alive_at).max(), taken_back_at: own().filter_map(|row| row.lifted_at).max() }
+    }
+}
+
 /// The row that says it; `None` where no event could mean this session alone, because nobody told whose it is.
-pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str) -> Option<NewEvent> {
+pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str, former: Former) -> Option<NewEvent> {
     let Edge::Died { after, by } = edge else { return None };
-    let began = after.unwrap_or(session.facts.issued.not_after).min(by);
+    let after = after.max(former.alive_at);
+    let began = after.max(former.taken_back_at).unwrap_or(session.facts.issued.not_after).min(by);
     let settles_within = began.until(by).unwrap_or_default();
     // An event cannot take longer; the row keeps what was seen.
     let settles_within = settles_within.min(LONGEST);

@@ -58,7 +58,7 @@ const DIED: Edge = Edge::Died { after: None, by: Timestamp::EPOCH };
 
 fn event(session: &Session, about: About<'_>) -> Option<Event> {
     let edge = Edge::Died { after: Some(at(0)), by: at(60) };
-    let row = died(session, about, edge, "seen")?;
+    let row = died(session, about, edge, "seen", Former::default())?;
     let event: Event = serde_json::from_value(row.body["event"].clone()).unwrap();
     event.check().unwrap();
     Some(event)
@@ -113,7 +113,7 @@ fn a_denied_canary_speaks_of_reading_from_its_bucket_and_never_surely() {
 fn nobody_is_meant_where_nobody_told_whose_it_is() {
     let mut unnamed = role("a");
     unnamed.facts.session_name.clear();
-    assert!(died(&unnamed, About::Key, DIED, "").is_none());
+    assert!(died(&unnamed, About::Key, DIED, "", Former::default()).is_none());
 }
 
 #[test]
@@ -133,7 +133,13 @@ fn a_denied_canary_of_a_key_that_nobody_named_may_end_its_urls_and_those_of_nobo
 #[test]
 fn a_row_says_what_was_seen_and_is_known_again() {
     let canary = canary();
-    let row = died(&role("a"), About::Canary(&canary), Edge::Died { after: None, by: at(60) }, "403 AccessDenied");
+    let row = died(
+        &role("a"),
+        About::Canary(&canary),
+        Edge::Died { after: None, by: at(60) },
+        "403 AccessDenied",
+        Former::default(),
+    );
     let NewEvent { kind, identity, session, uid, body, stands_until } = row.unwrap();
     assert_eq!((&body["observed"], &body["cause"]), (&json!(true), &json!("403 AccessDenied")));
     assert_eq!((&body["last_seen_alive"], &body["first_seen_dead"]), (&Value::Null, &json!(at(60).to_string())));
@@ -143,4 +149,60 @@ fn a_row_says_what_was_seen_and_is_known_again() {
     assert_eq!(lifted(&row).body["lifts"], serde_json::json!({"number": 7, "recorded_at": row.at}));
     let reported = EventRow { body: json!({"about": "key"}), ..row };
     assert_eq!(about(&reported), None, "what others reported is theirs to lift");
+}
+
+#[test]
+fn a_death_is_dated_back_over_no_sight_of_life_and_over_no_word_that_it_lived() {
+    let seen = |after: Option<i64>, former| {
+        let edge = Edge::Died { after: after.map(at), by: at(60) };
+        let row = died(&role("a"), About::Key, edge, "", former).unwrap();
+        let event: Event = serde_json::from_value(row.body["event"].clone()).unwrap();
+        assert_eq!(event.at + event.settles_within, at(60), "by then it was dead");
+        (event.at, row.body["last_seen_alive"].as_str().map(str::to_owned))
+    };
+    let told = |seconds: i64| Some(at(seconds).to_string());
+    #[rustfmt::skip]
+    let table = [
+        // seen alive since the start; before, and taken back, as former rows say; from when on it may have been dead
+        (None, None, None, -99, None),
+        (Some(10), None, None, 10, told(10)),
+        (None, Some(20), None, 20, told(20)),
+        (None, None, Some(30), 30, None),
+        (None, Some(20), Some(30), 30, told(20)),
+        (Some(40), Some(20), Some(30), 40, told(40)),
+        (Some(10), None, Some(30), 30, told(10)),
+        // Clocks are set back now and then.
+        (None, None, Some(90), 60, None),
+    ];
+    for (after, alive, taken, begins, alive_at) in table {
+        let former = Former { alive_at: alive.map(at), taken_back_at: taken.map(at) };
+        assert_eq!(seen(after, former), (at(begins), alive_at), "{after:?} {former:?}");
+    }
+}
+
+#[test]
+fn former_events_of_the_same_thing_count_and_no_others() {
+    let row = |number: u64, session: &Session, about: &str, alive: i64, lifted: Option<i64>| EventRow {
+        number,
+        at: at(1),
+        kind: EventKind::EventHappened,
+        identity: None,
+        session: Some(session.id),
+        uid: None,
+        body: json!({"observed": true, "about": about, "last_seen_alive": at(alive).to_string()}),
+        lifted_at: lifted.map(at),
+    };
+    let (own, mut other) = (role("a"), role("b"));
+    other.id.number += 1;
+    let reported = EventRow { body: json!({"observed": false, "about": "key"}), ..row(5, &own, "key", 90, Some(95)) };
+    let rows = [
+        row(1, &own, "key", 5, Some(7)),
+        row(2, &own, "key", 9, None),
+        row(3, &own, "s3://photos/canary", 70, Some(75)),
+        row(4, &other, "key", 80, Some(85)),
+        reported,
+    ];
+    let expected = Former { alive_at: Some(at(9)), taken_back_at: Some(at(7)) };
+    assert_eq!(Former::of(&rows, own.id, "key"), expected);
+    assert_eq!(Former::of(&rows[2..4], own.id, "key"), Former::default());
 }
