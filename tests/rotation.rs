@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use presignd::grpc::proto::rotation_client::RotationClient;
 use presignd::grpc::proto::{
-    CancelDrainRequest, DrainRequest, GenerationState, GenerationStatus, IdentityState, ListUrlsRequest,
+    CancelDrainRequest, DrainRequest, GenerationState, GenerationStatus, IdentityState, KeyHold, ListUrlsRequest,
     PauseIdentityRequest, PresignRequest, PresignResponse, ResumeIdentityRequest, RetireRequest, RotationStatusRequest,
     UrlFilter,
 };
@@ -260,6 +260,49 @@ async fn a_key_that_two_identities_sign_with_is_free_when_both_are_done_and_nobo
         status.advice
     );
     assert!(!told(&world, 1).iter().any(|kind| kind == "generation-drained"), "nothing has drained");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_base_that_was_stopped_is_free_and_whoever_got_sessions_with_it_is_named_with_its_end() {
+    let world = World::new().await;
+    let (one, two) = (world.keys.user("one"), world.keys.user("two"));
+    put(world.folder.path(), &one);
+    let tables = format!("{}{}", store(&world), world.web("base = \"store\"\nduration = \"1h\"\nmin_pause = \"1s\""));
+    let daemon = world.daemon(&tables).await;
+    let line = "presign s3://photos/cat.jpg --region us-east-1 --at-least 1s --expires-in 10m --identity web";
+    eventually("it signs", async || (says(&daemon, line).await.0 == 0).then_some(())).await;
+    let ends = daemon.web().await.sessions[0].reference.as_ref().and_then(|one| one.expires_at).expect("an end");
+    let ends = presignd::time::Timestamp::from_unix(ends.seconds);
+    let key = &one.access_key_id;
+    let mints = async |key: &str| {
+        let out = says(&daemon, "rotation store").await.1;
+        (out.contains(key) && !out.contains("gets no next session")).then_some(())
+    };
+    mints(key).await.expect("its base signs");
+
+    let cut_off = format!("; web gets no next session, because its base does not sign: it stops signing {ends} (");
+    let (code, out, _) = says(&daemon, "drain store --wait").await;
+    let now = format!("deactivate {key} now: nothing that presignd signed with it is outstanding{cut_off}");
+    assert!(code == 0 && out.contains(&now), "{code} {out}");
+    let (_, out, _) = says(&daemon, "rotation").await;
+    assert!(out.contains(&now), "{out}");
+    let status = generation(&daemon, "store", 1).await.expect("it is there");
+    let [cut] = &status.others[..] else { panic!("one other: {status:?}") };
+    assert_eq!((cut.hold(), cut.stops_at.map(|at| at.seconds)), (KeyHold::CutOff, Some(ends.unix())));
+    eventually("it is told as drained, with whom that cuts off", async || {
+        let free = daemon.metrics().await.contains("presignd_keys_to_deactivate{identity=\"store\"} 1");
+        (free && told(&world, 1).iter().any(|kind| kind == "generation-drained")).then_some(())
+    })
+    .await;
+    let (code, out, _) = says(&daemon, "retire store 1").await;
+    assert!(code == 0 && out.contains(&format!("delete {key}: it is retired")) && out.contains(&cut_off), "{out}");
+
+    // Another key in its file, and all is well; its retirement cuts off again, and the former key has no part in it.
+    put(world.folder.path(), &two);
+    eventually("the base signs", async || mints(&two.access_key_id).await).await;
+    let (code, out, _) = says(&daemon, "retire store 2 --force").await;
+    assert!(code == 0 && out.contains(&format!("delete {}: ", two.access_key_id)) && out.contains(&cut_off), "{out}");
+    assert_eq!(generation(&daemon, "store", 1).await.expect("it is there").others, []);
 }
 
 /// Callers that sign without a pause until told to stop, and count what fails.

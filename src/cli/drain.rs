@@ -147,7 +147,7 @@ fn is_waited_for(status: &GenerationStatus) -> bool {
 
 /// Waiting does not help: others would go on with its key.
 fn is_needed(status: &GenerationStatus) -> bool {
-    status.others.iter().any(|other| other.hold() != KeyHold::Rests)
+    status.others.iter().any(|other| !matches!(other.hold(), KeyHold::Rests | KeyHold::CutOff))
 }
 
 /// Whatever hangs on its key and ends by itself.

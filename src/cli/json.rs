@@ -146,6 +146,7 @@ fn key_holder(one: &proto::KeyHolder) -> Value {
         "since": time(&one.since),
         "outstanding_urls": one.outstanding_urls,
         "last_url_ends_at": time(&one.last_url_ends_at),
+        "stops_at": time(&one.stops_at),
     })
 }
 

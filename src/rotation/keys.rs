@@ -9,8 +9,9 @@ use super::{Rotation, Row, followed};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::registry::SessionRow;
-use crate::session::generation::{Hold, Holder, has_no_end};
-use crate::session::{IdentityName, RecordId};
+use crate::session::RecordId;
+use crate::session::generation::{Hold, Holder, State, has_no_end};
+use crate::time::Timestamp;
 
 impl Rotation {
     /// Long-term keys that may be signing at this moment. To be asked before the registry is read: who signs while that is
@@ -35,10 +36,9 @@ impl Rotation {
             by_key.entry(key_of(&row.row)).or_default().push(holder);
         }
         for identity in self.identities() {
-            for key in self.mints_with(uid, &identity).await? {
-                if keys.contains(&key) {
-                    by_key.entry(key).or_default().push(minter(identity.name()));
-                }
+            let (hold, with) = self.mints_with(uid, &identity).await?;
+            for key in with.into_iter().filter(|key| keys.contains(key)) {
+                by_key.entry(key).or_default().push(minter(&identity, hold));
             }
         }
         let by_key: HashMap<String, Arc<[Holder]>> = by_key.into_iter().map(|(key, all)| (key, ordered(all))).collect();
@@ -69,15 +69,18 @@ impl Rotation {
             since: Some(one.since(now)),
             outstanding_urls: row.row.outstanding,
             last_url_ends_at: row.row.last_url_ends_at,
+            stops_at: None,
         }
     }
 
     /// The keys with which an identity gets its next session, as far as is known: that of its base, or of whoever minted
     /// what it has.
-    async fn mints_with(&self, uid: u32, identity: &Identity) -> Result<HashSet<String>, Error> {
-        let base = identity.table().base().and_then(|base| self.identity(base));
-        if let Some(live) = base.and_then(|base| base.signing_generation()) {
-            return Ok(HashSet::from([live.session.facts.access_key_id.clone()]));
+    async fn mints_with(&self, uid: u32, identity: &Identity) -> Result<(Hold, HashSet<String>), Error> {
+        if let Some(base) = identity.table().base().and_then(|base| self.identity(base)) {
+            return match base.signing_generation() {
+                Some(live) => Ok((Hold::Mints, HashSet::from([live.session.facts.access_key_id.clone()]))),
+                None => self.would_mint_with(uid, &base).await,
+            };
         }
         let signing = identity.signing();
         let mut parents: HashSet<String> =
@@ -88,19 +91,46 @@ impl Rotation {
             parents.extend(newest.first().map(|row| row.session.facts.parent_access_key_id.clone()));
         }
         parents.remove("");
-        Ok(parents)
+        Ok((Hold::Mints, parents))
+    }
+
+    /// Of a base that signs nothing: the keys that it may come to lend, or else the one that it lent until it was stopped,
+    /// with which nobody is given a session any more.
+    async fn would_mint_with(&self, uid: u32, base: &Identity) -> Result<(Hold, HashSet<String>), Error> {
+        let now = self.issuer.clock().now();
+        let rows = self.issuer.registry().generations(uid, base.name(), None).await.map_err(Error::registry)?;
+        let rows = followed(rows);
+        let key_of = |row: &Row| row.row.session.facts.access_key_id.clone();
+        let is_prepared =
+            |row: &&Row| row.generation(self.secret_of(&row.row.session), "").state(now) == State::Prepared;
+        let may: HashSet<String> = rows.iter().filter(is_prepared).map(key_of).collect();
+        if !may.is_empty() {
+            return Ok((Hold::Mints, may));
+        }
+        let last = rows.iter().filter_map(|row| Some((stopped_at(row, now)?, row))).max_by_key(|(at, _)| *at);
+        Ok((Hold::CutOff, last.map(|(_, row)| key_of(row)).into_iter().collect()))
     }
 }
 
-fn minter(identity: &IdentityName) -> Holder {
+/// When it was kept from signing, where nothing else took its place: now, while that is not written down yet, or it was seen
+/// dead.
+fn stopped_at(row: &Row, now: Timestamp) -> Option<Timestamp> {
+    let stopped_at = row.row.drained_since.or(row.row.retired_at).filter(|_| !row.row.replaced);
+    stopped_at.or_else(|| row.followed_at.is_none().then_some(now))
+}
+
+fn minter(identity: &Identity, hold: Hold) -> Holder {
+    let sessions = identity.signing();
+    let ends = sessions.iter().filter_map(|live| live.session.facts.expires_at);
     Holder {
-        identity: identity.clone(),
+        identity: identity.name().clone(),
         generation: None,
         session: None,
-        hold: Hold::Mints,
+        hold,
         since: None,
         outstanding_urls: 0,
         last_url_ends_at: None,
+        stops_at: ends.min().filter(|_| hold == Hold::CutOff),
     }
 }
 

@@ -46,6 +46,7 @@ fn key_holder(holder: Holder) -> proto::KeyHolder {
         Hold::Signs => proto::KeyHold::Signs,
         Hold::MaySign => proto::KeyHold::MaySign,
         Hold::Mints => proto::KeyHold::Mints,
+        Hold::CutOff => proto::KeyHold::CutOff,
         Hold::Rests => proto::KeyHold::Rests,
     };
     proto::KeyHolder {
@@ -55,6 +56,7 @@ fn key_holder(holder: Holder) -> proto::KeyHolder {
         since: holder.since.map(wire_instant),
         outstanding_urls: holder.outstanding_urls,
         last_url_ends_at: holder.last_end().map(wire_instant),
+        stops_at: holder.stops_at.map(wire_instant),
     }
 }
 

@@ -54,21 +54,25 @@ impl Generation<'_> {
                 let (counted, early) = (self.counted(), self.only_if_undone());
                 match early {
                     None => {
-                        let early = self.ended_early();
+                        let (early, cut_off) = (self.ended_early(), self.cut_off(now));
                         format!(
-                            "wait until {until}: {counted} by then; deactivating {key} earlier breaks {them}{early}"
+                            "wait until {until}: {counted} by then; deactivating {key} earlier breaks \
+                             {them}{early}{cut_off}"
                         )
                     }
                     Some(undone) => format!(
-                        "wait until {until}: {counted} by then; {undone} does deactivating {key} earlier break {them}"
+                        "wait until {until}: {counted} by then; {undone} does deactivating {key} earlier break {them}{}",
+                        self.cut_off(now)
                     ),
                 }
             }
             (State::Draining | State::Drained, None) => {
-                format!("deactivate {key} now: nothing that presignd signed with it is outstanding")
+                let cut_off = self.cut_off(now);
+                format!("deactivate {key} now: nothing that presignd signed with it is outstanding{cut_off}")
             }
             (State::Retired, None) => {
-                format!("delete {key}: it is retired, and nothing that presignd signed with it is outstanding")
+                let cut_off = self.cut_off(now);
+                format!("delete {key}: it is retired, and nothing that presignd signed with it is outstanding{cut_off}")
             }
             (State::Retired, Some(until)) => {
                 let all = urls(self.breaks());
@@ -80,8 +84,10 @@ impl Generation<'_> {
                         )
                     }
                     Some(undone) => {
+                        let cut_off = self.cut_off(now);
                         format!(
-                            "{all} outstanding, the last ends {until}; {undone} does deactivating {key} break {them}"
+                            "{all} outstanding, the last ends {until}; {undone} does deactivating {key} break \
+                             {them}{cut_off}"
                         )
                     }
                 }
@@ -112,6 +118,12 @@ impl Generation<'_> {
     /// What others do with its key, each behind a semicolon.
     fn besides(&self, now: Timestamp) -> String {
         self.clauses(now).iter().map(|clause| format!("; {clause}")).collect()
+    }
+
+    /// Whom its stop keeps from their next session, each behind a semicolon.
+    fn cut_off(&self, now: Timestamp) -> String {
+        let all = self.others().filter(|other| other.hold == Hold::CutOff);
+        named(all.filter_map(|other| clause(other, now))).iter().map(|clause| format!("; {clause}")).collect()
     }
 
     fn clauses(&self, now: Timestamp) -> Vec<String> {
@@ -177,6 +189,13 @@ fn clause(other: &Holder, now: Timestamp) -> Option<String> {
         Hold::Mints => Some(format!(
             "{name} still gets its sessions with it: without it its next renewal fails, what those signed lives on"
         )),
+        Hold::CutOff => {
+            let then = match other.stops_at {
+                Some(at) if at > now => format!("it stops signing {}", until(now, at)),
+                _ => "it has none to sign with".to_owned(),
+            };
+            Some(format!("{name} gets no next session, because its base does not sign: {then}"))
+        }
         Hold::Rests => has.map(|has| format!("{name} has {has}")),
     }
 }

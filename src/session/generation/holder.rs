@@ -24,6 +24,9 @@ pub struct Holder {
     pub outstanding_urls: u64,
     /// The hard end of the last URL that it signed with the key, also of one that has ended.
     pub last_url_ends_at: Option<Timestamp>,
+    /// Of one that is cut off: when the session that it still has ends; `None`: it has none.
+    #[serde(default)]
+    pub stops_at: Option<Timestamp>,
 }
 
 /// What an identity does with an access key.
@@ -36,6 +39,8 @@ pub enum Hold {
     MaySign,
     /// Gets its sessions with it: those and their URLs outlast the key, its next renewal fails (SEMANTICS.md row p).
     Mints,
+    /// Would get its sessions with it, but its base was kept from signing: its next renewal fails, whatever becomes of the key.
+    CutOff,
     /// Signs nothing with it any more.
     Rests,
 }
@@ -54,7 +59,7 @@ impl Hold {
 impl Holder {
     /// Whether it needs the key from now on.
     pub fn needs_it(&self) -> bool {
-        self.hold != Hold::Rests
+        !matches!(self.hold, Hold::CutOff | Hold::Rests)
     }
 
     /// The hard end of the last of its outstanding URLs.

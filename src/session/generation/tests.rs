@@ -66,6 +66,7 @@ fn holder(identity: &str, hold: Hold, urls: u64, ends: i64) -> Holder {
         since: Some(at(-500)),
         outstanding_urls: urls,
         last_url_ends_at: Some(at(ends)),
+        stops_at: None,
     }
 }
 
@@ -295,6 +296,9 @@ fn a_key_that_others_have_is_free_when_all_of_them_are_done_with_it() {
     let (minute, later) = ("2026-11-22T12:01:00Z (1 min)", "2026-11-22T14:10:00Z (2 h 10 min)");
     let goes_on = format!("p2 still signs with it (2 URLs outstanding, the last ends {later}): drain that too");
     let renewal = "role still gets its sessions with it: without it its next renewal fails, what those signed lives on";
+    let cut_off = Holder { stops_at: Some(at(60)), ..holder("cut", Hold::CutOff, 0, -60) };
+    let bare = Holder { stops_at: None, ..cut_off.clone() };
+    let (stops, none) = ("cut gets no next session, because its base does not sign: it", "has none to sign with");
     let (may, own) =
         ("p3 may sign with it again: drain that too", format!("3 URLs outstanding, the last ends {minute}"));
     let (now, two) = ("nothing that presignd signed with it is outstanding", [signing.clone(), prepared.clone()]);
@@ -308,6 +312,11 @@ fn a_key_that_others_have_is_free_when_all_of_them_are_done_with_it() {
         (free, vec![prepared], None, format!("do not deactivate AKIAEXAMPLE yet: {may}")),
         (free, vec![mints.clone()], None, format!("do not deactivate AKIAEXAMPLE yet: {renewal}")),
         (free, two.to_vec(), Some(7800), format!("do not deactivate AKIAEXAMPLE yet: {goes_on}; {may}")),
+        (free, vec![cut_off.clone()], None, format!("deactivate AKIAEXAMPLE now: {now}; {stops} stops signing {minute}")),
+        (free, vec![bare], None, format!("deactivate AKIAEXAMPLE now: {now}; {stops} {none}")),
+        (free, vec![signing.clone(), cut_off.clone()], Some(7800), format!("do not deactivate AKIAEXAMPLE yet: {goes_on}; {stops} stops signing {minute}")),
+        (draining, vec![waits.clone(), cut_off.clone()], Some(7800), format!("wait until {later}: 3 URLs and 2 URLs of p2 end by then; deactivating AKIAEXAMPLE earlier breaks them; {stops} stops signing {minute}")),
+        (retired, vec![cut_off], None, format!("delete AKIAEXAMPLE: it is retired, and {now}; {stops} stops signing {minute}")),
         (draining, vec![done], Some(60), format!("wait until {minute}: 3 URLs end by then; deactivating AKIAEXAMPLE earlier breaks them")),
         (draining, vec![waits.clone()], Some(7800), format!("wait until {later}: 3 URLs and 2 URLs of p2 end by then; deactivating AKIAEXAMPLE earlier breaks them")),
         (draining, vec![mints.clone()], Some(60), format!("do not deactivate AKIAEXAMPLE yet: {renewal}; {own}")),
@@ -353,7 +362,7 @@ proptest! {
     fn a_generation_that_signs_no_more_never_signs_again_by_itself_and_is_never_safe_too_early(
         is_key: bool, ends in 1i64..5000, stopped in proptest::option::of(0i64..3000), retired in proptest::option::of(0i64..5000),
         secret in 0usize..9, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
-        others in proptest::collection::vec((0usize..4, 1i64..5000), 0..3),
+        others in proptest::collection::vec((0usize..5, 1i64..5000), 0..3),
     ) {
         let (kind, expires_at) =
             if is_key { (CredentialKind::LongTermKey, None) } else { (CredentialKind::AssumeRole, Some(at(ends))) };
@@ -361,7 +370,7 @@ proptest! {
         let hard_ends: Vec<Timestamp> =
             url_ends.iter().map(|end| expires_at.map_or(at(*end), |expires| expires.min(at(*end)))).collect();
         let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone, Secret::Unread, Secret::Dead, Secret::Missing, Secret::Displaced, Secret::Next][secret];
-        let holds = [Hold::Signs, Hold::MaySign, Hold::Mints, Hold::Rests];
+        let holds = [Hold::Signs, Hold::MaySign, Hold::Mints, Hold::Rests, Hold::CutOff];
         let others: Vec<_> = if is_key { others } else { Vec::new() };
         let others_at = |now: Timestamp| -> Vec<Holder> {
             let one = |(hold, end): &(usize, i64)| holder("other", holds[*hold], u64::from(at(*end) > now), *end);
@@ -389,7 +398,7 @@ proptest! {
             let (drained, retired) = (one.state(now) == State::Drained, one.state(now) == State::Retired);
             prop_assert!(!drained || last.is_none());
             let advice = one.advice(now);
-            let is_free = last.max(of_others).is_none() && others.iter().all(|(hold, _)| *hold == 3);
+            let is_free = last.max(of_others).is_none() && others.iter().all(|(hold, _)| *hold >= 3);
             prop_assert_eq!(advice.starts_with("deactivate"), drained && is_key && is_free, "{}", advice);
             prop_assert_eq!(advice.starts_with("delete"), retired && is_key && is_free, "{}", advice);
             prop_assert_eq!(one.is_free(now), (drained || retired) && is_free);
