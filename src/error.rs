@@ -3,6 +3,7 @@
 //! `Display` is what the caller reads; the sources below it go to the log, once, where the call is answered. Reasons are
 //! part of the API: added, never renamed. docs/errors.md lists them.
 
+mod ends_too;
 mod no_event;
 mod status;
 mod unchanged;
@@ -19,6 +20,7 @@ use crate::session::lifetime::TooShort;
 use crate::session::{IdentityName, InstanceId, RecordId};
 use crate::{region, registry};
 
+pub use ends_too::EndsToo;
 pub use no_event::NoEvent;
 pub use unchanged::Unchanged;
 
@@ -119,19 +121,9 @@ pub enum Error {
     /// The same URL can no longer be made. Never leaves the desk.
     #[error("the former URL can no longer be signed again")]
     Superseded,
-    /// A successor would end by the very event for which records are signed again.
-    #[error(
-        "the new URL would end by the same event [{reason}], because {identity} signs with its generation {generation}; let \
-         another key or session sign first"
-    )]
-    EndsToo {
-        /// Which identity.
-        identity: IdentityName,
-        /// Its session that signs.
-        generation: u64,
-        /// How the event ends the new URL.
-        reason: &'static str,
-    },
+    /// A successor would fare no better by the very event for which records are signed again.
+    #[error(transparent)]
+    EndsToo(#[from] EndsToo),
     /// No such record, or none that this caller may see.
     #[error("no record has this id in this registry, or it is not yours")]
     UrlNotFound,
@@ -201,7 +193,7 @@ impl Error {
             Self::Registry(error) => registry_verdict(error),
             Self::RequestIdReused => (Code::AlreadyExists, "REQUEST_ID_REUSED"),
             Self::Superseded => (Code::Aborted, "SUPERSEDED"),
-            Self::EndsToo { .. } => (Code::FailedPrecondition, "ENDS_TOO"),
+            Self::EndsToo(ends) => ends.verdict(),
             Self::UrlNotFound | Self::TextNotFound => (Code::NotFound, "URL_NOT_FOUND"),
             Self::UnknownSession { .. } => (Code::NotFound, "SESSION_NOT_FOUND"),
             Self::Deadline(_) => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
@@ -249,6 +241,7 @@ impl Error {
         "REQUEST_ID_REUSED",
         "SUPERSEDED",
         "ENDS_TOO",
+        "MAY_END_TOO",
         "URL_NOT_FOUND",
         "SESSION_NOT_FOUND",
         "DEADLINE_EXCEEDED",

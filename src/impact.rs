@@ -8,6 +8,7 @@ pub mod concern;
 pub mod contain;
 pub mod ending;
 pub mod event;
+pub mod mend;
 pub mod outage;
 mod place;
 mod principal;

@@ -10,6 +10,8 @@ mod prepare;
 mod rate;
 mod tenant;
 
+pub use doomed::Unless;
+
 use std::sync::{Arc, RwLock};
 
 use futures_util::StreamExt;
@@ -23,7 +25,6 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::identity::{Identities, Identity};
 use crate::impact::ending::Ending;
-use crate::impact::event::Event;
 use crate::issued::IssuedUrl;
 use crate::region::Regions;
 use crate::registry::{Append, Appended, Registry, RequestId};
@@ -186,12 +187,13 @@ impl Issuer {
         self.issue_unless(caller, asks, None, deadline).await
     }
 
-    /// The same, but that what the event would end is neither recorded nor handed out.
+    /// The same, but that what the event would end, or may end no less than what it follows, is neither recorded nor handed
+    /// out.
     pub async fn issue_unless(
         &self,
         caller: &Caller,
         asks: Vec<Ask>,
-        ended_by: Option<&Event>,
+        unless: Option<Unless<'_>>,
         deadline: Instant,
     ) -> Vec<Result<Issued, Error>> {
         let rules = self.rules();
@@ -205,8 +207,8 @@ impl Issuer {
         let ready = prepared.into_iter().zip(picked).zip(&asks);
         let signed = ready.map(|((prepared, picked), ask)| self.sign(caller, ask, prepared?, picked));
         let mut signed: Vec<_> = signed.collect();
-        if let Some(event) = ended_by {
-            self.refuse_doomed(event, &mut signed).await;
+        if let Some(unless) = unless {
+            self.refuse_doomed(unless, &mut signed).await;
         }
         let mut answers = self.record(rules, caller, &asks, signed).await;
         self.tell_early_ends(&mut answers, deadline).await;

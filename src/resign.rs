@@ -15,13 +15,13 @@ use crate::access::Caller;
 use crate::error::Error;
 use crate::impact::event::Event;
 use crate::issued::{Filter, Record};
-use crate::issuer::{Ask, Authority, Issued, Issuer};
+use crate::issuer::{Ask, Authority, Issued, Issuer, Unless};
 use crate::s3::Refused;
 use crate::session::RecordId;
 use crate::time::Ttl;
 
 pub use secrets::Secrets;
-use source::Source;
+use source::{Found, Source};
 use standing::Standing;
 
 /// What is to be signed again, and how.
@@ -114,7 +114,8 @@ impl Resigning {
             true => Standing::of(&self.issuer, self.caller.uid, &self.order, self.event.as_ref(), &found).await?,
             false => Standing::default(),
         };
-        for (id, record) in found {
+        let mut formers = Vec::with_capacity(found.len());
+        for Found { id, record, verdict } in found {
             let record = match record {
                 Ok(record) if is_of_order(order, &self.issuer, self.caller.uid, &record).await? => continue,
                 record => record,
@@ -124,12 +125,14 @@ impl Resigning {
                 _ if known.is_some() => waiting.push((id, known.map(|known| Ok(Successor::Standing(known))))),
                 Ok(ask) => {
                     asks.push(ask);
+                    formers.push(verdict);
                     waiting.push((id, None));
                 }
                 Err(error) => waiting.push((id, Some(Err(error)))),
             }
         }
-        let issued = self.issuer.issue_unless(&self.caller, asks, self.event.as_ref(), deadline).await;
+        let unless = self.event.as_ref().map(|event| Unless { event, formers: &formers });
+        let issued = self.issuer.issue_unless(&self.caller, asks, unless, deadline).await;
         let mut issued = issued.into_iter().map(|one| one.map(|issued| Successor::Signed(Box::new(issued))));
         let answer = |(id, known): (_, Option<_>)| {
             let successor = known.or_else(|| issued.next()).unwrap_or(Err(Error::Deadline("the desk")));

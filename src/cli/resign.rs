@@ -52,6 +52,10 @@ pub struct Resign {
 struct Tally {
     signed: u64,
     failed: u64,
+    /// Of those that failed: the event would do to the new URLs what it does to the former,
+    ends_too: u64,
+    /// or may do so.
+    may_end_too: u64,
     /// Of those that need no other successor.
     standing: u64,
     /// Of those that were signed: into an event that stands.
@@ -93,8 +97,16 @@ impl Resign {
             Some(_) => globals.connect_admin(around).await?,
             None => globals.connect(around).await?,
         };
-        let mut tally =
-            Tally { signed: 0, failed: 0, standing: 0, early: 0, first_early: None, progress: Progress::new() };
+        let mut tally = Tally {
+            signed: 0,
+            failed: 0,
+            ends_too: 0,
+            may_end_too: 0,
+            standing: 0,
+            early: 0,
+            first_early: None,
+            progress: Progress::new(),
+        };
         if self.ids == ["-"] {
             let mut coming = batch::lines_of_stdin(batch::Blank::Keep);
             let mut number = 0u64;
@@ -174,7 +186,11 @@ impl Tally {
         }
         match &answer {
             Ok(_) => self.signed += 1,
-            Err(_) => self.failed += 1,
+            Err(refusal) => {
+                self.failed += 1;
+                self.ends_too += u64::from(refusal.reason == "ENDS_TOO");
+                self.may_end_too += u64::from(refusal.reason == "MAY_END_TOO");
+            }
         }
         match answer {
             Ok((_, members)) if json => out::json(of(&one.id, members))?,
@@ -191,7 +207,8 @@ impl Tally {
     }
 
     fn end(self) -> Result<(), Failure> {
-        let Self { signed, failed, standing, early, first_early, mut progress } = self;
+        let why = self.of_the_event();
+        let Self { signed, failed, standing, early, first_early, mut progress, .. } = self;
         if let Some(first) = first_early {
             progress.clear();
             warn(&format!("{early} of the new URLs end early or may: {first}"));
@@ -202,8 +219,19 @@ impl Tally {
         }
         match failed {
             0 => Ok(()),
-            _ => Err(Failure::new(Exit::Refused, format!("{failed} of {} could not be signed again", signed + failed))),
+            _ => {
+                let message = format!("{failed} of {} could not be signed again{why}", signed + failed);
+                Err(Failure::new(Exit::Refused, message))
+            }
         }
+    }
+
+    /// Of those that failed, those to which nothing but the event stands in the way.
+    fn of_the_event(&self) -> String {
+        let told = [(self.ends_too, "would end by the event as well"), (self.may_end_too, "may end by it no less")];
+        let told = told.into_iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+        let told: Vec<String> = told.collect();
+        if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
     }
 }
 

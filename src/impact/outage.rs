@@ -7,6 +7,8 @@
 mod next;
 mod present;
 
+pub(super) use next::next_of;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

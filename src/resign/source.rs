@@ -8,6 +8,7 @@ use futures_util::{Stream, StreamExt};
 use super::{Named, Which};
 use crate::assess::{Affected, Assessor, Question};
 use crate::error::Error;
+use crate::impact::ending::Verdict;
 use crate::issued::{Filter, Record};
 use crate::issuer::Issuer;
 use crate::registry::{MAX_PAGE, Registry, ScanPlace};
@@ -34,7 +35,13 @@ enum Rest {
 }
 
 /// A record and its id, or what was named as one and why there is none.
-pub(super) type Found = (String, Result<Record, Error>);
+pub(super) struct Found {
+    /// As it was named.
+    pub(super) id: String,
+    pub(super) record: Result<Record, Error>,
+    /// What the event of the order does to it.
+    pub(super) verdict: Verdict,
+}
 
 impl Source {
     pub(super) async fn open(issuer: &Issuer, uid: u32, own: Option<u32>, which: Which) -> Result<Self, Error> {
@@ -76,13 +83,16 @@ impl Source {
                 if page.next.is_none() {
                     self.rest = Rest::Nothing;
                 }
-                page.items
+                page.items.into_iter().map(|record| (record, NO_EVENT)).collect()
             }
             Rest::Listed(list) => {
                 let mut records = Vec::new();
                 while records.len() < most {
                     match list.next().await {
-                        Some(affected) => records.push(affected?.record),
+                        Some(affected) => {
+                            let Affected { record, ending, .. } = affected?;
+                            records.push((record, ending.verdict));
+                        }
                         None => {
                             self.rest = Rest::Nothing;
                             break;
@@ -92,8 +102,9 @@ impl Source {
                 records
             }
         };
-        let older = records.into_iter().filter(|record| record.url.id.number < self.before);
-        Ok(Some(older.map(|record| (record.url.id.to_string(), Ok(record))).collect()))
+        let older = records.into_iter().filter(|(record, _)| record.url.id.number < self.before);
+        let found = older.map(|(record, verdict)| Found { id: record.url.id.to_string(), record: Ok(record), verdict });
+        Ok(Some(found.collect()))
     }
 
     async fn named(&mut self, ids: Vec<Named>) -> Vec<Found> {
@@ -105,11 +116,15 @@ impl Source {
             };
             let is_theirs = |record: &Record| self.own.is_none_or(|own| own == record.url.caller.uid);
             // What may not be seen does not exist.
-            found.push((text, record.and_then(|record| record.filter(is_theirs).ok_or(Error::UrlNotFound))));
+            let record = record.and_then(|record| record.filter(is_theirs).ok_or(Error::UrlNotFound));
+            found.push(Found { id: text, record, verdict: NO_EVENT });
         }
         found
     }
 }
+
+/// Of orders without one: whatever is signed will do.
+const NO_EVENT: Verdict = Verdict::Ends;
 
 fn each_once(mut ids: Vec<Named>) -> Vec<Named> {
     let mut seen: HashSet<RecordId> = HashSet::new();

@@ -33,8 +33,7 @@ impl Standing {
     ) -> Result<Self, Error> {
         let mut standing = HashMap::new();
         let assessor = Assessor::new(issuer.registry().clone(), issuer.clock().clone());
-        let formers: Vec<RecordId> =
-            found.iter().filter_map(|(_, record)| Some(record.as_ref().ok()?.url.id)).collect();
+        let formers: Vec<RecordId> = found.iter().filter_map(|one| Some(one.record.as_ref().ok()?.url.id)).collect();
         for successor in issuer.registry().successors(uid, &formers).await.map_err(Error::registry)? {
             let Some(former) = successor.url.replaces else { continue };
             if order.authority == Authority::Grants && successor.url.caller.uid != uid {

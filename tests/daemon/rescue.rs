@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use presignd::grpc::proto::event::What;
+use presignd::grpc::proto::presign_result::Result as Either;
+use presignd::grpc::proto::statement::Policy;
 use presignd::grpc::proto::{
-    Event, GetUrlRequest, KeyEvent, ListUrlsRequest, PresignRequest, PresignResponse, ReportEventRequest,
-    ResignRequest, UrlFilter,
+    Deny, Event, GetUrlRequest, KeyEvent, ListUrlsRequest, PresignRequest, PresignResponse, RenewIdentityRequest,
+    ReportEventRequest, ResignRequest, Statement, UrlFilter,
 };
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -152,4 +154,47 @@ async fn an_event_that_is_none_is_refused_by_its_field_before_anything_is_signed
         assert_eq!((refused.code(), &*fields[0].field), (Code::InvalidArgument, field));
     }
     assert_eq!(records(&daemon).await, 1);
+}
+
+/// A Deny that reaches whoever signs for the bucket, as far as that policy goes.
+fn denied(policy: Policy) -> ResignRequest {
+    let statement = Statement { policy: policy.into(), bucket: "photos".into(), ..Statement::default() };
+    let what = What::Denied(Deny { statement: Some(statement), ..Deny::default() });
+    let event = Some(Event { what: Some(what), ..Event::default() });
+    ResignRequest { filter: Some(UrlFilter::default()), event, ..ResignRequest::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_event_may_end_is_not_signed_again_by_what_it_may_end_as_well_however_often_that_is_asked() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"1h\"\nmin_pause = \"1s\"")).await;
+    let former = signed(&daemon, long("a")).await;
+    let by_id = ResignRequest { ids: vec![former.id.clone()], ..ResignRequest::default() };
+    let successor = outcomes(&resign(&mut admin(&daemon).await, by_id).await.expect("the stream ends well"));
+    let successor = successor[0].1.clone().expect("a record that is named is signed again");
+    let web = RenewIdentityRequest { name: "web".into() };
+    daemon.admin().await.renew_identity(web).await.expect("STS answers");
+    for _ in 0..3 {
+        let answers = resign(&mut admin(&daemon).await, denied(Policy::Scp)).await.expect("the stream ends well");
+        assert_eq!(answers[0].standing, successor.id, "it has a successor that lives");
+        assert_eq!(outcomes(&answers)[1].1.as_ref().map(drop), Err(&"MAY_END_TOO".to_owned()));
+        assert_eq!((answers.len(), records(&daemon).await), (2, 2), "nothing is doubled: {answers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_an_event_is_for_everybody_nobody_is_sent_for_another_key_or_session() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"1h\"")).await;
+    signed(&daemon, long("a")).await;
+    for (policy, reason) in
+        [(Policy::Bucket, "would end by the same event [DENIED]"), (Policy::Scp, "may end the new URL")]
+    {
+        let answers = resign(&mut admin(&daemon).await, denied(policy)).await.expect("the stream ends well");
+        let Some(Either::Failure(failure)) = answers[0].result.clone().and_then(|one| one.result) else {
+            panic!("it is not signed: {answers:?}")
+        };
+        let said = failure.message;
+        assert!(said.contains(reason) && said.ends_with("whoever signs; no key or session mends that"), "{said}");
+    }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presignd::access::{Denied, Dimension};
-use presignd::error::{Error, NoEvent, Unchanged};
+use presignd::error::{EndsToo, Error, NoEvent, Unchanged};
 use presignd::identity::RenewError;
+use presignd::impact::ending::Verdict;
+use presignd::impact::mend::Mend;
 use presignd::s3::Refused;
 use presignd::session::lifetime::{LimitedBy, TooShort};
 use presignd::session::{IdentityName, RecordId};
@@ -66,6 +68,8 @@ fn one_of_each() -> Vec<Error> {
     };
     let id = RecordId::parse("k3yd2a7q-1").unwrap();
     let web = || IdentityName::parse("web").unwrap();
+    let ends_too =
+        |verdict| EndsToo { identity: web(), generation: 1, verdict, reason: "DENIED", mend: Mend::OtherSession };
     vec![
         Error::Malformed(prost::Message::decode(&b"\0"[..]).map(|(): ()| ()).unwrap_err()),
         Error::MessageTooLarge { found: 2, most: 1 },
@@ -105,7 +109,8 @@ fn one_of_each() -> Vec<Error> {
         of_registry(registry::Error::BadRow { id: id.to_string(), problem: "kind: is unknown".into() }),
         Error::RequestIdReused,
         Error::Superseded,
-        Error::EndsToo { identity: web(), generation: 1, reason: "KEY_INACTIVE" },
+        ends_too(Verdict::Ends).into(),
+        ends_too(Verdict::MayEnd).into(),
         Error::UrlNotFound,
         Error::TextNotFound,
         Error::UnknownSession { id, registry: id.instance },

@@ -6,6 +6,7 @@ mod events;
 mod laws;
 mod made;
 mod matrix;
+mod mends;
 mod notes;
 mod objects;
 mod outages;

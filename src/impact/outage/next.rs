@@ -117,6 +117,11 @@ fn surely_spared_from(event: &Event) -> Timestamp {
 /// The session that follows. Those that presignd mints are each called otherwise, so what names one by its name or its
 /// `aws:userid` spares the next; those of others keep theirs: that of an instance, a task or a person.
 fn successor(event: &Event, holder: &Holder<'_>, session: &Session) -> Session {
+    next_of(event, session, holder.source == Source::Read)
+}
+
+/// The same of a session alone.
+pub(in crate::impact) fn next_of(event: &Event, session: &Session, keeps_its_name: bool) -> Session {
     let mut next = session.clone();
     let issued = spared_from(event) + std::time::Duration::from_secs(1);
     next.id.number = u64::MAX;
@@ -127,7 +132,7 @@ fn successor(event: &Event, holder: &Holder<'_>, session: &Session) -> Session {
     if matches!(event.what, What::RoleRecreated(_)) && !facts.principal_unique_id.is_empty() {
         facts.principal_unique_id = format!("{ROLE_ID}{NEXT}");
     }
-    if holder.source == Source::Read {
+    if keeps_its_name {
         return next;
     }
     let former = std::mem::replace(&mut facts.session_name, NEXT.to_owned());
