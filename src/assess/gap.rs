@@ -191,9 +191,10 @@ fn of_standing(standing: &Standing) -> Vec<Gap> {
     }
     let (urls, events) = standing.touched();
     if urls > 0 {
+        let does = if events.len() == 1 { "it has ended, ends or may end" } else { "they have ended, end or may end" };
         let message = format!(
-            "Up to {urls} of the counted URLs are touched by {}: what it has ended, ends or may end of them is not \
-             taken in. presignd find tells it of a URL, and so does --list.",
+            "Up to {urls} of the counted URLs are touched by {}: what {does} of them is not taken in. presignd find \
+             tells it of a URL, and so does --list.",
             named(&ids(&events))
         );
         gaps.push(Gap::new(GapReason::EventStands, message));

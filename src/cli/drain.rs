@@ -14,7 +14,7 @@ use super::say;
 use crate::clock::Clock;
 use crate::config::Surroundings;
 use crate::grpc::proto::{
-    CancelDrainRequest, DrainRequest, GenerationState, GenerationStatus, KeyHold, RotationStatusRequest,
+    CancelDrainRequest, DrainRequest, GenerationState, GenerationStatus, KeyHold, KeyHolder, RotationStatusRequest,
     SessionReference,
 };
 use crate::time::Timestamp;
@@ -72,11 +72,12 @@ impl<'a> Waiting<'a> {
 
     async fn until_drained(mut self, first: GenerationStatus) -> Result<GenerationStatus, Failure> {
         let session = first.session.clone().unwrap_or_default();
-        let most = outstanding(&first).max(1);
+        let most = Awaited::of(&first).urls().max(1);
         let mut status = first;
         if is_waited_for(&status) {
             let SessionReference { identity, generation, access_key_id, .. } = &session;
-            let (urls, end) = (say::urls(outstanding(&status)), say::time(status.safe_from.as_ref()));
+            let awaited = Awaited::of(&status);
+            let (urls, end) = (awaited.words(), say::time(awaited.end.as_ref()));
             let state = say::generation_state(status.state);
             self.progress.clear();
             let early = say::ended_early(&status);
@@ -150,24 +151,61 @@ fn is_needed(status: &GenerationStatus) -> bool {
     status.others.iter().any(|other| !matches!(other.hold(), KeyHold::Rests | KeyHold::CutOff))
 }
 
-/// Whatever hangs on its key and ends by itself.
-fn outstanding(status: &GenerationStatus) -> u64 {
-    let others = status.others.iter().filter(|other| other.hold() == KeyHold::Rests);
-    others.map(|other| other.outstanding_urls).fold(status.outstanding_urls, u64::saturating_add)
+/// What the wait is for, all of which ends by itself.
+struct Awaited<'a> {
+    /// Of the generation.
+    own: u64,
+    /// Of others that have its key, where that is rid of all of them once these have ended.
+    others: Vec<&'a KeyHolder>,
+    /// When the last of these URLs ends.
+    end: Option<prost_types::Timestamp>,
+}
+
+impl<'a> Awaited<'a> {
+    /// Where others need the key, what they signed is not waited for: they would sign more.
+    fn of(status: &'a GenerationStatus) -> Self {
+        let own = status.outstanding_urls;
+        match is_needed(status) {
+            true => Self { own, others: Vec::new(), end: status.last_url_ends_at },
+            false => {
+                let others = status.others.iter().filter(|other| other.outstanding_urls > 0);
+                Self { own, others: others.collect(), end: status.safe_from }
+            }
+        }
+    }
+
+    fn urls(&self) -> u64 {
+        self.others.iter().map(|other| other.outstanding_urls).fold(self.own, u64::saturating_add)
+    }
+
+    /// `5 URLs`, and where others have some of them: `5 URLs (3 of its own, 2 of web)`.
+    fn words(&self) -> String {
+        let all = say::urls(self.urls());
+        if self.others.is_empty() {
+            return all;
+        }
+        let named = self.others.iter().take(MAX_NAMED);
+        let mut parts = vec![format!("{} of its own", self.own)];
+        parts.extend(named.map(|other| format!("{} of {}", other.outstanding_urls, other.identity)));
+        let rest: u64 = self.others.iter().skip(MAX_NAMED).map(|other| other.outstanding_urls).sum();
+        parts.extend((rest > 0).then(|| format!("{rest} of others")));
+        format!("{all} ({})", parts.join(", "))
+    }
 }
 
 /// How long until the daemon is asked again: to the second at the end.
 fn pace(status: &GenerationStatus) -> Duration {
-    let end = status.safe_from.map(|at| Timestamp::from_unix(at.seconds));
+    let end = Awaited::of(status).end.map(|at| Timestamp::from_unix(at.seconds));
     let left = end.and_then(|end| Clock::system().local_now().until(end)).unwrap_or_default();
     if left > SOON { PACE_FAR } else { PACE_NEAR }
 }
 
 fn bar(status: &GenerationStatus, most: u64) -> String {
-    let left = outstanding(status);
+    let awaited = Awaited::of(status);
+    let left = awaited.urls();
     let gone = most.saturating_sub(left);
     let done = usize::try_from(gone.saturating_mul(WIDTH as u64) / most).unwrap_or(WIDTH).min(WIDTH);
-    let end = say::time(status.safe_from.as_ref());
+    let end = say::time(awaited.end.as_ref());
     format!("[{}{}] {} outstanding, the last ends {end}", "#".repeat(done), "-".repeat(WIDTH - done), say::urls(left))
 }
 
@@ -177,6 +215,8 @@ const PACE_FAR: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_secs(60);
 /// How long it may be away.
 const AWAY_MOST: Duration = Duration::from_secs(600);
+/// Identities that one line names.
+const MAX_NAMED: usize = 8;
 /// Of the bar, in characters.
 const WIDTH: usize = 30;
 
@@ -191,5 +231,35 @@ mod tests {
         assert_eq!([1203, 602, 1, 0].map(filled), [0, 14, 29, 30]);
         assert_eq!(filled(5000), 0, "signatures that were under way came after the first count");
         assert!(bar(&at(1), 1203).contains("] 1 URL outstanding, the last ends"));
+    }
+
+    #[test]
+    fn the_count_and_the_last_end_are_of_the_same_urls_whoever_signed_them() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let other = |hold: KeyHold, outstanding_urls| KeyHolder {
+            identity: "web".into(),
+            hold: hold.into(),
+            outstanding_urls,
+            last_url_ends_at: at(7200),
+            ..Default::default()
+        };
+        let status = |others| GenerationStatus {
+            outstanding_urls: 3,
+            last_url_ends_at: at(3600),
+            safe_from: at(7200),
+            others,
+            ..Default::default()
+        };
+        let told = |others| {
+            let status = status(others);
+            let awaited = Awaited::of(&status);
+            (awaited.words(), awaited.urls(), awaited.end)
+        };
+        assert_eq!(told(vec![other(KeyHold::Rests, 2)]), ("5 URLs (3 of its own, 2 of web)".into(), 5, at(7200)));
+        assert_eq!(told(vec![other(KeyHold::Signs, 2)]), ("3 URLs".into(), 3, at(3600)));
+        let both = vec![other(KeyHold::Signs, 2), other(KeyHold::Rests, 1)];
+        assert_eq!(told(both), ("3 URLs".into(), 3, at(3600)), "to wait for the one frees nothing of the other");
+        let alone = GenerationStatus { safe_from: at(3600), ..status(vec![]) };
+        assert_eq!((Awaited::of(&alone).words(), Awaited::of(&alone).end), ("3 URLs".into(), at(3600)));
     }
 }

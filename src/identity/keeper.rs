@@ -180,6 +180,7 @@ impl Keeper {
         let kept = self.kept();
         let is_it = |live: &Arc<Live>| live.session.id == session;
         match kept.shelf.current(self.clock.now()) {
+            Some(signs) if is_it(&signs) && kept.shelf.is_stand_in(session) => Secret::StandsIn,
             Some(signs) if is_it(&signs) => Secret::Signs,
             _ if kept.prepared.as_ref().is_some_and(is_it) => Secret::Waits,
             _ if kept.shelf.all().filter(|live| is_it(live)).any(|live| kept.shelf.is_dead(live)) => Secret::Dead,

@@ -50,6 +50,11 @@ impl Shelf {
         self.preferred.is_some() && self.given == Some(id) && self.find(id).is_some_and(may_sign)
     }
 
+    /// Whether it was let sign in the place of such a key.
+    pub(super) fn is_stand_in(&self, id: RecordId) -> bool {
+        self.preferred == Some(id) && self.given.is_some_and(|given| self.is_displaced(given))
+    }
+
     fn stand(&mut self, live: Arc<Live>, now: Timestamp) {
         self.keep(live, now);
         // Who has found a session goes on with it.
@@ -198,9 +203,12 @@ mod tests {
         let (one, two) = (live(1, None), live(2, None));
         let mut shelf = shelf(&[(1, None), (2, None)]);
         let displaced = |shelf: &Shelf| [&one, &two].map(|live| shelf.is_displaced(live.session.id));
+        let stands_in = |shelf: &Shelf| [&one, &two].map(|live| shelf.is_stand_in(live.session.id));
         shelf.prefer(Arc::clone(&one), at(0));
         assert_eq!((current(&shelf, 0), displaced(&shelf)), (Some(1), [false, true]));
+        assert_eq!(stands_in(&shelf), [true, false]);
         shelf.put(Arc::clone(&two), at(0));
+        assert_eq!(stands_in(&shelf), [false, false]);
         assert_eq!((current(&shelf, 0), displaced(&shelf)), (Some(2), [false, false]));
         shelf.prefer(Arc::clone(&two), at(0));
         assert_eq!(

@@ -90,6 +90,11 @@ async fn a_cancelled_drain_of_a_key_takes_the_place_of_the_one_that_signs_until_
     house.until_told(&[(GenerationDraining, 1), (GenerationDrained, 1)]).await;
     let cancelled = house.desk.cancel_drain(UID, web(), Some(1)).await.unwrap();
     assert_eq!((cancelled.state, house.signs()), (State::Active, Some(1)));
+    assert!(
+        cancelled.advice.contains("gives another, which signs again when that is read anew"),
+        "{}",
+        cancelled.advice
+    );
     let other = house.status(2).await;
     assert_eq!((other.state, other.safe_from.is_none()), (State::Prepared, true));
     assert!(other.advice.starts_with("put another key into its source before AKIA"), "{}", other.advice);

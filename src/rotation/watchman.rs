@@ -118,7 +118,7 @@ impl Rotation {
             (None, Secret::Rests | Secret::Gone) if own.signing_generation().is_some() => {
                 Some(Mark::Drain { replaced: true })
             }
-            (Some(_), Secret::Signs) if row.row.replaced => Some(Mark::CancelDrain),
+            (Some(_), Secret::Signs | Secret::StandsIn) if row.row.replaced => Some(Mark::CancelDrain),
             _ => None,
         };
         if wanted(&own).is_none() {

@@ -52,6 +52,9 @@ impl State {
 pub enum Secret {
     /// Signs with it, unless its identity is paused.
     Signs,
+    /// The same, although its source gives another: its drain was cancelled, and that lasts until the source gives something
+    /// anew.
+    StandsIn,
     /// Holds it, and waits for AWS to confirm it.
     Waits,
     /// Holds it, and signs with another or with none.
@@ -118,7 +121,7 @@ impl Generation<'_> {
             Secret::Waits | Secret::Displaced | Secret::Next if self.drained_since.is_none() => State::Prepared,
             Secret::Unread if self.stopped_at().is_none() => State::Prepared,
             Secret::Missing if self.is_missing() => State::Prepared,
-            Secret::Signs if self.drained_since.is_none() => State::Active,
+            Secret::Signs | Secret::StandsIn if self.drained_since.is_none() => State::Active,
             Secret::Dead if self.drained_since.is_none() => State::Dead,
             _ if self.outstanding > 0 => State::Draining,
             _ => State::Drained,

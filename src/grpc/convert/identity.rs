@@ -46,7 +46,8 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
     let facts = &row.session.facts;
     let secret = identity.secret_of(&row.session);
     let is_dead = identity.held(&row.session).is_some_and(|live| live.is_dead());
-    let signing = matches!(secret, Secret::Signs | Secret::Rests) && row.drained_since.is_none() && !is_dead;
+    let signing =
+        matches!(secret, Secret::Signs | Secret::StandsIn | Secret::Rests) && row.drained_since.is_none() && !is_dead;
     let one = Generation {
         session: &row.session,
         enrolled_at: row.enrolled_at,

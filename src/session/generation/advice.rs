@@ -41,6 +41,11 @@ impl Generation<'_> {
             (State::Prepared, _) => {
                 format!("wait: AWS has not confirmed {key}, so it signs nothing yet{}", self.besides(now))
             }
+            (State::Active, _) if self.secret == Secret::StandsIn => format!(
+                "put {key} back into its source if it is to go on, and drain it before it is deactivated: it signs, yet its \
+                 source gives another, which signs again when that is read anew, after a restart at the latest{}",
+                self.with_own(now)
+            ),
             (State::Active, _) => {
                 let wait =
                     self.own_urls(now).map(|urls| format!("; then wait for its URLs: {urls}{}", self.ended_early()));

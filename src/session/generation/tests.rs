@@ -85,6 +85,8 @@ fn a_generation_is_where_the_table_says() {
         (Secret::Signs, None, None, 7, State::Active),
         (Secret::Waits, None, None, 0, State::Prepared),
         (Secret::Waits, drained, None, 0, State::Drained),
+        (Secret::StandsIn, None, None, 0, State::Active),
+        (Secret::StandsIn, drained, None, 7, State::Draining),
         (Secret::Displaced, None, None, 0, State::Prepared),
         (Secret::Displaced, drained, None, 0, State::Drained),
         (Secret::Displaced, drained, None, 7, State::Draining),
@@ -361,7 +363,7 @@ proptest! {
     #[test]
     fn a_generation_that_signs_no_more_never_signs_again_by_itself_and_is_never_safe_too_early(
         is_key: bool, ends in 1i64..5000, stopped in proptest::option::of(0i64..3000), retired in proptest::option::of(0i64..5000),
-        secret in 0usize..9, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
+        secret in 0usize..10, url_ends in proptest::collection::vec(1i64..5000, 0..5), early in 0i64..6000, later in 0i64..6000,
         others in proptest::collection::vec((0usize..5, 1i64..5000), 0..3),
     ) {
         let (kind, expires_at) =
@@ -369,7 +371,7 @@ proptest! {
         let session = session(kind, expires_at);
         let hard_ends: Vec<Timestamp> =
             url_ends.iter().map(|end| expires_at.map_or(at(*end), |expires| expires.min(at(*end)))).collect();
-        let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone, Secret::Unread, Secret::Dead, Secret::Missing, Secret::Displaced, Secret::Next][secret];
+        let secret = [Secret::Signs, Secret::Waits, Secret::Rests, Secret::Gone, Secret::Unread, Secret::Dead, Secret::Missing, Secret::Displaced, Secret::Next, Secret::StandsIn][secret];
         let holds = [Hold::Signs, Hold::MaySign, Hold::Mints, Hold::Rests, Hold::CutOff];
         let others: Vec<_> = if is_key { others } else { Vec::new() };
         let others_at = |now: Timestamp| -> Vec<Holder> {
