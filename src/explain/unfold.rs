@@ -1,5 +1,5 @@
-//! Puts together URLs that mail and terminals have broken over several lines: folded, with blanks before what goes on, or
-//! quoted-printable with its soft breaks.
+//! Puts together URLs that mail and terminals have broken over several lines: folded, with blanks or the `>` of a quoted mail
+//! before what goes on, or quoted-printable with its soft breaks.
 //!
 //! Joins a line to a URL only while the URL lacks a whole signature, so that no other line is taken for a part of it.
 
@@ -7,11 +7,11 @@ use std::borrow::Cow;
 
 use super::is_whole;
 
-/// The lines of a text that are not blank, each by its number, without the blanks around it; a broken URL is one line, by the
+/// The lines of a text that are not blank, each by its number, without the blanks and marks of quotation around it; a broken URL is one line, by the
 /// number of its first.
 pub fn lines(text: &str) -> Vec<(usize, String)> {
     let mut items: Vec<(usize, Vec<&str>)> = Vec::new();
-    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+    let lines = text.lines().map(unquoted).enumerate().filter(|(_, line)| !line.is_empty());
     for (at, line) in lines {
         match items.last_mut() {
             Some((_, parts)) if parts.len() < MOST_PARTS && goes_on(line) && is_broken(&joined(parts)) => {
@@ -21,6 +21,11 @@ pub fn lines(text: &str) -> Vec<(usize, String)> {
         }
     }
     items.into_iter().map(|(number, parts)| (number, joined(&parts))).collect()
+}
+
+/// No URL and no line of a log begins with a `>`.
+fn unquoted(line: &str) -> &str {
+    line.trim().trim_start_matches(|c: char| c == '>' || c.is_whitespace())
 }
 
 /// The same as one text.
@@ -94,11 +99,12 @@ mod tests {
     fn a_url_is_put_together_wherever_it_was_broken() {
         let url = url();
         for at in 10..url.len() {
-            for between in ["\n", "\r\n", "\n    ", " \n\t"] {
+            for between in ["\n", "\r\n", "\n    ", " \n\t", "\n> ", "\r\n>> > "] {
                 let folded = format!("{}{between}{}", &url[..at], &url[at..]);
                 assert_eq!(texts(&folded), [&*url], "{folded}");
             }
         }
+        assert_eq!(texts(&format!("> ann wrote:\n>\n> {}\n> {}\n", &url[..40], &url[40..])), ["ann wrote:", &url]);
         let thrice = format!("see <{}\n {}\n {}>.", &url[..40], &url[40..90], &url[90..]);
         assert_eq!(texts(&thrice), [format!("see <{url}>.")]);
     }
