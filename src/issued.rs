@@ -115,3 +115,26 @@ pub struct Filter {
     /// Hard end after.
     pub usable_after: Option<Timestamp>,
 }
+
+impl Filter {
+    /// Whether a record matches, as the registry would say.
+    pub fn matches(&self, record: &Record) -> bool {
+        fn is<T: PartialEq>(wanted: &Option<T>, value: &T) -> bool {
+            wanted.as_ref().is_none_or(|wanted| wanted == value)
+        }
+        let Record { url, session } = record;
+        let prefix = self.key_prefix.as_deref().unwrap_or_default();
+        is(&self.identity, &session.identity)
+            && is(&self.session, &session.id)
+            && is(&self.access_key_id, &session.facts.access_key_id)
+            && self.bucket.as_deref().is_none_or(|bucket| bucket == url.what.bucket().as_str())
+            && (prefix.is_empty() || url.what.key_or_prefix().is_some_and(|key| key.starts_with(prefix)))
+            && (self.operations.is_empty() || self.operations.contains(&url.what.operation()))
+            && is(&self.uid, &url.caller.uid)
+            && is(&self.on_behalf_of, &url.on_behalf_of)
+            && self.labels.iter().all(|label| url.labels.contains(label))
+            && self.signed_from.is_none_or(|from| url.signed_at >= from)
+            && self.signed_before.is_none_or(|before| url.signed_at < before)
+            && self.usable_after.is_none_or(|after| record.usable_until() > after)
+    }
+}

@@ -111,7 +111,10 @@ impl Resigning {
         let (mut asks, mut waiting) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
         let order = self.order.request_id.as_deref().filter(|_| self.source.is_searched());
         let standing = match self.source.is_searched() {
-            true => Standing::of(&self.issuer, self.caller.uid, &self.order, self.event.as_ref(), &found).await?,
+            true => {
+                let (uid, event) = (self.caller.uid, self.event.as_ref());
+                Standing::of(&self.issuer, uid, &self.order, event, &self.source.scope, &found).await?
+            }
             false => Standing::default(),
         };
         let mut formers = Vec::with_capacity(found.len());

@@ -21,9 +21,23 @@ pub(super) struct Source {
     uid: u32,
     /// Whose records there are; `None` for everybody's.
     own: Option<u32>,
+    pub(super) scope: Scope,
+    rest: Rest,
+}
+
+/// Which records an order comes upon.
+pub(super) struct Scope {
     /// What an order signs matches its own filter: from this number on, records are left out.
     before: u64,
-    rest: Rest,
+    /// What is found, where records are found rather than named.
+    filter: Option<Filter>,
+}
+
+impl Scope {
+    /// Whether that record is among those that are found, or was.
+    pub(super) fn finds(&self, record: &Record) -> bool {
+        record.url.id.number < self.before && self.filter.as_ref().is_some_and(|filter| filter.matches(record))
+    }
 }
 
 /// Where the next ones are.
@@ -47,6 +61,10 @@ impl Source {
     pub(super) async fn open(issuer: &Issuer, uid: u32, own: Option<u32>, which: Which) -> Result<Self, Error> {
         let registry = issuer.registry().clone();
         let owned = |filter: Filter| Filter { uid: own.or(filter.uid), ..filter };
+        let filter = match &which {
+            Which::Ids(_) => None,
+            Which::Outstanding(filter) | Which::Ending(filter, _) => Some(owned(Filter::clone(filter))),
+        };
         let rest = match which {
             Which::Ids(ids) => Rest::Ids(each_once(ids).into_iter()),
             Which::Outstanding(filter) => {
@@ -60,12 +78,12 @@ impl Source {
             }
         };
         let before = registry.next_url_id().number;
-        Ok(Self { registry, uid, own, before, rest })
+        Ok(Self { registry, uid, own, scope: Scope { before, filter }, rest })
     }
 
     /// Whether records are found rather than named.
     pub(super) fn is_searched(&self) -> bool {
-        !matches!(self.rest, Rest::Ids(_))
+        self.scope.filter.is_some()
     }
 
     /// At most `most`, and maybe none although there are more; `None` after the last.
@@ -102,7 +120,7 @@ impl Source {
                 records
             }
         };
-        let older = records.into_iter().filter(|(record, _)| record.url.id.number < self.before);
+        let older = records.into_iter().filter(|(record, _)| record.url.id.number < self.scope.before);
         let found = older.map(|(record, verdict)| Found { id: record.url.id.to_string(), record: Ok(record), verdict });
         Ok(Some(found.collect()))
     }

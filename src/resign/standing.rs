@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::source::Found;
+use super::source::{Found, Scope};
 use super::{Order, Resigning, request_id};
 use crate::assess::Assessor;
 use crate::error::Error;
@@ -20,7 +20,8 @@ use crate::session::RecordId;
 pub(super) struct Standing(HashMap<RecordId, RecordId>);
 
 impl Standing {
-    /// Those that live, and that the event of the order does not end. One that this very order made, in an attempt before
+    /// Those that live, and that the event of the order does not end, or that this order comes upon itself: of a chain of
+    /// successors the last is signed again. One that this very order made, in an attempt before
     /// this one, is none: it is answered again, as a request id promises.
     ///
     /// What an operator had signed in place of a caller's URL is nothing that the caller has.
@@ -29,6 +30,7 @@ impl Standing {
         uid: u32,
         order: &Order,
         event: Option<&Event>,
+        scope: &Scope,
         found: &[Found],
     ) -> Result<Self, Error> {
         let mut standing = HashMap::new();
@@ -49,7 +51,7 @@ impl Standing {
                 Some(event) => assessor.verdict(uid, event, &successor).await? == Verdict::Ends,
                 None => false,
             };
-            if !is_ended {
+            if !is_ended || scope.finds(&successor) {
                 standing.insert(former, successor.url.id);
             }
         }

@@ -99,6 +99,15 @@ impl Signable {
         }
     }
 
+    /// The key of the object, or the beginning of the keys that a form takes; `None` on the bucket.
+    pub fn key_or_prefix(&self) -> Option<&str> {
+        match self {
+            Self::Request(request) => request.key().map(super::ObjectKey::as_str),
+            Self::Form(Form { target: Target::Key(key), .. }) => Some(key.as_str()),
+            Self::Form(Form { target: Target::StartsWith(prefix), .. }) => Some(prefix.as_str()),
+        }
+    }
+
     /// Headers that are signed; a form has none.
     pub fn headers(&self) -> Option<&Headers> {
         match self {

@@ -6,8 +6,8 @@ use presignd::grpc::proto::event::What;
 use presignd::grpc::proto::presign_result::Result as Either;
 use presignd::grpc::proto::statement::Policy;
 use presignd::grpc::proto::{
-    Deny, Event, GetUrlRequest, KeyEvent, ListUrlsRequest, PresignRequest, PresignResponse, RenewIdentityRequest,
-    ReportEventRequest, ResignRequest, Statement, UrlFilter,
+    Deny, Event, GetUrlRequest, KeyEvent, ListUrlsRequest, PresignRequest, PresignResponse, PrincipalEvent,
+    RenewIdentityRequest, ReportEventRequest, ResignRequest, Statement, UrlFilter,
 };
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -129,6 +129,40 @@ async fn what_the_death_of_a_key_ends_lives_on_under_the_next_and_one_failure_st
     for new in successors.iter().chain([&spared]) {
         assert_eq!(world.s3.fetch("GET", &new.url, [], "").await.status, 200);
         assert_eq!(endings(&daemon, new).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_request_that_was_signed_again_before_only_the_last_url_is_signed_again_when_an_event_ends_all() {
+    let world = World::new().await;
+    put(&world, &world.user);
+    let path = world.folder.path().join("key");
+    let table = format!(
+        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
+        path.display(),
+        world.services("web")
+    );
+    let daemon = world.daemon(&table).await;
+    let first = signed(&daemon, long("a")).await;
+    put(&world, &world.keys.user("deploy"));
+    generation(&daemon, 2).await;
+    let by_id = ResignRequest { ids: vec![first.id.clone()], ..ResignRequest::default() };
+    let second = outcomes(&resign(&mut admin(&daemon).await, by_id).await.expect("the stream ends well"));
+    let second = second[0].1.clone().expect("another key signs");
+    put(&world, &world.keys.user("links"));
+    generation(&daemon, 3).await;
+
+    let gone = Event {
+        what: Some(What::UserDeleted(PrincipalEvent { arn: world.user.arn.clone(), ..PrincipalEvent::default() })),
+        ..Event::default()
+    };
+    for prefix in ["", "a"] {
+        let filter = Some(UrlFilter { bucket: "photos".into(), key_prefix: prefix.to_owned(), ..UrlFilter::default() });
+        let order = ResignRequest { filter, event: Some(gone.clone()), ..ResignRequest::default() };
+        let answers = resign(&mut admin(&daemon).await, order).await.expect("the stream ends well");
+        let standing = |id: &str| answers.iter().find(|one| one.id == id).map(|one| one.standing.clone());
+        assert_eq!(standing(&first.id), Some(second.id.clone()), "{answers:?}");
+        assert_eq!((answers.len(), records(&daemon).await), (2, 3), "one link is one link: {answers:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::columns::{self, Problem};
 use crate::access::Caller;
 use crate::issued::{Fingerprint, IssuedUrl, Record};
 use crate::registry::Error;
-use crate::s3::form::{Signable, Target};
+use crate::s3::form::Signable;
 use crate::s3::operation::Method;
 use crate::s3::request::{Headers, Request};
 use crate::s3::{Bucket, ObjectKey, Region};
@@ -55,10 +55,7 @@ impl UrlRow {
                 None,
             ),
             Signable::Form(form) => {
-                let key = match &form.target {
-                    Target::Key(key) => key.as_str(),
-                    Target::StartsWith(prefix) => prefix.as_str(),
-                };
+                let key = url.what.key_or_prefix().unwrap_or_default();
                 (Method::Post, Some(key.to_owned()), "[]".to_owned(), "[]".to_owned(), Some(columns::form(form)))
             }
         };
