@@ -96,7 +96,7 @@ impl Assessor {
         let standing = Standing::of(&self.registry, now);
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
         for containment in containments(&record.url, line.lineage(), configured, now) {
-            let outages = signing.outages(&containment.event);
+            let outages = signing.outages(&containment.event, now);
             let one = self.priced(uid, containment, (record, &line), &standing, &mut ended).await?;
             costed.push(Costed { outages, ..one });
         }

@@ -11,25 +11,34 @@ use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Outage, Source};
 use crate::session::CredentialKind;
 use crate::signer::realm::Realm;
+use crate::time::Timestamp;
 
-/// The identities of a configuration, each with the line of a session that it signs with.
+/// The identities of a configuration, each with the line of a session that it signs with, or that it had last.
 #[derive(Default)]
-pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm)>);
+pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm, Has)>);
+
+/// Whether the session signs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Has {
+    Now,
+    Had,
+}
 
 impl Holders {
     /// Those that sign nothing that works after the event, by name.
-    pub(super) fn outages(&self, event: &Event) -> Vec<Outage> {
-        let holders = self.0.iter().map(|(identity, line, signs_for)| {
+    pub(super) fn outages(&self, event: &Event, now: Timestamp) -> Vec<Outage> {
+        let holders = self.0.iter().map(|(identity, line, signs_for, has)| {
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
                 source: source(identity.table()),
                 signs_for,
-                session: by.map(|by| by.session),
+                session: by.filter(|_| *has == Has::Now).map(|by| by.session),
+                last: by.filter(|_| *has == Has::Had).map(|by| by.session),
                 parent: by.and_then(|by| by.parent),
             }
         });
-        outage::outages(event, &holders.collect::<Vec<_>>())
+        outage::outages(event, &holders.collect::<Vec<_>>(), now)
     }
 }
 
@@ -40,7 +49,7 @@ impl Assessor {
     /// When the registry cannot be read.
     pub async fn outages(&self, uid: u32, event: &Event, identities: &Identities) -> Result<Vec<Outage>, Error> {
         let event = self.at_its_place(uid, event).await?;
-        Ok(self.holders(uid, identities).await?.outages(&event))
+        Ok(self.holders(uid, identities).await?.outages(&event, self.clock.now()))
     }
 
     pub(super) async fn holders(&self, uid: u32, identities: &Identities) -> Result<Holders, Error> {
@@ -50,14 +59,30 @@ impl Assessor {
             // Of several tenants, each one's.
             let signing = identity.signing();
             if signing.is_empty() {
-                all.push((Arc::clone(&identity), None, Realm::of_endpoint(&identity.s3().endpoint(), "")));
+                let newest = self.registry.generations(uid, identity.name(), None).await.map_err(Error::registry)?;
+                let last = match newest.first() {
+                    Some(row) => Some(parents.line(&row.session).await?),
+                    None => None,
+                };
+                let partition = partition(last.as_ref(), identity.table());
+                let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &partition);
+                all.push((Arc::clone(&identity), last, signs_for, Has::Had));
             }
             for live in signing {
                 let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &live.session.facts.partition);
-                all.push((Arc::clone(&identity), Some(parents.line(&live.session).await?), signs_for));
+                all.push((Arc::clone(&identity), Some(parents.line(&live.session).await?), signs_for, Has::Now));
             }
         }
         Ok(Holders(all))
+    }
+}
+
+/// The partition of AWS of sessions to come; empty where nobody knows.
+fn partition(last: Option<&Line>, table: &Table) -> String {
+    let of_role = role_arn(table).and_then(|arn| arn.split(':').nth(1)).unwrap_or_default();
+    match last.map(|last| last.lineage().session.facts.partition.as_str()) {
+        Some(known) if of_role.is_empty() => known.to_owned(),
+        _ => of_role.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! What an event does to a session that signs now, and to the one that would come next, the rules say that answer for
 //! URLs; here is no second set of them.
 
+mod coming;
 mod next;
 mod present;
 
@@ -29,7 +30,9 @@ pub struct Holder<'a> {
     pub signs_for: &'a Realm,
     /// The session that signs now.
     pub session: Option<&'a Session>,
-    /// The session that minted it, where it is known.
+    /// Where there is none: the last that it had, as far as anybody remembers.
+    pub last: Option<&'a Session>,
+    /// The session that minted it, or the last, where it is known.
     pub parent: Option<&'a Session>,
 }
 
@@ -155,16 +158,16 @@ struct Found {
 }
 
 /// Identities that sign nothing that works, or works for long, after the event, or will not once their session runs out, in
-/// the order given.
+/// the order given. Where none signs by then of those that are there now, it is about the session that comes.
 /// Whoever is based on an identity that gets no next session is kept from it, too.
-pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
+pub fn outages(event: &Event, holders: &[Holder<'_>], now: Timestamp) -> Vec<Outage> {
     let mut found: BTreeMap<usize, Found> = BTreeMap::new();
     for (place, holder) in holders.iter().enumerate() {
-        found.extend(own(event, holder, holders).map(|own| (place, own)));
+        found.extend(own(event, holder, holders, now).map(|own| (place, own)));
     }
     // Bases of bases: each round reaches one step further, and no chain is longer than there are identities.
     for _ in holders {
-        if !reach_further(event, holders, &mut found) {
+        if !reach_further(event, holders, &mut found, now) {
             break;
         }
     }
@@ -172,24 +175,31 @@ pub fn outages(event: &Event, holders: &[Holder<'_>]) -> Vec<Outage> {
 }
 
 /// What the event does to the holder itself, and to what mints for it.
-fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Found> {
+fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestamp) -> Option<Found> {
     if event.bucket().is_some() && !event.may_be_at(holder.signs_for) {
         return None;
     }
     let bars = next::barred(event, holder, holders);
-    if let Some(dead) = present::dead(event, holder) {
+    // It gets none any more, so none falls under the event.
+    let is_kept = bars.is_some() && holder.session.is_none() && event.at <= now;
+    let coming = || present::coming(event, holder, holders, now).filter(|_| !is_kept);
+    if let Some(dead) = present::dead(event, holder).or_else(coming) {
         let recovery = match (next::recovery(event, holder), bars) {
             (Recovery::None, _) => Recovery::None,
             (own, None) => own,
             (_, Some(bar)) => bar.recovery.and_then_of(holder.identity),
         };
-        let ends = holder.session.and_then(|session| session.facts.expires_at);
+        // One that is not there yet is issued before that instant at the latest.
+        let ends = match &recovery {
+            Recovery::Renewal { from, .. } if dead.is_coming => coming::length(holder).map(|length| *from + length),
+            _ => holder.session.and_then(|session| session.facts.expires_at),
+        };
         return Some(Found {
+            message: dead.message(holder, &recovery),
             loss: dead.loss,
             at: Some(dead.at),
             reach: dead.reach,
             conditions: dead.conditions,
-            message: dead.why.message(holder, &recovery),
             mended_by: ends.filter(|_| recovery != Recovery::None),
             recovery,
             lends_nothing: present::is_of_credentials(&event.what),
@@ -198,7 +208,7 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Fou
     // A long-term key needs no renewal.
     let renews = holder.session.is_none_or(|session| session.facts.expires_at.is_some());
     let bar = bars.filter(|_| renews)?;
-    let at = own_end(event, holder);
+    let at = own_end(event, holder, now);
     // By then what mints for it has another session.
     let is_in_time = bar.mended_by.is_some_and(|mended| at.is_some_and(|at| at >= mended));
     (!is_in_time).then_some(Found {
@@ -214,14 +224,14 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Fou
 }
 
 /// Tells those who are based on what was found; whether that is news.
-fn reach_further(event: &Event, holders: &[Holder<'_>], found: &mut BTreeMap<usize, Found>) -> bool {
+fn reach_further(event: &Event, holders: &[Holder<'_>], found: &mut BTreeMap<usize, Found>, now: Timestamp) -> bool {
     let mut further = Vec::new();
     for (place, holder) in holders.iter().enumerate() {
         let Source::Minted { base: Some(base), .. } = holder.source else { continue };
         let base = holders.iter().position(|one| one.identity == base).and_then(|base| found.get(&base));
         let Some(base) = base.filter(|base| base.lends_nothing) else { continue };
         match found.get(&place) {
-            None => further.extend(kept_from(event, holder, base).map(|found| (place, found))),
+            None => further.extend(kept_from(event, holder, base, now).map(|found| (place, found))),
             // Its own next session must be minted, and by what is dead itself.
             Some(one) if base.loss == Loss::DeadLinks && one.is_mended_by(holder.identity) => {
                 let recovery = base.recovery.clone().and_then_of(holder.identity);
@@ -237,8 +247,8 @@ fn reach_further(event: &Event, holders: &[Holder<'_>], found: &mut BTreeMap<usi
 }
 
 /// Whoever is based on it gets a session as long as it has one itself, and again when it has another.
-fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found) -> Option<Found> {
-    let own_end = own_end(event, holder);
+fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found, now: Timestamp) -> Option<Found> {
+    let own_end = own_end(event, holder, now);
     let at = own_end.map(|end| base.at.map_or(end, |base_end| end.max(base_end)));
     if base.mended_by.is_some_and(|mended| own_end.is_some_and(|end| end >= mended)) {
         return None;
@@ -282,9 +292,9 @@ impl Recovery {
     }
 }
 
-/// When the session runs out; `None`: there is none.
-fn own_end(event: &Event, holder: &Holder<'_>) -> Option<Timestamp> {
-    let session = holder.session?;
+/// When the session runs out, at the earliest; `None`: there is none, nor will there be.
+fn own_end(event: &Event, holder: &Holder<'_>, now: Timestamp) -> Option<Timestamp> {
+    let Some(session) = holder.session else { return (event.at > now).then_some(event.at) };
     Some(session.facts.expires_at.unwrap_or(event.at).max(event.at))
 }
 

@@ -1,13 +1,13 @@
 //! A session that an event kills goes on signing: that what it then signs is dead was said, and the command that was named
-//! mends it.
+//! mends it. Who has no session at that moment signs with the next, of which the same was said.
 
 use presignd::grpc::proto::event::What;
 use presignd::grpc::proto::impact_client::ImpactClient;
 use presignd::grpc::proto::outage::{Loss, Recovery};
 use presignd::grpc::proto::rotation_client::RotationClient;
 use presignd::grpc::proto::{
-    AssessRequest, Deny, Event, Outage, PauseIdentityRequest, RenewIdentityRequest, ResumeIdentityRequest, Statement,
-    statement::Policy,
+    AssessRequest, ContainRequest, Deny, Event, KeyEvent, Outage, PauseIdentityRequest, PresignRequest, PrincipalEvent,
+    RenewIdentityRequest, ResumeIdentityRequest, SessionsRevoked, Statement, contain_request, statement::Policy,
 };
 
 use crate::process::{Daemon, World, connect, get, presign};
@@ -18,6 +18,10 @@ async fn told(daemon: &Daemon, session_arn: &str) -> Vec<Outage> {
     let (policy, bucket) = (Policy::Bucket.into(), "photos".to_owned());
     let statement = Statement { policy, principal_arn: session_arn.to_owned(), bucket, ..Statement::default() };
     let what = What::Denied(Deny { statement: Some(statement), ..Deny::default() });
+    stopped(daemon, what).await
+}
+
+async fn stopped(daemon: &Daemon, what: What) -> Vec<Outage> {
     let event = Some(Event { what: Some(what), ..Event::default() });
     let mut impact = ImpactClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
     let asked = AssessRequest { event, ..AssessRequest::default() };
@@ -59,4 +63,45 @@ async fn a_denied_session_signs_dead_links_as_was_said_until_it_is_renewed_as_wa
     }
     assert_eq!(fetched(&world, &daemon).await, 200);
     assert_eq!(told(&daemon, &session.principal_arn).await, [], "what signs now is another session");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_whose_sessions_a_restart_took_are_named_for_what_befalls_their_next() {
+    const ROLE: &str = "arn:aws:iam::123456789012:role/team/web";
+    let world = World::new().await;
+    let table = world.web("min_pause = \"1s\"\npartition_by = \"on_behalf_of\"\n");
+    let daemon = world.spawn(&table);
+    eventually("it is ready", async || (daemon.probe("/readyz").await == 200).then_some(())).await;
+    let request = PresignRequest { on_behalf_of: "red".to_owned(), ..get("a") };
+    let signed = presign(&mut daemon.signer().await, request).await.expect("it signs");
+    let session = daemon.web().await.sessions.remove(0);
+    daemon.kill().await;
+    let daemon = world.spawn(&table);
+    eventually("it is ready", async || (daemon.probe("/readyz").await == 200).then_some(())).await;
+
+    let fate = |told: &[Outage]| told.iter().map(|one| (one.identity.clone(), one.loss())).collect::<Vec<_>>();
+    let (dead, none) = ([("web".to_owned(), Loss::DeadLinks)], [("web".to_owned(), Loss::NoSession)]);
+    let key = KeyEvent { access_key_id: session.parent_access_key_id.clone() };
+    assert!(!key.access_key_id.is_empty());
+    assert_eq!(fate(&stopped(&daemon, What::KeyDeactivated(key)).await), none, "it mints for whoever comes next");
+    let former = session.reference.expect("it has an id");
+    let (ends, other) = (former.expires_at, KeyEvent { access_key_id: former.access_key_id });
+    assert_eq!(fate(&stopped(&daemon, What::KeyDeactivated(other)).await), []);
+    assert_eq!(fate(&told(&daemon, ROLE).await), dead);
+    assert_eq!(fate(&told(&daemon, &session.principal_arn).await), [], "the next has another name");
+    let principal = Some(PrincipalEvent { arn: ROLE.to_owned(), ..PrincipalEvent::default() });
+    let soon = stopped(&daemon, What::SessionsRevoked(SessionsRevoked { principal, issued_before: ends })).await;
+    assert_eq!(fate(&soon), dead);
+    assert_eq!(soon[0].recovery(), Recovery::Renewal);
+
+    let mut impact = ImpactClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
+    let url = Some(contain_request::Url::Id(signed.id));
+    let ways = impact.contain(ContainRequest { url }).await.expect("an answer");
+    let ways = ways.into_inner().containments;
+    let by_age = ways.iter().filter(|way| {
+        let what = way.event.as_ref().and_then(|event| event.what.as_ref());
+        matches!(what, Some(What::Denied(deny)) if deny.signature_age.is_some())
+    });
+    let short = vec![("web".to_owned(), Loss::ShortLinks)];
+    assert_eq!(by_age.map(|way| fate(&way.outages)).collect::<Vec<_>>(), [short], "what they sign next is cut short");
 }

@@ -1,6 +1,7 @@
 //! SEMANTICS.md section 1 as tables: what it says of each event and each kind of credential, cell by cell, written down
 //! here once more without a look at the rules. And what is built on the rules: reports, outages, containments.
 
+mod coming;
 mod containment;
 mod events;
 mod laws;

@@ -80,10 +80,11 @@ fn found(house: &House, what: What) -> Vec<Outage> {
             source,
             signs_for: &aws,
             session: Some(&house.sessions[place]),
+            last: None,
             parent: parents[place],
         })
         .collect();
-    outages(&event(what), &holders)
+    outages(&event(what), &holders, at(AT))
 }
 
 /// In a word: what becomes of one, and from when on.
@@ -318,9 +319,9 @@ fn what_a_user_minted_with_a_key_is_minted_again_unless_the_user_is_denied() {
         let sessions = [(&key, None), (&gst, Some(&key)), (&gft, Some(&key))];
         let aws = aws();
         let holders = sessions.into_iter().zip(&names).zip(sources).map(|(((session, parent), identity), source)| {
-            Holder { identity, source, signs_for: &aws, session: Some(session), parent }
+            Holder { identity, source, signs_for: &aws, session: Some(session), last: None, parent }
         });
-        outages(&event(what), &holders.collect::<Vec<_>>()).iter().map(word).collect::<Vec<_>>()
+        outages(&event(what), &holders.collect::<Vec<_>>(), at(AT)).iter().map(word).collect::<Vec<_>>()
     };
     let all = |how| names.each_ref().map(|name| (name.to_string(), AT, how)).to_vec();
     let revoked = What::SessionsRevoked { principal: principal(USER_ARN), issued_before: at(AT) };
@@ -347,10 +348,11 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
         .collect();
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: Some(role_name) };
     let aws = aws();
-    let holder = |session| Holder { identity: &name, source, signs_for: &aws, session: Some(session), parent: None };
+    let holder =
+        |session| Holder { identity: &name, source, signs_for: &aws, session: Some(session), last: None, parent: None };
     let holders: Vec<_> = sessions.iter().map(holder).collect();
     let told = |what| -> Vec<(String, bool)> {
-        let all = outages(&event(what), &holders);
+        let all = outages(&event(what), &holders, at(AT));
         all.iter().map(|one| (one.tenant.clone(), one.is_mended_by_renewal())).collect()
     };
     let red = deny(Statement { principal_arn: sessions[0].facts.principal_arn.clone(), ..statement(Policy::Bucket) });

@@ -108,12 +108,13 @@ fn who_signs_for_another_place_is_not_stopped() {
             source: Source::Read,
             signs_for,
             session: Some(&session),
+            last: None,
             parent: None,
         })
         .collect();
     let stopped = |what: What, endpoint: Option<&str>| -> Vec<String> {
         let event = Event { endpoint: endpoint.map(place), ..event(what) };
-        outages(&event, &holders).iter().map(|one| one.identity.to_string()).collect()
+        outages(&event, &holders, at(AT)).iter().map(|one| one.identity.to_string()).collect()
     };
     let closed = || deny(Statement { bucket: BUCKET.into(), ..statement(Policy::Bucket) });
     assert_eq!(stopped(closed(), None), ["cn", "home", "store"]);

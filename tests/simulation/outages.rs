@@ -9,6 +9,7 @@ use presignd::impact::event::Event;
 use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source as Told, outages};
 use presignd::session::{CredentialKind, Facts, RecordId, Session};
 use presignd::signer::realm::Realm;
+use presignd::time::Timestamp;
 
 use crate::cast::Source;
 use crate::model::Millis;
@@ -48,12 +49,14 @@ impl Months {
                 source: self.told(number),
                 signs_for: &aws,
                 session: sessions[number].as_deref(),
+                last: None,
                 parent: parents[number].as_deref(),
             })
             .collect();
         let number = |name: &_| self.kept.iter().position(|kept| kept.name == *name).expect("one of ours");
+        let now = Timestamp::from_unix(self.now / 1000);
         let said: BTreeMap<_, _> =
-            outages(event, &holders).into_iter().map(|outage| (number(&outage.identity), outage)).collect();
+            outages(event, &holders, now).into_iter().map(|outage| (number(&outage.identity), outage)).collect();
         let is_unknown = |number: &usize| {
             let facts = sessions[*number].as_deref().map(|session| &session.facts);
             facts.is_none_or(|facts| facts.principal_arn.is_empty() || self.is_of_former_role(*number, facts))

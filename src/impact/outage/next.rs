@@ -1,10 +1,9 @@
 //! The session that would come next: whether it can be had after the event, and whether what it signs would live.
 
-use super::present;
-use super::{Holder, Recovery, Source};
+use super::{Holder, Recovery, Source, coming, present};
 use crate::impact::ending::Conditions;
 use crate::impact::event::{Event, Policy, Principal, Statement, What};
-use crate::impact::principal::{Arn, ROLE_ID, is_of_role};
+use crate::impact::principal::{Arn, is_of_role};
 use crate::impact::reason::Condition;
 use crate::impact::rules::forecast::{is_from_provider, is_handed_out, is_of_sign_in};
 use crate::impact::truth::Truth;
@@ -30,11 +29,12 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
     let minter = minter(holder, holders);
     // With the credentials of a base, so that nothing which hands sessions out matters.
     let is_minted = matches!(holder.source, Source::Minted { .. });
-    let facts = holder.session.map(|session| &session.facts);
+    let like = coming::like(holder);
+    let facts = like.as_deref().map(|session| &session.facts);
     let is_meant = |identity| identity == holder.identity && !is_minted;
     match &event.what {
         What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
-            mints(access_key_id, holder, minter).then(|| bar("the access key that mints its sessions is dead"))
+            mints(access_key_id, holder, holders).then(|| bar("the access key that mints its sessions is dead"))
         }
         What::UserDeleted(_) => {
             let conditions = present::of(event, minter?.into())?.conditions;
@@ -70,9 +70,9 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
 
 /// What mends a session that fell under the event, as far as the holder itself goes.
 pub(super) fn recovery(event: &Event, holder: &Holder<'_>) -> Recovery {
-    let Some(session) = holder.session else { return Recovery::None };
+    let Some(like) = coming::like(holder) else { return Recovery::None };
     let from = surely_spared_from(event);
-    let next = successor(event, holder, session);
+    let next = successor(event, holder, &like);
     let lives = present::of(event, Lineage { session: &next, parent: holder.parent }).is_none();
     match holder.source {
         _ if matches!(
@@ -82,7 +82,7 @@ pub(super) fn recovery(event: &Event, holder: &Holder<'_>) -> Recovery {
         {
             Recovery::None
         }
-        _ if !lives || session.facts.expires_at.is_none() => Recovery::None,
+        _ if !lives || holder.session.is_some_and(|session| session.facts.expires_at.is_none()) => Recovery::None,
         Source::Minted { .. } | Source::WebIdentity { .. } => {
             Recovery::Renewal { of: vec![holder.identity.clone()], from }
         }
@@ -114,41 +114,15 @@ fn surely_spared_from(event: &Event) -> Timestamp {
     }
 }
 
-/// The session that follows. Those that presignd mints are each called otherwise, so what names one by its name or its
-/// `aws:userid` spares the next; those of others keep theirs: that of an instance, a task or a person.
+/// The session that follows, of those that the event does not concern where there are such.
 fn successor(event: &Event, holder: &Holder<'_>, session: &Session) -> Session {
     next_of(event, session, holder.source == Source::Read)
 }
 
 /// The same of a session alone.
 pub(in crate::impact) fn next_of(event: &Event, session: &Session, keeps_its_name: bool) -> Session {
-    let mut next = session.clone();
     let issued = spared_from(event) + std::time::Duration::from_secs(1);
-    next.id.number = u64::MAX;
-    let facts = &mut next.facts;
-    facts.access_key_id.clear();
-    facts.issued = IssueInterval { not_before: Some(issued), not_after: issued };
-    facts.expires_at = None;
-    if matches!(event.what, What::RoleRecreated(_)) && !facts.principal_unique_id.is_empty() {
-        facts.principal_unique_id = format!("{ROLE_ID}{NEXT}");
-    }
-    if keeps_its_name {
-        return next;
-    }
-    let former = std::mem::replace(&mut facts.session_name, NEXT.to_owned());
-    let renamed = |text: &str| text.strip_suffix(&former).map(|start| format!("{start}{NEXT}"));
-    match facts.kind {
-        CredentialKind::AssumeRole | CredentialKind::WebIdentity | CredentialKind::FederationToken
-            if !former.is_empty() =>
-        {
-            facts.principal_arn = renamed(&facts.principal_arn).unwrap_or_default();
-            // A federated user's is its name.
-            facts.principal_unique_id =
-                renamed(&facts.principal_unique_id).unwrap_or_else(|| facts.principal_unique_id.clone());
-        }
-        _ => facts.session_name = former,
-    }
-    next
+    coming::after(event, keeps_its_name, session, IssueInterval { not_before: Some(issued), not_after: issued })
 }
 
 /// Which of the holders mints for it.
@@ -159,23 +133,29 @@ fn base<'a, 'b>(holder: &Holder<'a>, holders: &'b [Holder<'a>]) -> Option<&'b Ho
 
 /// What its next session is minted with: what its base signs with now, and not what minted the last one, for a base
 /// whose key was rotated has another. `None`: it is not minted, or nobody knows.
-fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session> {
+pub(super) fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session> {
     let Source::Minted { .. } = holder.source else { return None };
     base(holder, holders).and_then(|base| base.session).or(holder.parent)
 }
 
-fn mints(key: &str, holder: &Holder<'_>, minter: Option<&Session>) -> bool {
-    let by = match (minter, holder.session) {
-        (Some(minter), _) => &minter.facts.access_key_id,
-        (None, Some(session)) => &session.facts.parent_access_key_id,
-        (None, None) => return false,
-    };
-    matches!(holder.source, Source::Minted { .. }) && by == key
+fn mints(key: &str, holder: &Holder<'_>, holders: &[Holder<'_>]) -> bool {
+    let Source::Minted { base, .. } = holder.source else { return false };
+    let by_parent = |session: &'_ Session| session.facts.parent_access_key_id == key;
+    match (minter(holder, holders), holder.session) {
+        (Some(minter), _) => minter.facts.access_key_id == key,
+        (None, Some(session)) => by_parent(session),
+        // There is one default chain, and what it gives was given to others meanwhile.
+        (None, None) => {
+            let is_kin = |one: &&Holder<'_>| base.is_none() && matches!(one.source, Source::Minted { base: None, .. });
+            let mut kin = holders.iter().filter(is_kin).filter_map(|one| one.session).peekable();
+            if kin.peek().is_some() { kin.any(by_parent) } else { holder.last.is_some_and(by_parent) }
+        }
+    }
 }
 
 /// Whether its sessions are of that role.
 fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
-    let by_session = holder.session.map(|session| is_of_role(role, &session.facts));
+    let by_session = coming::like(holder).map(|session| is_of_role(role, &session.facts));
     let configured = match holder.source {
         Source::Minted { role_arn, .. } | Source::WebIdentity { role_arn } => role_arn,
         Source::Read => None,
@@ -189,14 +169,15 @@ fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
 
 /// Which provider a token is of is not recorded; one of another account it cannot be.
 fn signed_in(provider: &str, holder: &Holder<'_>) -> bool {
+    let like = coming::like(holder);
     let by_token = match holder.source {
         Source::WebIdentity { .. } => true,
-        Source::Read => holder.session.is_some_and(|session| {
+        Source::Read => like.as_deref().is_some_and(|session| {
             session.facts.kind == CredentialKind::WebIdentity && is_from_provider(&session.facts)
         }),
         Source::Minted { .. } => false,
     };
-    let account = holder.session.map(|session| session.facts.account.as_str()).filter(|account| !account.is_empty());
+    let account = like.as_deref().map(|session| session.facts.account.as_str()).filter(|account| !account.is_empty());
     let meant = Arn::parse(provider).map(|arn| arn.account);
     by_token && (account.is_none() || meant.is_none() || account == meant)
 }
@@ -236,6 +217,3 @@ fn forbids(event: &Event, statement: &Statement, holder: &Holder<'_>, minter: &S
     let of_role = Conditions::of(Condition::MemberAccount);
     Some(if statement.policy == Policy::Rcp { of_role } else { conditions })
 }
-
-/// What the next session is called; no name that AWS gives looks so.
-const NEXT: &str = "(next)";

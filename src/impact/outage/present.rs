@@ -1,8 +1,9 @@
-//! Whether the session that signs now falls under the event: what would become of a URL that it signs a moment later.
+//! Whether the session that signs when the event comes falls under it, be it there now or not: what would become of a URL
+//! that it signs a moment later.
 
 use std::time::Duration;
 
-use super::{Holder, Loss, Reach, Recovery, Source};
+use super::{Holder, Loss, Reach, Recovery, Source, coming, next};
 use crate::impact::concern::Concern;
 use crate::impact::ending::{Conditions, Ending, Verdict};
 use crate::impact::event::{Event, Policy, Statement, What};
@@ -18,6 +19,8 @@ pub(super) struct Dead {
     pub reach: Reach,
     pub conditions: Conditions,
     pub why: Why,
+    /// The session is not there yet.
+    pub is_coming: bool,
 }
 
 /// Of which kind the event is.
@@ -39,18 +42,30 @@ pub(super) enum Why {
 
 /// Whether the present session of the holder falls under the event, from when on and for which requests.
 pub(super) fn dead(event: &Event, holder: &Holder<'_>) -> Option<Dead> {
-    let session = holder.session?;
+    ended(event, holder, Lineage { session: holder.session?, parent: holder.parent })
+}
+
+/// The same of the session that will have come by then.
+pub(super) fn coming(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestamp) -> Option<Dead> {
+    let session = &coming::coming(event, holder, now)?;
+    let parent = next::minter(holder, holders).or(holder.parent);
+    Some(Dead { is_coming: true, ..ended(event, holder, Lineage { session, parent })? })
+}
+
+fn ended(event: &Event, holder: &Holder<'_>, by: Lineage<'_>) -> Option<Dead> {
+    let session = by.session;
     let (why, reach) = subject(&event.what)?;
     if why == Why::Closed {
         let own = matches!(&event.what, What::AccountClosed { account } if session.facts.account == *account);
         let conditions = Conditions::of(Condition::AccountShutOut);
-        return own.then_some(Dead { loss: Loss::DeadLinks, at: event.at, reach, conditions, why });
+        return own.then_some(Dead { loss: Loss::DeadLinks, at: event.at, reach, conditions, why, is_coming: false });
     }
     if matches!(why, Why::BucketGone | Why::PointGone) {
         // Whoever signs.
-        return Some(Dead { loss: Loss::DeadLinks, at: event.at, reach, conditions: Conditions::NONE, why });
+        let (loss, conditions) = (Loss::DeadLinks, Conditions::NONE);
+        return Some(Dead { loss, at: event.at, reach, conditions, why, is_coming: false });
     }
-    let ending = of(event, Lineage { session, parent: holder.parent })?;
+    let ending = of(event, by)?;
     // Later it signs no more, whatever happens.
     let signs = session.facts.expires_at.is_none_or(|ends| ending.not_before < ends);
     let loss = match &event.what {
@@ -58,18 +73,15 @@ pub(super) fn dead(event: &Event, holder: &Holder<'_>) -> Option<Dead> {
         What::Denied { signature_age: Some(age), .. } => Loss::ShortLinks { life: *age },
         _ => Loss::DeadLinks,
     };
-    signs.then_some(Dead { loss, at: ending.not_before, reach, conditions: ending.conditions, why })
+    let (at, conditions) = (ending.not_before, ending.conditions);
+    signs.then_some(Dead { loss, at, reach, conditions, why, is_coming: false })
 }
 
 /// Whether nothing that it signs gets so old: no URL lives longer than its session, and those that presignd mints are each
 /// as long as the last. Of other sources the next session may be longer.
 fn never_as_old(holder: &Holder<'_>, age: Duration) -> bool {
     let minted = holder.source != Source::Read;
-    let length = holder.session.and_then(|session| {
-        let (issued, ends) = (session.facts.issued.not_before?, session.facts.expires_at?);
-        issued.until(ends)
-    });
-    age >= Ttl::MAX.duration() || length.is_some_and(|length| minted && age >= length)
+    age >= Ttl::MAX.duration() || coming::length(holder).is_some_and(|length| minted && age >= length)
 }
 
 /// What the event does to what a session signs, of what it speaks of at all; `None`: that lives.
@@ -181,9 +193,24 @@ pub(super) fn of_all_requests(what: &What) -> What {
     what
 }
 
+impl Dead {
+    /// Why, as a sentence.
+    pub(super) fn message(&self, holder: &Holder<'_>, recovery: &Recovery) -> &'static str {
+        match (self.why, recovery) {
+            (Why::Revoked, _) if self.is_coming => "the session that it signs with by then is revoked, too",
+            (Why::Recreated, _) if self.is_coming => {
+                "the session that it signs with by then is of the role that was deleted"
+            }
+            (Why::Denied, Recovery::None) if self.is_coming => "every session that it gets is denied",
+            (Why::Denied, _) if self.is_coming => "the session that it signs with by then is denied",
+            (Why::NotAllowed, _) if self.is_coming => "every session that it gets lacks a permission",
+            (why, _) => why.message(holder, recovery),
+        }
+    }
+}
+
 impl Why {
-    /// A sentence.
-    pub(super) fn message(self, holder: &Holder<'_>, recovery: &Recovery) -> &'static str {
+    fn message(self, holder: &Holder<'_>, recovery: &Recovery) -> &'static str {
         let reads = holder.source == Source::Read;
         let is_key = holder.session.is_some_and(|session| session.facts.expires_at.is_none());
         match (self, recovery) {
