@@ -1,5 +1,7 @@
 //! Rotation with the real daemon, the real command line, and an STS and an S3 that know which keys are good.
 
+#[path = "rotation/never_back.rs"]
+mod never_back;
 #[path = "support/daemon.rs"]
 mod process;
 mod support;
