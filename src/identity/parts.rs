@@ -51,7 +51,7 @@ impl Identity {
     /// Every session that signs now, or would if the identity were not paused; one for each part.
     pub fn signing(&self) -> Vec<Arc<Live>> {
         match &self.tenants {
-            Some(tenants) => tenants.parts().iter().filter_map(|part| part.current()).collect(),
+            Some(tenants) => tenants.parts().iter().filter_map(|part| part.signing_generation()).collect(),
             None => self.signing_generation().into_iter().collect(),
         }
     }

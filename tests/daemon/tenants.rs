@@ -275,6 +275,30 @@ async fn tenants_stay_apart_over_drains_pauses_reloads_and_restarts() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_hides_no_tenant_that_would_sign_dead_links() {
+    let world = world().await;
+    let daemon = ready(&world, BY_TENANT).await;
+    let urls = [signed(&daemon, of("red", "a")).await, signed(&daemon, of("blue", "b")).await];
+    let red = sessions(daemon.web().await.sessions)["red"].principal_arn.clone();
+    let mut impact = ImpactClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
+    let mut rotation = RotationClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
+    for is_paused in [false, true] {
+        if is_paused {
+            rotation.pause_identity(PauseIdentityRequest { identity: "web".into() }).await.expect("it pauses");
+        }
+        let ask = AssessRequest { event: denied(&red, ""), filter: None, by_on_behalf_of: false };
+        let outages = impact.assess(ask).await.expect("an answer").into_inner().outages;
+        let told = outages.iter().map(|one| (one.partition.as_str(), one.recovery(), one.renew.join(",")));
+        let expected = [("red", outage::Recovery::Renewal, "web".to_owned())];
+        assert_eq!(told.collect::<Vec<_>>(), expected, "paused: {is_paused}");
+        let one = ContainRequest { url: Some(contain_request::Url::Id(urls[0].id.clone())) };
+        let contained = impact.contain(one).await.expect("an answer").into_inner().containments;
+        let costs = contained.iter().filter(|one| one.outages.iter().any(|outage| outage.partition == "red"));
+        assert!(costs.count() > 0, "paused: {is_paused}: {contained:?}");
+    }
+}
+
 /// What a daemon recorded that is gone: a URL of another user.
 async fn left_behind(world: &World, uid: u32) -> String {
     let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new().expect("declared well")));
