@@ -144,6 +144,7 @@ const SIGNATURE: &str = "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5
 const TOKEN: &str = "FwoGTheTokenOfNobody";
 
 #[cfg(test)]
+#[allow(clippy::duplicate_mod, reason = "two rooms read seeds, and no room of the house is for tests alone")]
 #[path = "../../tests/support/seeds.rs"]
 mod seeds;
 

@@ -121,6 +121,7 @@ fn now() -> Timestamp {
 const SECRET: &str = "TheSecretOfNobodyTheSecretOfNobody";
 
 #[cfg(test)]
+#[allow(clippy::duplicate_mod, reason = "two rooms read seeds, and no room of the house is for tests alone")]
 #[path = "../../tests/support/seeds.rs"]
 mod seeds;
 

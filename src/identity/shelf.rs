@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_another_followed_never_signs_again_by_itself() {
-        let stops: [(&str, fn(&Gate) -> bool, fn(&Gate) -> bool); 2] =
+        type Turn = fn(&Gate) -> bool;
+        let stops: [(&str, Turn, Turn); 2] =
             [("drained", Gate::close, Gate::open), ("seen dead", Gate::bury, Gate::revive)];
         for (how, stop, go_on) in stops {
             let mut shelf = shelf(&[(1, Some(900)), (2, Some(1800))]);

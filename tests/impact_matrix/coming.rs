@@ -76,7 +76,10 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
     all.iter().map(|one| (one.identity.to_string(), one.at.map(|at| at.unix()), word(one))).collect()
 }
 
-fn check(happens: i64, known: &[Known], table: Vec<(What, &[(&str, Option<i64>, &'static str)])>) {
+/// The identity, when that begins, and what is said.
+type Expected = (&'static str, Option<i64>, &'static str);
+
+fn check(happens: i64, known: &[Known], table: Vec<(What, &[Expected])>) {
     for (what, wanted) in table {
         let wanted: Vec<Word> = wanted.iter().map(|(name, at, how)| ((*name).to_owned(), *at, *how)).collect();
         for known in known {
