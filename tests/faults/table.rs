@@ -20,7 +20,9 @@ async fn no_fault_of_sts_makes_a_url_lie_or_ends_a_session_early_and_each_is_ove
 async fn no_fault_of_what_is_beside_the_machine_or_on_the_way_does_so_either() {
     use Source::{Container, Instance, Role, WebIdentity};
     let beside = |name, source, beside| Case { name, source, fault: Fault::Beside(beside), causes: &["METADATA"] };
-    let empty = |name, field| Case { causes: &["UNREADABLE"], ..beside(name, Container, Beside::Empties(field)) };
+    // Once the document's own end has come, that is what is said of it.
+    let empty =
+        |name, field| Case { causes: &["UNREADABLE", "METADATA"], ..beside(name, Container, Beside::Empties(field)) };
     let rows = [
         Case { name: "nobody listens", source: Role, fault: Fault::Refused, causes: &["NETWORK"] },
         Case { name: "ended on arrival", source: Role, fault: Fault::Ended, causes: &["ENDED"] },
