@@ -144,13 +144,9 @@ const SIGNATURE: &str = "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5
 const TOKEN: &str = "FwoGTheTokenOfNobody";
 
 #[cfg(test)]
-#[allow(clippy::duplicate_mod, reason = "two rooms read seeds, and no room of the house is for tests alone")]
-#[path = "../../tests/support/seeds.rs"]
-mod seeds;
-
-#[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::fuzz::seeds;
 
     #[test]
     fn whatever_is_sent_is_signed_as_it_was_asked_for_or_refused() {

@@ -121,9 +121,8 @@ fn now() -> Timestamp {
 const SECRET: &str = "TheSecretOfNobodyTheSecretOfNobody";
 
 #[cfg(test)]
-#[allow(clippy::duplicate_mod, reason = "two rooms read seeds, and no room of the house is for tests alone")]
 #[path = "../../tests/support/seeds.rs"]
-mod seeds;
+pub(crate) mod seeds;
 
 #[cfg(test)]
 mod tests {

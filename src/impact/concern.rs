@@ -74,20 +74,7 @@ impl<'a> Concern<'a> {
 
     /// The bucket or access point that the event names, and the beginning of the key, which may be empty.
     pub fn place(&self) -> Option<(&'a str, &'a str)> {
-        let bucket = match &self.event.what {
-            What::AllowRemoved(statement) | What::Denied { statement, .. } => &statement.bucket,
-            What::BucketDeleted { bucket }
-            | What::RequesterPays { bucket }
-            | What::PublicAccessBlocked { bucket, .. }
-            | What::KmsKeyDisabled { bucket, .. }
-            | What::UploadEnded { bucket, .. } => bucket,
-            What::AccessPointDeleted { access_point } => access_point,
-            What::ObjectDeleted(object) | What::ObjectOverwritten(object) | What::ObjectArchived(object) => {
-                &object.bucket
-            }
-            _ => return None,
-        };
-        Some((bucket.as_str(), self.key_prefix().unwrap_or_default())).filter(|(bucket, _)| !bucket.is_empty())
+        Some((self.event.bucket()?, self.key_prefix().unwrap_or_default()))
     }
 
     /// The access key that the event names.

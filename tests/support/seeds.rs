@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
 /// Gives `target` every seed of that name, and a thousand inputs near them.
-pub(super) fn grow(name: &str, target: impl Fn(&[u8])) {
+pub(crate) fn grow(name: &str, target: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
     let read = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.expect("a readable entry").path());
     let seeds = std::fs::read_dir(folder).expect("there are seeds").map(|entry| read(entry).expect("a readable seed"));
