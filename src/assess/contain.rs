@@ -97,6 +97,8 @@ impl Assessor {
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
         for containment in containments(&record.url, line.lineage(), configured, now) {
             let outages = signing.outages(&containment.event, now);
+            // What ends for good takes along what an event that can be undone has ended until then.
+            let standing = if containment.ending.reversible { standing.clone() } else { standing.clone().for_good() };
             let one = self.priced(uid, containment, (record, &line), &standing, &mut ended).await?;
             costed.push(Costed { outages, ..one });
         }

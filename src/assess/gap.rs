@@ -110,7 +110,9 @@ impl Seen {
     }
 
     pub(super) fn add(&mut self, session: &Session, ending: &Ending) {
-        self.concerned |= !matches!(ending.reason, Reason::NotConcerned | Reason::NotMatched);
+        // That a role's session outlives a user is said of any user where nobody knows who minted it.
+        let of_anybody = [Reason::NotConcerned, Reason::NotMatched, Reason::RoleSessionOutlivesUser];
+        self.concerned |= !of_anybody.contains(&ending.reason);
         if !self.unnamed.contains(&session.identity)
             && ending.conditions.iter().any(|condition| condition == Condition::IsThatPrincipal)
         {

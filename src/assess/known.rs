@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::identity::Identities;
 use crate::impact::concern::Concern;
 use crate::impact::event::Event;
+use crate::impact::reason::Condition;
 use crate::issued::Filter;
 
 impl Assessor {
@@ -39,7 +40,12 @@ impl Assessor {
             }
         }
         match identities {
-            Some(identities) => Ok(!self.outages(uid, event, identities).await?.is_empty()),
+            // What may have to do with any user at all, has not met this one.
+            Some(identities) => {
+                Ok(self.outages(uid, event, identities).await?.iter().any(|outage| {
+                    !outage.conditions.iter().any(|condition| condition == Condition::MintsWithKeyOfUser)
+                }))
+            }
             None => Ok(false),
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Standing {
     of_sessions: HashMap<RecordId, Arc<[usize]>>,
     ended: u64,
     touched: u64,
+    /// Only what cannot be undone counts as ended.
+    is_for_good: bool,
 }
 
 /// One of them.
@@ -52,7 +54,13 @@ impl Standing {
             has_ended: false,
             has_touched: false,
         });
-        Self { now, events: events.collect(), of_sessions: HashMap::new(), ended: 0, touched: 0 }
+        Self { now, events: events.collect(), of_sessions: HashMap::new(), ended: 0, touched: 0, is_for_good: false }
+    }
+
+    /// The same, for the question what would be lost for good: what comes back when an event is undone, has not ended.
+    #[must_use]
+    pub(super) fn for_good(self) -> Self {
+        Self { is_for_good: true, ..self }
     }
 
     /// The same, for a question about that.
@@ -69,7 +77,9 @@ impl Standing {
             let stood = &mut self.events[place];
             match ending(&stood.stands.event, line.lineage(), subject) {
                 Some(ending) if ending.verdict == Verdict::Lives => {}
-                Some(ending) if !stood.is_asked && is_over(&ending, self.now) => {
+                Some(ending)
+                    if !stood.is_asked && is_over(&ending, self.now) && !(self.is_for_good && ending.reversible) =>
+                {
                     stood.has_ended = true;
                     self.ended += urls;
                     return true;

@@ -107,8 +107,11 @@ impl<'a> Concern<'a> {
             What::AccountClosed { account } => facts.account == *account,
             what => {
                 let key = self.access_key_id();
+                let is_principal =
+                    |whose, by: Lineage<'_>| is(is_of_role(whose, &by.session.facts)) || is(is_of_user(whose, by));
+                let minted_by = |whose| by.parent.is_some_and(|parent| is_principal(whose, parent.into()));
                 key.is_some_and(|key| facts.access_key_id == key || facts.parent_access_key_id == key)
-                    || principal(what).is_some_and(|whose| is(is_of_role(whose, facts)) || is(is_of_user(whose, by)))
+                    || principal(what).is_some_and(|whose| is_principal(whose, by) || minted_by(whose))
             }
         }
     }

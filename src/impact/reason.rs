@@ -124,6 +124,7 @@ macro_rules! conditions {
 conditions! {
     IsThatPrincipal "the session, whose principal presignd could not name, is of the principal that is meant";
     MintedByThatUser "the federated session was minted by that user";
+    MintsWithKeyOfUser "the key that mints its sessions is that user's";
     IsOfTheDeleted "the session is of the one that was deleted, not of one made under its name later";
     IssuedBefore "STS issued the session before that instant";
     NoOtherAllow "no other policy allows the request";

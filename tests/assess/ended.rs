@@ -130,6 +130,25 @@ async fn what_has_ended_is_not_taken_along_by_a_containment() {
     }
 }
 
+/// A key that is inactive may be activated again, and one that is deleted may not.
+#[tokio::test(start_paused = true)]
+async fn what_may_come_back_is_taken_along_by_what_ends_it_for_good() {
+    let (place, _) = of_three().await;
+    stands(&place, &event(&place, What::KeyDeactivated { access_key_id: USER_KEY.into() }, LONG_AGO)).await;
+    let records = place.outstanding(&Filter::default()).await;
+    let answer = place.desk.contain(ASKER, &records[0], 0, None).await.unwrap();
+    let along = |wanted: fn(&What) -> bool| {
+        let mut all = answer.containments.iter().enumerate();
+        all.find(|(_, one)| wanted(&one.containment.event.what)).map(|(rank, one)| (rank, one.takes_along)).unwrap()
+    };
+    let (inactive, deleted) = (
+        along(|what| matches!(what, What::KeyDeactivated { .. })),
+        along(|what| matches!(what, What::KeyDeleted { .. })),
+    );
+    assert_eq!((inactive.1, deleted.1), (2, 2));
+    assert!(inactive.0 < deleted.0, "what can be undone is proposed first");
+}
+
 /// Whatever stands and whatever is asked: a URL that may work is never left out of a count.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_out_that_may_be_alive() {

@@ -220,6 +220,25 @@ async fn what_is_not_known_is_said() {
     }
 }
 
+/// Any user may have assumed a role, where nobody was told who did.
+#[tokio::test(start_paused = true)]
+async fn a_user_whom_nobody_has_met_is_asked_about_also_where_sessions_of_roles_outlive_every_user() {
+    let (place, mut random) = (Place::empty(700).await, Random::of(7));
+    let role = made::signed(presignd::session::CredentialKind::AssumeRole);
+    place.enrol("role", made::Signed { parent: None, ..role }).await;
+    for end in 4000..4008 {
+        place.add(&mut random, end).await;
+    }
+    for (arn, is_unknown) in [(made::USER_ARN, false), ("arn:aws:iam::111122223333:user/typo", true)] {
+        let whose = presignd::impact::event::Principal { arn: arn.into(), unique_id: String::new() };
+        let event =
+            Event { at: at(700), settles_within: SETTLES_WITHIN, endpoint: None, what: What::UserDeleted(whose) };
+        let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false };
+        let gaps = place.desk.assess(&question).await.unwrap().gaps;
+        assert_eq!(gaps.iter().any(|gap| gap.reason == GapReason::NameUnknown), is_unknown, "{arn}: {gaps:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_registry_of_a_week_holds_all_that_it_issued_and_still_lives() {
     let place = Place::empty(700).await;

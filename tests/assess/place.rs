@@ -105,7 +105,7 @@ impl Place {
         place
     }
 
-    async fn enrol(&self, identity: &str, signed: Signed) {
+    pub(crate) async fn enrol(&self, identity: &str, signed: Signed) {
         let mut facts = signed.session.facts;
         facts.parent = match &signed.parent {
             Some(parent) => {

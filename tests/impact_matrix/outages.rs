@@ -1,7 +1,8 @@
 //! Which identities sign nothing that works after an event, from when on, and what mends it.
 
-use presignd::impact::event::{Policy, Statement, What};
+use presignd::impact::event::{Policy, Principal, Statement, What};
 use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source, outages};
+use presignd::impact::reason::Condition;
 use presignd::session::{CredentialKind, IdentityName, Session};
 use presignd::signer::realm::Realm;
 
@@ -360,6 +361,23 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
     let all = What::SessionsRevoked { principal: principal(role_name), issued_before: at(AT) };
     assert_eq!(told(all), [(String::new(), true)], "one line for all of them");
     assert_eq!(told(What::TrustPolicyChanged(principal(role_name))), [(String::new(), false)]);
+}
+
+#[test]
+fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_user_and_with_no_role() {
+    let (name, aws) = (identity("web"), aws());
+    let session = signed(CredentialKind::AssumeRole).session;
+    let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
+    let holder = Holder { identity: &name, source, signs_for: &aws, session: Some(&session), last: None, parent: None };
+    let told = |whose| outages(&event(What::UserDeleted(whose)), std::slice::from_ref(&holder), at(AT));
+    for arn in [USER_ARN, "arn:aws:iam::999999999999:user/elsewhere"] {
+        let [outage] = &told(principal(arn))[..] else { panic!("{arn}") };
+        let conditions: Vec<_> = outage.conditions.iter().collect();
+        assert_eq!((outage.loss, &conditions[..]), (Loss::NoSession, &[Condition::MintsWithKeyOfUser][..]));
+    }
+    assert_eq!(told(role("Signer")), []);
+    let unnamed = Principal { arn: String::new(), unique_id: "AROASOMEBODY".to_owned() };
+    assert_eq!(told(unnamed), []);
 }
 
 #[test]

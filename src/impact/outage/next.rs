@@ -3,7 +3,7 @@
 use super::{Holder, Recovery, Source, coming, present};
 use crate::impact::ending::Conditions;
 use crate::impact::event::{Event, Policy, Principal, Statement, What};
-use crate::impact::principal::{Arn, is_of_role};
+use crate::impact::principal::{Arn, ROLE_ID, is_of_role};
 use crate::impact::reason::Condition;
 use crate::impact::rules::forecast::{is_from_provider, is_handed_out, is_of_sign_in};
 use crate::impact::truth::Truth;
@@ -36,8 +36,13 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
         What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
             mints(access_key_id, holder, holders).then(|| bar("the access key that mints its sessions is dead"))
         }
-        What::UserDeleted(_) => {
-            let conditions = present::of(event, minter?.into())?.conditions;
+        What::UserDeleted(user) => {
+            let conditions = match minter {
+                Some(minter) => present::of(event, minter.into())?.conditions,
+                // Whose the default chain's key is, presignd does not ask.
+                None if is_minted && is_user(user) => Conditions::of(Condition::MintsWithKeyOfUser),
+                None => return None,
+            };
             Some(Bar { conditions, ..bar("the user whose credentials it uses is deleted") })
         }
         What::RoleDeleted(role) if assumes(role, holder) => {
@@ -150,6 +155,14 @@ fn mints(key: &str, holder: &Holder<'_>, holders: &[Holder<'_>]) -> bool {
             let mut kin = holders.iter().filter(is_kin).filter_map(|one| one.session).peekable();
             if kin.peek().is_some() { kin.any(by_parent) } else { holder.last.is_some_and(by_parent) }
         }
+    }
+}
+
+/// Whether a user may be meant.
+fn is_user(principal: &Principal) -> bool {
+    match Arn::parse(&principal.arn) {
+        Some(arn) => arn.resource.starts_with("user/"),
+        None => !principal.unique_id.starts_with(ROLE_ID),
     }
 }
 
