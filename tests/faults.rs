@@ -8,7 +8,7 @@
 mod caller;
 #[path = "faults/case.rs"]
 mod case;
-#[allow(dead_code, reason = "of what other tests need")]
+#[expect(dead_code, reason = "of what other tests need")]
 #[path = "sources/host.rs"]
 mod host;
 #[path = "faults/lies.rs"]

@@ -18,7 +18,7 @@ use super::mint::{Mint, Minted, Minting, Naming, News, bare, credentials};
 use super::*;
 use crate::clock::Clock;
 use crate::clock::still::Still;
-use crate::registry::{DAEMON, Options, Registry};
+use crate::registry::{Options, Registry};
 use crate::session::CredentialKind;
 use crate::session::lifetime::{Fresh, LimitedBy};
 
@@ -100,22 +100,21 @@ impl Mint for Script {
     }
 }
 
-/// Pauses time, which from now on passes as the registry can follow: more than two seconds never pass before what was
-/// to be written is written.
+/// Pauses time, which from now on passes as the registry can follow: a second at most passes before what was to be written
+/// is written.
 fn paced(registry: &Registry) {
+    tick(Duration::from_millis(500), registry);
+}
+
+fn tick(every: Duration, registry: &Registry) {
     tokio::time::pause();
-    let (registry, answers) = (registry.clone(), AtomicUsize::new(0));
-    let answers = move || {
+    let registry = registry.clone();
+    // It writes one thing after the other, so this comes last.
+    let written = move || {
         let registry = registry.clone();
-        let writes = answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(12);
-        async move {
-            if writes {
-                registry.forget_ended().await.unwrap();
-            }
-            registry.paused(DAEMON).await.unwrap();
-        }
+        async move { registry.forget_ended().await.unwrap() }
     };
-    tokio::spawn(Still::hold().tick(Duration::from_millis(500), answers));
+    tokio::spawn(Still::hold().tick(every, written));
 }
 
 struct Kit {

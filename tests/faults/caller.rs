@@ -1,7 +1,7 @@
 //! One who asks for a URL, uses it, and asks for the next, whatever happens; and what they saw, held against what was
 //! known of the keys.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use presignd::grpc::proto::{PresignRequest, PresignResponse};
@@ -26,6 +26,8 @@ pub(crate) struct Caller {
 pub(crate) struct Seen {
     /// When it was made.
     pub(crate) at: i64,
+    /// When its answer was there: what it says was so at some time between.
+    pub(crate) answered_at: i64,
     pub(crate) outcome: Result<Used, Status>,
 }
 
@@ -47,6 +49,7 @@ impl Caller {
                 let ask = PresignRequest { expires_in: Some(length(600)), at_least: Some(length(1)), ..get("cat.jpg") };
                 let at = now();
                 let answer = tokio::time::timeout(DEADLINE, presign(&mut signer, ask)).await;
+                let answered_at = now();
                 let outcome = match answer.expect("every call is answered") {
                     Ok(url) => {
                         let answer = send(s3, "GET", &url.url, [], "").await;
@@ -54,9 +57,9 @@ impl Caller {
                     }
                     Err(status) => Err(status),
                 };
-                noted.lock().expect("no holder panics").push(Seen { at, outcome });
-                // A breath, so that the other daemons of this machine get on too.
-                tokio::time::sleep(Duration::from_millis(60)).await;
+                noted.lock().expect("no holder panics").push(Seen { at, answered_at, outcome });
+                // A breath, so that this machine has time for its other daemons. Nothing is expected to happen in it.
+                tokio::time::sleep(BREATH).await;
             }
         });
         Self { seen, task }
@@ -64,15 +67,22 @@ impl Caller {
 
     /// All calls so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("no holder panics").clone()
+        self.lock().clone()
     }
 
-    /// Waits for a call, among those that come from now on.
+    fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().expect("no holder panics")
+    }
+
+    /// Waits for a call, among those that are answered from now on.
     pub(crate) async fn sees(&self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
-        let from = self.seen().len();
+        let mut next = self.lock().len();
         eventually(what, async || {
             assert!(!self.task.is_finished(), "{what}: the caller gave up");
-            self.seen().into_iter().skip(from).find(|seen| wanted(seen))
+            let seen = self.lock();
+            let found = seen[next..].iter().find(|seen| wanted(seen)).cloned();
+            next = seen.len();
+            found
         })
         .await
     }
@@ -89,6 +99,9 @@ impl Drop for Caller {
         self.task.abort();
     }
 }
+
+/// Between two calls.
+const BREATH: Duration = Duration::from_millis(250);
 
 /// The key that signed.
 pub(crate) fn key_of(url: &str) -> String {

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::support::free_port;
@@ -12,16 +12,17 @@ use crate::support::free_port;
 pub(crate) struct Relay {
     to: SocketAddr,
     address: SocketAddr,
+    /// Does not listen, and keeps the port from everybody else.
+    _kept: TcpSocket,
     open: JoinSet<()>,
 }
 
 impl Relay {
     /// Opens a free port.
     pub(crate) async fn to(to: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", free_port())).await.expect("it is free");
-        let address = listener.local_addr().expect("it is bound");
-        let mut relay = Self { to, address, open: JoinSet::new() };
-        relay.serve(listener);
+        let address = ([127, 0, 0, 1], free_port()).into();
+        let mut relay = Self { to, address, _kept: bound(address), open: JoinSet::new() };
+        relay.open().await;
         relay
     }
 
@@ -37,8 +38,7 @@ impl Relay {
     /// Opens it again.
     pub(crate) async fn open(&mut self) {
         self.shut().await;
-        let listener = TcpListener::bind(self.address).await.expect("nobody has taken the port");
-        self.serve(listener);
+        self.serve(bound(self.address).listen(64).expect("the port is ours"));
     }
 
     fn serve(&mut self, listener: TcpListener) {
@@ -56,4 +56,11 @@ impl Relay {
             }
         });
     }
+}
+
+/// A socket of that port, beside others of this process.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).and_then(|()| socket.bind(address)).expect("nobody has taken the port");
+    socket
 }

@@ -1,6 +1,9 @@
 //! The faults, and what callers are told.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::case::{Beside, Case, Fault, Source};
 use crate::support::sts::Turn;
@@ -74,13 +77,22 @@ const STS: [Row; 15] = [
     ("no token", || Turn::Lacks("SessionToken"), &["UNREADABLE"]),
 ];
 
-/// Side by side: most of it is waiting for sessions to end.
+/// Daemons that run side by side: most of it is waiting for sessions to end.
+const AT_ONCE: usize = 8;
+
+/// So many at once, in order.
 async fn all(rows: impl IntoIterator<Item = Case>) {
     let mut running = tokio::task::JoinSet::new();
     let mut failed = 0;
     let beside = tokio::task::LocalSet::new();
+    let places = Arc::new(Semaphore::new(AT_ONCE));
     for case in rows {
-        running.spawn_local_on(case.run(), &beside);
+        let places = Arc::clone(&places);
+        let run = async move {
+            let _place = places.acquire().await.expect("it is never closed");
+            case.run().await;
+        };
+        running.spawn_local_on(run, &beside);
     }
     let ended = async {
         while let Some(ended) = running.join_next().await {

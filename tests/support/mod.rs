@@ -10,6 +10,9 @@ pub mod keys;
 pub mod s3;
 pub mod sts;
 
+use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Seconds since the epoch, by this machine's clock: the stand-ins are AWS, and have a clock of their own.
@@ -35,11 +38,18 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
     tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("not within {DEADLINE:?}: {what}"))
 }
 
-/// A port of loopback that is free, and that the kernel gives to no connection meanwhile: those it gives away lie above.
+/// A port of loopback that is free, and stays so until somebody here listens: the kernel gives it to no connection, for
+/// those it gives away lie above, and no other test takes it while this process lives.
 pub fn free_port() -> u16 {
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let free = |port: &u16| is_ours(*port) && TcpListener::bind(("127.0.0.1", *port)).is_ok();
     std::iter::repeat_with(|| fastrand::u16(10_000..30_000)).find(free).expect("loopback has a free port")
 }
 
+/// Takes a port among tests: a name in the kernel, which belongs to the first who binds it until that process ends.
+fn is_ours(port: u16) -> bool {
+    let name = SocketAddr::from_abstract_name(format!("presignd-test-port-{port}")).expect("a short name");
+    UnixListener::bind_addr(&name).map(std::mem::forget).is_ok()
+}
+
 /// Long enough for a loaded machine; reached only by a test that fails.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(300);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::registry::{EventKind, Mark, NewEvent};
+use crate::registry::{DAEMON, EventKind, Mark, NewEvent};
 use crate::session::generation::Secret;
 
 /// What a file of keys and AWS say, to be changed while a keeper runs.

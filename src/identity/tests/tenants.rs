@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
-use tokio::task::yield_now;
 use tokio::time::advance;
 
 use super::super::gauges::Gauges;
@@ -100,14 +99,8 @@ impl House {
         let clock = Clock::tokio(Timestamp::from_unix(1_800_000_000));
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
         let registry = Registry::open(options, clock.clone(), Arc::clone(&metrics)).await.unwrap();
-        tokio::time::pause();
         // It creeps, for what is due now is due at the next millisecond.
-        let kept = registry.clone();
-        let answers = move || {
-            let kept = kept.clone();
-            async move { _ = kept.paused(DAEMON).await.unwrap() }
-        };
-        tokio::spawn(Still::hold().tick(Duration::from_millis(1), answers));
+        tick(MOMENT, &registry);
         let gauges = Arc::new(Gauges::new(web(), Arc::clone(&metrics), true));
         let stop = CancellationToken::new();
         let lobby = Lobby { clock, registry, metrics, gauges, sts: Arc::default(), stop };
@@ -134,21 +127,21 @@ impl House {
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        for _ in 0..200_000 {
+        for _ in 0..PATIENCE {
             if holds(self) {
                 return;
             }
-            yield_now().await;
+            sleep(MOMENT).await;
         }
         panic!("{what}");
     }
 
-    /// Lets time pass, and then everybody who is awake do what there is to do.
+    /// Lets time pass at once, when nothing is under way that takes real time, and then everybody who is awake do what there
+    /// is to do.
     async fn pass(&self, time: Duration) {
+        sleep(REST).await;
         advance(time).await;
-        for _ in 0..200 {
-            yield_now().await;
-        }
+        sleep(REST).await;
     }
 }
 
@@ -163,6 +156,11 @@ fn web() -> IdentityName {
 }
 
 const LIFE: Duration = Duration::from_secs(36_000);
+const MOMENT: Duration = Duration::from_millis(1);
+/// In each of these moments what was to be read or written comes one step further.
+const REST: Duration = Duration::from_millis(20);
+/// Moments after which what is waited for will not come.
+const PATIENCE: usize = 30_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]

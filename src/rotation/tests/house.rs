@@ -14,7 +14,7 @@ use tonic::Code;
 use crate::access::Caller;
 use crate::aws::{Aws, Environment};
 use crate::clock::Clock;
-use crate::clock::still::{self, Still};
+use crate::clock::still::Still;
 use crate::config::{Config, Surroundings};
 use crate::error::Error;
 use crate::identity::Identities;
@@ -41,7 +41,7 @@ pub(super) struct House {
     pub(super) stop: CancellationToken,
     /// Identities that sign with the key of the file.
     names: &'static [&'static str],
-    _still: Still,
+    still: Still,
 }
 
 pub(super) const UID: u32 = 0;
@@ -79,7 +79,7 @@ impl House {
         tokio::time::pause();
         let still = Still::hold();
         let (desk, stop) = open(dir.path(), names, &clock, &registry, &metrics);
-        let house = Self { dir, clock, registry, metrics, desk, stop, names, _still: still };
+        let house = Self { dir, clock, registry, metrics, desk, stop, names, still };
         let all_sign = || names.iter().all(|name| house.signs_as(name).is_some());
         house.until("they sign", async || all_sign()).await;
         house
@@ -136,6 +136,12 @@ impl House {
         let deadline = self.clock.monotonic() + Duration::from_secs(30);
         let mut issued = pin!(self.desk.issuer.issue(&caller, vec![ask], deadline));
         loop {
+            // Mostly it needs no time, only its record.
+            tokio::select! {
+                biased;
+                mut issued = &mut issued => return issued.remove(0),
+                () = self.written() => {}
+            }
             tokio::select! {
                 biased;
                 mut issued = &mut issued => return issued.remove(0),
@@ -186,7 +192,12 @@ impl House {
     }
 
     pub(super) async fn step(&self) {
-        still::step(STEP, || async { _ = self.registry.paused(DAEMON).await.unwrap() }).await;
+        self.still.step(STEP, || self.written()).await;
+    }
+
+    /// Waits until everything is written that was to be: the registry takes one thing after the other, and this comes last.
+    async fn written(&self) {
+        self.registry.forget_ended().await.unwrap();
     }
 
     pub(super) async fn until_told(&self, told: &[(EventKind, u64)]) {

@@ -284,20 +284,23 @@ mod tests {
         let instance = InstanceId::parse("aaaaaaaa").unwrap();
         let search = Arc::new(Search::new(&registry, instance, Arc::new(Metrics::new().unwrap())));
         let inodes = Arc::new(Inodes::of(&registry).unwrap());
-        let (stop, stopped) = sync_channel(1);
-        let setup =
-            Setup { registry, inodes, search: search.clone(), settled: 7, durable: false, pace: Pace::default() };
+        let work = |stopped| {
+            let (registry, inodes, search) = (registry.clone(), inodes.clone(), search.clone());
+            Work::new(Setup { registry, inodes, search, settled: 7, durable: false, pace: Pace::default() }, stopped)
+        };
         search.group_begins();
-        let sealing = std::thread::spawn(move || Work::new(setup, stopped).seal().is_ok());
-        while !search.is_sealed(7) {
+        let (_, told_to_end) = sync_channel(1);
+        assert!(work(told_to_end).seal().is_err(), "the group may hold a record that it took for one in time");
+        assert!(search.is_sealed(7) && !search.is_sealed(8));
+
+        let (_stop, stopped) = sync_channel(1);
+        let waits = work(stopped);
+        let sealing = std::thread::spawn(move || waits.seal().is_ok());
+        while !sealing.is_finished() {
+            search.group_ends();
+            search.group_begins();
             std::thread::yield_now();
         }
-        std::thread::sleep(Duration::from_millis(20));
-        assert!(!sealing.is_finished(), "the group may hold a record that it took for one in time");
-        assert!(!search.is_sealed(8));
-        search.group_ends();
-        search.group_begins();
         assert!(sealing.join().unwrap(), "the next group has seen it");
-        drop(stop);
     }
 }
