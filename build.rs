@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["event.proto", "impact.proto", "presignd.proto", "rotation.proto"]
+    let files = ["event.proto", "impact.proto", "presignd.proto", "rotation.proto", "status.proto"]
         .map(|file| format!("proto/presignd/v1/{file}"));
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile(&files, ["proto"])?;

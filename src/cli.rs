@@ -6,6 +6,7 @@ pub mod check;
 pub mod connect;
 pub mod contain;
 pub mod event;
+pub mod doctor;
 pub mod drain;
 pub mod exit;
 pub mod find;
@@ -65,6 +66,7 @@ pub enum Verb {
     Serve(Serve),
     Check(check::Check),
     Health(health::Health),
+    Doctor(doctor::Doctor),
     Presign(presign::Presign),
     Post(post::Post),
     Identities(identities::Identities),
@@ -135,6 +137,7 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Serve(_) => Err(Failure::new(Exit::Other, "serve is not the command line's to run")),
             Verb::Check(verb) => verb.run(&cli.globals, around).await,
             Verb::Health(verb) => verb.run(&cli.globals, around).await,
+            Verb::Doctor(verb) => verb.run(&cli.globals, around).await,
             Verb::Presign(verb) => verb.run(&cli.globals, around).await,
             Verb::Post(verb) => verb.run(&cli.globals, around).await,
             Verb::Identities(verb) => verb.run(&cli.globals, around).await,

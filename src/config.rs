@@ -26,6 +26,8 @@ use crate::session::IdentityName;
 /// The whole configuration, with every default filled in.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where the text came from, as an absolute path; `None` when from no file.
+    pub file: Option<PathBuf>,
     /// Where the daemon listens for gRPC.
     pub sockets: Sockets,
     /// Where it answers Prometheus and probes.

@@ -84,7 +84,9 @@ pub fn load(path: Option<&Path>, around: &Surroundings) -> Result<Config, Error>
         None => Config::without_file(around),
         Some(path) => {
             let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-            Config::parse(&std::fs::read_to_string(path).map_err(unreadable)?, around)
+            let text = std::fs::read_to_string(path).map_err(unreadable)?;
+            let file = std::path::absolute(path).ok();
+            Config::parse(&text, around).map(|config| Config { file, ..config })
         }
     };
     // Only the subscriber knows what a filter is.

@@ -18,7 +18,7 @@ pub mod socket;
 
 pub use convert::{explanation, url_record};
 pub use guard::Admins;
-pub use serve::{Parts, ServeError, serve};
+pub use serve::{About, Parts, ServeError, serve};
 
 /// Generated from `proto/presignd/v1`.
 #[allow(

@@ -22,6 +22,7 @@ use crate::config::identity::S3;
 use crate::s3::{Bucket, Region};
 use crate::signer::endpoint::dns_suffix;
 use crate::telemetry::Metrics;
+use crate::telemetry::latest::{self, Outcome};
 use crate::time::Timestamp;
 
 /// Finds regions of buckets.
@@ -108,6 +109,7 @@ impl Regions {
             self.ask(url, bucket).await
         });
         let found = looked.await.unwrap_or_else(|_| Err(unreachable(url, bucket, "no answer in time")));
+        self.note(bucket, &found);
         if let Ok(region) = &found {
             lock(&self.cache).put(url.to_owned(), region.clone(), self.clock.monotonic());
         }
@@ -131,6 +133,15 @@ impl Regions {
             (None, 404) => Err(Error::BucketNotFound { bucket: bucket.to_owned() }),
             (None, status) => Err(Error::NotNamed { bucket: bucket.to_owned(), status }),
         }
+    }
+
+    fn note(&self, bucket: &str, found: &Result<Region, Error>) {
+        let (outcome, message) = match found {
+            Ok(region) => (Outcome::Ok, format!("bucket {bucket} is in {}", region.as_str())),
+            Err(error @ Error::Unreachable { .. }) => (Outcome::Silent, error.to_string()),
+            Err(error) => (Outcome::Refused, error.to_string()),
+        };
+        self.metrics.latest.region(latest::Call { at: self.clock.now(), outcome, message });
     }
 
     fn count(&self, outcome: &str) {

@@ -4,6 +4,7 @@
 //! buckets, keys, callers or URLs. docs/metrics.md lists the families, and a test compares the two.
 
 mod families;
+pub mod latest;
 mod log;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub struct Metrics {
     registry: Registry,
     /// How many hold each identity. A reload makes another of the same name while calls still end with the former.
     identities: Mutex<BTreeMap<IdentityName, usize>>,
+    /// What the latest calls to AWS were told; no metric.
+    pub latest: latest::Latest,
     /// URLs and forms signed and recorded, by `identity` and `operation`.
     pub urls_issued: IntCounterVec,
     /// Asks that ended without a URL, and messages that were not read, by `reason` (docs/errors.md).
@@ -142,6 +145,7 @@ impl Metrics {
             return;
         }
         identities.remove(identity);
+        self.latest.forget(identity);
         let name = identity.as_str();
         // What is not there need not be removed.
         for operation in Operation::ALL {

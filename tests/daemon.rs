@@ -2,6 +2,8 @@
 
 #[path = "daemon/dead_links.rs"]
 mod dead_links;
+#[path = "daemon/doctor.rs"]
+mod doctor;
 #[path = "daemon/early.rs"]
 mod early;
 #[path = "daemon/lives.rs"]

@@ -64,7 +64,8 @@ impl Globals {
         self.connect_to(&self.path(around, true), true).await
     }
 
-    async fn connect_to(&self, path: &Path, admin: bool) -> Result<Daemon, Failure> {
+    /// Connects to this very socket.
+    pub async fn connect_to(&self, path: &Path, admin: bool) -> Result<Daemon, Failure> {
         let refuse = |why: &str, advice: &str| {
             Failure::surroundings(format!("cannot reach presignd at {}: {why}", path.display())).with(advice)
         };
@@ -141,7 +142,7 @@ fn root<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error
 }
 
 /// A daemon that is there and lets nobody in has to be told apart from one that is not there.
-fn advice(kind: Option<std::io::ErrorKind>, admin: bool) -> &'static str {
+pub(super) fn advice(kind: Option<std::io::ErrorKind>, admin: bool) -> &'static str {
     match (kind, admin) {
         (Some(std::io::ErrorKind::PermissionDenied), true) => {
             "your user may not open the admin socket: run this as root or the daemon's user, or have yourself named in its \

@@ -36,6 +36,7 @@ const IDLE: &[(&str, &[&str], &str)] = &[
         &["socket", "admin_socket", "admin", "output", "timeout"],
         "a daemon listens where [sockets] of its configuration says, and writes its log as [log] says",
     ),
+    ("doctor", &["admin"], "it asks on both sockets"),
     ("check", &["socket", "admin_socket", "admin"], "it asks no daemon"),
     ("rotation", &["socket", "admin"], ADMIN),
     ("drain", &["socket", "admin"], ADMIN),

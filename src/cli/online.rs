@@ -223,7 +223,7 @@ fn sheet(answers: &[Answer]) -> Sheet {
 }
 
 /// Where the clock of AWS stands.
-fn told(offset: Option<i64>) -> String {
+pub(super) fn told(offset: Option<i64>) -> String {
     match offset {
         None => "unknown, as AWS did not answer".to_owned(),
         Some(0) => "none".to_owned(),

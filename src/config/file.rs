@@ -118,6 +118,7 @@ impl File {
             return Err(Error::new(format!("identity.{name}.min_pause"), problem));
         }
         Ok(Config {
+            file: None,
             sockets,
             http: self.http.check()?,
             registry,

@@ -29,6 +29,13 @@ pub struct Canary {
     pub key: ObjectKey,
 }
 
+impl Canary {
+    /// `s3://bucket/key`.
+    pub fn text(&self) -> String {
+        format!("s3://{}/{}", self.bucket.as_str(), self.key.as_str())
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProbeTable {

@@ -100,7 +100,14 @@ impl Running {
         let (say_ready, ready) = watch::channel(false);
         let (say_admins, admins) = watch::channel(admins(&config));
         let (say_limits, limits) = watch::channel(config.limits.clone());
-        let parts = grpc::Parts { issuer: Arc::clone(&issuer), metrics: Arc::clone(&metrics), limits, admins, ready };
+        let about = grpc::About {
+            config_file: config.file.clone(),
+            registry_file: config.registry.path.clone(),
+            started_at: clock.now(),
+            watched: say_watched.subscribe(),
+        };
+        let parts =
+            grpc::Parts { issuer: Arc::clone(&issuer), metrics: Arc::clone(&metrics), limits, admins, ready, about };
         let stop = doors.clone();
         front.spawn(
             async move { ("the gRPC server", grpc::serve(sign, admin, parts, stop).await.map_err(|e| chain(&e))) },

@@ -16,6 +16,7 @@ mod request;
 mod report;
 mod resign;
 mod rotation;
+mod status;
 mod watch;
 
 pub(super) use ask::{form_ask, url_ask};
@@ -31,6 +32,7 @@ pub use record::url_record;
 pub(super) use report::reported_event;
 pub(super) use resign::{order, resign_ids, resigned};
 pub(super) use rotation::{decided, generation, generation_status, named_generation};
+pub(super) use status::latest_call;
 pub(super) use watch::{heard, watched_from};
 
 use prost_types::{Duration, Timestamp as WireTimestamp};

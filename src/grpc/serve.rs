@@ -1,5 +1,6 @@
 //! Runs the server: accepts on each socket, serves every service, and stops in an orderly way within a bound.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,10 @@ use super::socket::Socket;
 use crate::assess::Assessor;
 use crate::config::Limits;
 use crate::issuer::Issuer;
+use crate::probe::Watched;
 use crate::rotation::Rotation;
 use crate::telemetry::Metrics;
+use crate::time::Timestamp;
 use crate::watch::Seats;
 
 /// What the server needs of the rooms below.
@@ -38,6 +41,21 @@ pub struct Parts {
     pub admins: watch::Receiver<Admins>,
     /// What `grpc.health.v1` says.
     pub ready: watch::Receiver<bool>,
+    /// What the daemon tells of itself.
+    pub about: About,
+}
+
+/// What does not change while a daemon runs, and what it looks at.
+#[derive(Clone)]
+pub struct About {
+    /// The configuration's file.
+    pub config_file: Option<PathBuf>,
+    /// The registry's.
+    pub registry_file: PathBuf,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Whether sessions are looked at.
+    pub watched: watch::Receiver<Watched>,
 }
 
 /// The server could not run.
@@ -60,7 +78,7 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let (health, health_server) = tonic_health::server::health_reporter();
     let reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
     let old_reflection = self::reflection().build_v1alpha().map_err(ServeError::Reflection)?;
-    let Parts { issuer, metrics, limits, admins, ready } = parts;
+    let Parts { issuer, metrics, limits, admins, ready, about } = parts;
     let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.clone());
     let rotation = Rotation::new(Arc::clone(&issuer));
     let assessor = Assessor::new(issuer.registry().clone(), issuer.clock().clone());
@@ -71,6 +89,7 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
         seats: Seats::default(),
         metrics,
         limits: limits.clone(),
+        about,
         stop: stop.clone(),
     };
 
@@ -127,12 +146,14 @@ fn add_own(routes: &mut RoutesBuilder, services: &Services) {
     let registry = proto::registry_server::RegistryServer::new(services.clone());
     let impact = proto::impact_server::ImpactServer::new(services.clone());
     let rotation = proto::rotation_server::RotationServer::new(services.clone());
+    let daemon = proto::daemon_server::DaemonServer::new(services.clone());
     routes
         .add_service(signer.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(identities.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(registry.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
         .add_service(impact.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
-        .add_service(rotation.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT));
+        .add_service(rotation.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT))
+        .add_service(daemon.max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_OUT));
 }
 
 /// In both versions: Python's client knows the older only.

@@ -8,12 +8,13 @@ use tonic::server::NamedService;
 use super::proto;
 
 /// presignd's own. Every socket routes to all of them; what is for admins alone, handlers refuse on the other.
-pub(super) const SERVICES: [&str; 5] = [
+pub(super) const SERVICES: [&str; 6] = [
     <proto::signer_server::SignerServer<()> as NamedService>::NAME,
     <proto::identities_server::IdentitiesServer<()> as NamedService>::NAME,
     <proto::registry_server::RegistryServer<()> as NamedService>::NAME,
     <proto::impact_server::ImpactServer<()> as NamedService>::NAME,
     <proto::rotation_server::RotationServer<()> as NamedService>::NAME,
+    <proto::daemon_server::DaemonServer<()> as NamedService>::NAME,
 ];
 
 /// Service and method of every call that is served.

@@ -3,6 +3,7 @@
 //! Never decides who may have a URL: the desk does. Decides what a caller may see: on the signing socket its own records
 //! and the identities of its grants, on the admin socket everything.
 
+mod daemon;
 mod identities;
 mod impact;
 mod registry;
@@ -27,6 +28,7 @@ use crate::telemetry::Metrics;
 use crate::watch::Seats;
 
 use super::call::Call;
+use super::serve::About;
 
 /// What every handler has at hand; cheap to clone.
 #[derive(Clone)]
@@ -39,6 +41,8 @@ pub(super) struct Services {
     pub(super) metrics: Arc<Metrics>,
     /// In force from the next call on, and in a stream from the next group on.
     pub(super) limits: watch::Receiver<Limits>,
+    /// What the daemon tells of itself.
+    pub(super) about: About,
     /// Ends streams, which would otherwise hold up a stop.
     pub(super) stop: CancellationToken,
 }

@@ -77,6 +77,11 @@ impl RenewError {
         self.reason == SESSION_DEAD
     }
 
+    /// Whether nobody answered, or not the one who was asked.
+    pub(super) fn is_silence(&self) -> bool {
+        [TIMEOUT, NETWORK, UNREADABLE].contains(&self.reason)
+    }
+
     /// Of a call to STS.
     pub(super) fn of_sts<E>(operation: &str, error: SdkError<E>) -> Self
     where

@@ -25,6 +25,7 @@ use crate::s3::Region;
 use crate::session::{CredentialKind, Credentials, ISSUING, IssueInterval};
 use crate::signer::endpoint::{home_of, partition_of};
 use crate::telemetry::Metrics;
+use crate::telemetry::latest::{self, Outcome};
 use crate::time::Timestamp;
 
 /// STS as one identity reaches it. Cheap to clone.
@@ -148,8 +149,14 @@ impl Sts {
         let issued = IssueInterval { not_before: Some(not_before), not_after };
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         self.metrics.sts_calls.with_label_values(&[operation, outcome]).inc();
-        let answer = answer.map_err(|error| RenewError::of_sts(operation, error))?;
-        Ok(Called { answer, issued })
+        let answer = answer.map_err(|error| RenewError::of_sts(operation, error));
+        let (outcome, message) = match &answer {
+            Ok(_) => (Outcome::Ok, format!("{operation}: ok")),
+            Err(error) if error.is_silence() => (Outcome::Silent, error.to_string()),
+            Err(error) => (Outcome::Refused, error.to_string()),
+        };
+        self.note(outcome, message);
+        Ok(Called { answer: answer?, issued })
     }
 
     pub(super) async fn assume_role(
@@ -258,10 +265,21 @@ impl Sts {
         let answer = client.get_caller_identity().send().await;
         let outcome = if answer.is_ok() { "ok" } else { "failed" };
         self.metrics.sts_calls.with_label_values(&["GetCallerIdentity", outcome]).inc();
-        match answer {
+        let told = match answer {
             Ok(_) => Told::Known,
             Err(error) => error.code().map_or(Told::Nothing, |code| Told::Refused(code.to_owned())),
-        }
+        };
+        let (outcome, said) = match &told {
+            Told::Known => (Outcome::Ok, "ok"),
+            Told::Refused(code) => (Outcome::Refused, code.as_str()),
+            Told::Nothing => (Outcome::Silent, "no answer of STS"),
+        };
+        self.note(outcome, format!("GetCallerIdentity: {said}"));
+        told
+    }
+
+    fn note(&self, outcome: Outcome, message: String) {
+        self.metrics.latest.sts(latest::Call { at: self.aws.clock.now(), outcome, message });
     }
 
     /// Names the principal of `minted`.

@@ -18,6 +18,7 @@ use crate::s3::operation::Operation;
 use crate::s3::request::{Headers, Request};
 use crate::signer::Target;
 use crate::telemetry::Metrics;
+use crate::telemetry::latest::{self, Outcome};
 use crate::time::Ttl;
 
 pub(super) struct Asker {
@@ -61,9 +62,10 @@ impl Asker {
                     let cause = format!("GET {}: {status} {code}", about.text()).trim_end().to_owned();
                     (of_canary(status, &body, was_alive(about)), cause)
                 }
-                None => (NOTHING, format!("GET {}: no answer", about.text())),
+                None => (NOTHING, format!("GET {}: {NO_ANSWER}", about.text())),
             };
             self.count("canary", Some(said.read));
+            self.note(identity, about, said.read, &cause);
             key = heard(key, said.key, &cause);
             answers.push(Answer { about, sight: said.read, cause });
         }
@@ -97,6 +99,16 @@ impl Asker {
         tokio::time::sleep_until(at).await;
     }
 
+    fn note(&self, identity: &Identity, about: About<'_>, sight: Sight, cause: &str) {
+        let outcome = match sight {
+            Sight::Alive => Outcome::Ok,
+            _ if cause.ends_with(NO_ANSWER) => Outcome::Silent,
+            _ => Outcome::Refused,
+        };
+        let call = latest::Call { at: self.aws.clock.now(), outcome, message: cause.to_owned() };
+        self.metrics.latest.canary(identity.name(), about.text(), call);
+    }
+
     fn count(&self, what: &str, sight: Option<Sight>) {
         let Some(sight) = sight else { return };
         let reading = match sight {
@@ -127,6 +139,7 @@ fn cause_of(told: &Told) -> String {
     }
 }
 
+const NO_ANSWER: &str = "no answer";
 const NOTHING: OfCanary = OfCanary { key: Sight::Nothing, read: Sight::Nothing };
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long one call may take.

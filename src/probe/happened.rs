@@ -34,7 +34,7 @@ impl About<'_> {
     pub(super) fn text(self) -> String {
         match self {
             Self::Key => "key".to_owned(),
-            Self::Canary(canary) => format!("s3://{}/{}", canary.bucket.as_str(), canary.key.as_str()),
+            Self::Canary(canary) => canary.text(),
         }
     }
 }

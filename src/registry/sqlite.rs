@@ -54,7 +54,7 @@ use crate::time::Timestamp;
 pub use backup::backup;
 pub use export::export;
 pub use search::Pace;
-pub use verify::{MAX_PROBLEMS, Report, verify};
+pub use verify::{Glance, MAX_PROBLEMS, Report, glance, verify};
 
 /// The store's side of the handle.
 pub(super) struct Sqlite {

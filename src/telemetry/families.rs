@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::Metrics;
+use super::latest::Latest;
 
 impl Metrics {
     pub(super) fn declare(registry: Registry) -> Result<Self, Error> {
@@ -157,6 +158,7 @@ impl Metrics {
             )?,
             registry,
             identities: Mutex::default(),
+            latest: Latest::default(),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! answered.
 
 mod happening;
+mod status;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -33,7 +34,11 @@ pub(crate) struct Seen {
     pub(crate) reported: Vec<Event>,
     pub(crate) watched: Vec<WatchRequest>,
     pub(crate) resigned: Vec<ResignRequest>,
+    /// What it says of itself; without it, it does not know the question.
+    pub(crate) status: Option<GetStatusResponse>,
 }
+
+pub(crate) use status::well;
 
 /// A running fake; ends with the test.
 pub(crate) struct Fake {
@@ -68,7 +73,8 @@ impl Fake {
                 .add_service(identities_server::IdentitiesServer::new(rote.clone()))
                 .add_service(registry_server::RegistryServer::new(rote.clone()))
                 .add_service(impact_server::ImpactServer::new(rote.clone()))
-                .add_service(rotation_server::RotationServer::new(rote))
+                .add_service(rotation_server::RotationServer::new(rote.clone()))
+                .add_service(daemon_server::DaemonServer::new(rote))
                 .serve_with_incoming(incoming)
                 .await
                 .unwrap();

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// An empty registry.
-fn made(dir: &TempDir) -> PathBuf {
+pub(crate) fn made(dir: &TempDir) -> PathBuf {
     let registry = dir.path().join("registry.db");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {

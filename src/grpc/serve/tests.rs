@@ -135,6 +135,7 @@ async fn reflection_names_only_what_is_served() {
     let expected = [
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
+        "presignd.v1.Daemon",
         "presignd.v1.Identities",
         "presignd.v1.Impact",
         "presignd.v1.Registry",

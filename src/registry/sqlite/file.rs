@@ -4,12 +4,14 @@
 //! half-made or emptied file ever passes for a new registry.
 
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::registry::{OpenError, StoreError, beside};
@@ -111,6 +113,17 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Older { path: path.to_owned(), found, known: SCHEMA });
     }
     Ok(connection)
+}
+
+/// A connection to the main file alone, as if nobody wrote to it: it takes no lock and makes no file, and what stands in a
+/// write-ahead log it does not see. For the head, which is there since the registry was made.
+pub(super) fn open_to_glance(path: &Path) -> Result<(Connection, u32), OpenError> {
+    let absolute = std::path::absolute(path).map_err(io("read", path))?;
+    let name = percent_encode(absolute.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    let mode = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = connect_as(Path::new(&format!("file:{name}?immutable=1")), path, mode)?;
+    let found = check(&connection, path)?;
+    Ok((connection, found))
 }
 
 /// A connection that cannot write, and the version of the schema, which may be an older one.
@@ -223,8 +236,13 @@ fn check(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
 }
 
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
+    connect_as(path, path, mode)
+}
+
+/// `name` is the path as SQLite is told it.
+fn connect_as(name: &Path, path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
+    let connection = Connection::open_with_flags(name, flags).map_err(|error| cannot_open(path, error))?;
     connection.busy_timeout(BUSY).map_err(damaged(path))?;
     connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;").map_err(damaged(path))?;
     Ok(connection)

@@ -24,6 +24,24 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
+/// What a look at a registry's head tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glance {
+    /// Which registry.
+    pub instance: InstanceId,
+    /// Its schema version.
+    pub schema: u32,
+}
+
+/// Reads which registry a file is, and nothing else, without leaving a trace. For one that no daemon writes to.
+///
+/// # Errors
+/// When it is missing, foreign, damaged in its head, or of a newer schema.
+pub fn glance(path: &Path) -> Result<Glance, OpenError> {
+    let (connection, schema) = file::open_to_glance(path)?;
+    Ok(Glance { instance: file::instance(&connection, path)?, schema })
+}
+
 /// Checks pages and indexes, that every row reads back, that rows and counters agree, and that nothing looks like a
 /// signature or token.
 ///

@@ -1,0 +1,143 @@
+//! What can be looked at without the daemon: the configuration, the registry's file, the sockets. Opens to read only.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::finding::Finding;
+use crate::cli::connect;
+use crate::cli::exit::{Failure, chain};
+use crate::config::Config;
+use crate::grpc::proto::GetStatusResponse;
+use crate::registry;
+
+/// `other` is the file that the daemon reads, where that is another one.
+pub(super) fn configuration(file: Option<&Path>, read: &Result<Config, Failure>, other: Option<&str>) -> Finding {
+    let name = "configuration";
+    let place = file.map_or("no file, so all defaults".to_owned(), |file| format!("{} holds", file.display()));
+    match (read, other) {
+        (Err(failure), _) => {
+            let why = failure.details.iter().fold(failure.message.clone(), |all, detail| format!("{all}: {detail}"));
+            Finding::failed(name, why).next("mend it; a daemon that runs goes on with the configuration that it has")
+        }
+        (Ok(_), Some(other)) => Finding::failed(name, format!("{place}, but the daemon reads {other}"))
+            .next("leave --config out, or restart the daemon with this file"),
+        (Ok(config), None) => {
+            let names: Vec<_> = config.identities.keys().map(|name| name.as_str()).collect();
+            Finding::passed(name, format!("{place}; identities: {}", names.join(", ")))
+        }
+    }
+}
+
+/// Its file; and what the daemon says of it, where it runs.
+pub(super) async fn registry(path: Option<PathBuf>, told: Option<&GetStatusResponse>) -> Finding {
+    let Some(path) = path else {
+        return Finding::skipped(REGISTRY, "neither the daemon nor a configuration says where it is")
+            .next("name the daemon's configuration with --config");
+    };
+    let place = path.display().to_string();
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && told.is_none() => return not_made_yet(&path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Finding::failed(REGISTRY, format!("the daemon has {place} open, and it is not there any more"))
+                .next("put the file back: docs/reliability.md, \"When the registry's file is gone\"");
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return closed(&place, told),
+        Err(error) => return Finding::failed(REGISTRY, format!("{place}: {error}")),
+        Ok(_) if access(&path, Access::READ_OK).is_err() => return closed(&place, told),
+        Ok(file) if file.mode() & 0o077 != 0 => {
+            let mode = file.mode() & 0o777;
+            return Finding::failed(REGISTRY, format!("{place} has mode {mode:04o}: others may learn who reads what"))
+                .next(format!("chmod 600 {place}"));
+        }
+        Ok(_) => {}
+    }
+    // Who writes to it knows best.
+    match writable(told) {
+        Some(true) => return Finding::passed(REGISTRY, format!("{place} takes records, the daemon says")),
+        Some(false) => return unwritable(&place),
+        None => {}
+    }
+    let looked = tokio::task::spawn_blocking(move || registry::glance(&path)).await;
+    match looked {
+        Ok(Ok(glance)) => {
+            let found = format!("{place} is registry {} of schema {}", glance.instance, glance.schema);
+            Finding::passed(REGISTRY, found)
+        }
+        Ok(Err(error)) => {
+            Finding::failed(REGISTRY, chain(&error)).next("`presignd registry verify` tells more; restore a backup")
+        }
+        Err(broken) => Finding::failed(REGISTRY, chain(&broken)),
+    }
+}
+
+fn writable(told: Option<&GetStatusResponse>) -> Option<bool> {
+    told.map(|told| told.registry_writable)
+}
+
+fn unwritable(what: &str) -> Finding {
+    Finding::failed(REGISTRY, format!("{what}: the daemon cannot write it, so it signs nothing"))
+        .next("the disk may be full, or the file moved away; the daemon's log says why, and it goes on by itself")
+}
+
+/// Only its owner may read it; the daemon's word is what there is.
+fn closed(place: &str, told: Option<&GetStatusResponse>) -> Finding {
+    match writable(told) {
+        Some(true) => {
+            Finding::passed(REGISTRY, format!("{place} takes records, the daemon says; your user may not read it"))
+        }
+        Some(false) => unwritable(place),
+        None => Finding::skipped(REGISTRY, format!("your user may not read {place}"))
+            .next("run this as root or the daemon's user"),
+    }
+}
+
+/// Before the first start the nearest directory that is there must let the daemon make the rest.
+fn not_made_yet(path: &Path) -> Finding {
+    let there = path.ancestors().skip(1).find(|directory| directory.exists()).unwrap_or(Path::new("/"));
+    let made = format!("{} is made at the first start", path.display());
+    if access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok() {
+        return Finding::skipped(REGISTRY, made);
+    }
+    Finding::skipped(REGISTRY, format!("{made}, and your user may not write to {}", there.display()))
+        .next("run this as the daemon's user, or let that user own a directory for the registry")
+}
+
+/// Whether it is there, whose it is, and whether somebody answers.
+pub(super) async fn socket(path: &Path, admin: bool) -> Finding {
+    let name = if admin { "admin socket" } else { "signing socket" };
+    let place = path.display();
+    let kept_out = || {
+        let kept = format!("your user may not open {place}");
+        // Signing is everybody's business, administration is not.
+        let found = if admin { Finding::skipped(name, kept) } else { Finding::failed(name, kept) };
+        found.next(connect::advice(Some(ErrorKind::PermissionDenied), admin))
+    };
+    let file = match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return kept_out(),
+        Err(error) => {
+            return Finding::failed(name, format!("none at {place}: {error}")).next(connect::advice(None, admin));
+        }
+        Ok(file) => file,
+    };
+    if !file.file_type().is_socket() {
+        return Finding::failed(name, format!("{place} is no socket")).next("move it away, and restart the daemon");
+    }
+    let whose = format!("{place} of uid {} gid {}, mode {:04o}", file.uid(), file.gid(), file.mode() & 0o777);
+    match timeout(ANSWER, UnixStream::connect(path)).await {
+        Ok(Ok(_)) => Finding::passed(name, format!("{whose}: somebody answers")),
+        Ok(Err(error)) if error.kind() == ErrorKind::PermissionDenied => kept_out(),
+        Ok(Err(error)) => Finding::failed(name, format!("{whose}: nobody answers ({error})"))
+            .next("the daemon that made it is gone: start one, which takes its place"),
+        Err(_) => Finding::failed(name, format!("{whose}: no answer in {} s", ANSWER.as_secs()))
+            .next("the daemon does not take connections: see its log, and restart it"),
+    }
+}
+
+const REGISTRY: &str = "registry";
+const ANSWER: Duration = Duration::from_secs(5);
