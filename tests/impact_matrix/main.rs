@@ -4,6 +4,7 @@
 mod coming;
 mod containment;
 mod events;
+mod extra;
 mod laws;
 mod made;
 mod matrix;

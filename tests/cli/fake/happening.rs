@@ -8,7 +8,8 @@ use presignd::grpc::proto::*;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::{at, ends, generation, key_gone, session};
+use super::impact::{ends, key_gone};
+use super::{at, generation, session};
 
 pub(super) fn reported(number: u64) -> ReportedEvent {
     let (id, event) = (format!("aaaaaaaa-{number}"), Some(key_gone()));

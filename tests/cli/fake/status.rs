@@ -1,5 +1,7 @@
 //! How the fake is: as a test sets it.
 
+use tonic::Request;
+
 use super::*;
 
 #[tonic::async_trait]
