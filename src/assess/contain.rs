@@ -167,6 +167,7 @@ mod tests {
             tenant: String::new(),
             loss: *loss,
             at: None,
+            may_come_later: false,
             reach: Reach::Everything,
             conditions: *conditions,
             recovery: recovery.clone(),

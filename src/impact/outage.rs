@@ -66,9 +66,11 @@ pub struct Outage {
     pub tenant: String,
     /// How.
     pub loss: Loss,
-    /// From when on; `None`: it has no session now. The earliest such moment: what is based on others that are based on
-    /// others may get one more session while they still have one.
+    /// From when on; `None`: it has no session now.
     pub at: Option<Timestamp>,
+    /// Whether that is the earliest such moment only: it may get one more session before the event, before AWS enforces it
+    /// everywhere, or while what it is based on still has one, and that session lives on.
+    pub may_come_later: bool,
     /// Which of its requests.
     pub reach: Reach,
     /// Only if all of these hold, which presignd cannot see.
@@ -147,6 +149,7 @@ impl Outage {
 struct Found {
     loss: Loss,
     at: Option<Timestamp>,
+    may_come_later: bool,
     reach: Reach,
     conditions: Conditions,
     recovery: Recovery,
@@ -198,6 +201,7 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
             message: dead.message(holder, &recovery),
             loss: dead.loss,
             at: Some(dead.at),
+            may_come_later: false,
             reach: dead.reach,
             conditions: dead.conditions,
             mended_by: ends.filter(|_| recovery != Recovery::None),
@@ -214,6 +218,7 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
     (!is_in_time).then_some(Found {
         loss: Loss::NoSession,
         at,
+        may_come_later: at.is_some() && may_get_another(event, holder, now),
         reach: Reach::Everything,
         conditions: bar.conditions,
         recovery: bar.recovery,
@@ -256,6 +261,7 @@ fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found, now: Timestamp) -
     Some(Found {
         loss: Loss::NoSession,
         at,
+        may_come_later: at.is_some() && (may_get_another(event, holder, now) || base.at > Some(now)),
         reach: Reach::Everything,
         conditions: base.conditions,
         recovery: base.recovery.clone(),
@@ -298,6 +304,12 @@ fn own_end(event: &Event, holder: &Holder<'_>, now: Timestamp) -> Option<Timesta
     Some(session.facts.expires_at.unwrap_or(event.at).max(event.at))
 }
 
+/// Whether a session may still come that the event does not keep back, so that its own is not surely the last: the event is
+/// to come, AWS may not enforce it everywhere yet, or a source may hold another that presignd has not read.
+fn may_get_another(event: &Event, holder: &Holder<'_>, now: Timestamp) -> bool {
+    event.at + event.settles_within > now || holder.source == Source::Read
+}
+
 /// One for each identity whose sessions all fare alike, and otherwise one for each tenant.
 fn told(holders: &[Holder<'_>], found: &BTreeMap<usize, Found>) -> Vec<Outage> {
     let mut told: Vec<(Outage, usize)> = Vec::new();
@@ -308,15 +320,21 @@ fn told(holders: &[Holder<'_>], found: &BTreeMap<usize, Found>) -> Vec<Outage> {
             tenant: String::new(),
             loss: one.loss,
             at: one.at,
+            may_come_later: one.may_come_later,
             reach: one.reach.clone(),
             conditions: one.conditions,
             recovery: one.recovery.clone(),
             message: one.message,
         };
-        let alike = told.iter_mut().find(|(known, _)| Outage { at: outage.at, ..known.clone() } == outage);
+        let when = (outage.at, outage.may_come_later);
+        let then = |known: &Outage| Outage { at: when.0, may_come_later: when.1, ..known.clone() };
+        let alike = told.iter_mut().find(|(known, _)| then(known) == outage);
         match alike {
             // Whichever is first: from then on somebody is not signed for.
-            Some((known, sessions)) => (known.at, *sessions) = (known.at.min(outage.at), *sessions + 1),
+            Some((known, sessions)) => {
+                (known.at, known.may_come_later) = (known.at, known.may_come_later).min(when);
+                *sessions += 1;
+            }
             None => told.push((outage, 1)),
         }
     }
@@ -335,7 +353,7 @@ fn told(holders: &[Holder<'_>], found: &BTreeMap<usize, Found>) -> Vec<Outage> {
         });
         whole.extend(of_tenant.map(|(place, one)| {
             let tenant = holders[*place].session.map(|session| session.facts.partition_of.clone()).unwrap_or_default();
-            Outage { tenant, at: one.at, ..outage.clone() }
+            Outage { tenant, at: one.at, may_come_later: one.may_come_later, ..outage.clone() }
         }));
     }
     whole

@@ -5,6 +5,7 @@ mod coming;
 mod containment;
 mod events;
 mod extra;
+mod last_session;
 mod laws;
 mod made;
 mod matrix;

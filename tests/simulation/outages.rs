@@ -189,7 +189,11 @@ impl Months {
         for (change, forecast) in &self.outages.0 {
             let Some(done) = self.aws.change(*change).filter(|done| done.undone.is_none()) else { continue };
             let last = self.now - self.slack(number, forecast);
-            let stopped = forecast.stops(number).is_some_and(|said| said.at.is_none_or(|at| at.unix() * 1000 < last));
+            let stopped = forecast.stops(number).is_some_and(|said| {
+                // Where its instant is sure, the session that it had is the last, and none comes even before that ends.
+                let is_last = said.loss == Loss::NoSession && !said.may_come_later;
+                is_last || said.at.is_none_or(|at| at.unix() * 1000 < last)
+            });
             // Whether a Deny keeps GetSessionToken from its user is not said.
             let spares = matches!(&self.sources[number], Source::Minted { kind: Kind::SessionToken, .. });
             // An SCP does not bind the management account, and presignd cannot know which that is.

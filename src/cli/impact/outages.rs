@@ -40,8 +40,9 @@ fn or_dash(text: String) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
-/// What a script may want of one: how, whose, under which condition, what mends it, how long its links live.
-pub(super) fn cells(outage: &Outage) -> [String; 6] {
+/// What a script may want of one: how, whose, under which condition, what mends it, how long its links live, and whether its
+/// instant is only the earliest.
+pub(super) fn cells(outage: &Outage) -> [String; 7] {
     [
         say::name(outage.loss().as_str_name(), "LOSS"),
         or_dash(outage.partition.clone()),
@@ -49,6 +50,7 @@ pub(super) fn cells(outage: &Outage) -> [String; 6] {
         say::name(outage.recovery().as_str_name(), "RECOVERY"),
         or_dash(outage.renew.join(",")),
         or_dash(say::length(outage.life.as_ref())),
+        or_dash(if outage.may_come_later { "not-before".to_owned() } else { String::new() }),
     ]
 }
 
@@ -80,6 +82,7 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
                 reach(one)
             )
         }
+        (_, Some(_)) if one.may_come_later => format!("{may}stop{s} signing not before {at}"),
         (_, Some(_)) => format!("{may}stop{s} signing at {at}"),
         (_, None) => format!("{may}stop{s} signing already"),
     };
@@ -180,6 +183,24 @@ mod tests {
             ..revoked("up", 0)
         };
         assert_eq!(page(&[out], 0), "up stops signing already: its session is revoked.\n");
+    }
+
+    #[test]
+    fn an_instant_that_is_only_the_earliest_is_told_as_that() {
+        let stops = Outage {
+            loss: Loss::NoSession.into(),
+            recovery: Recovery::None.into(),
+            renew: Vec::new(),
+            message: "the key that mints its sessions is dead".into(),
+            ..revoked("up", 0)
+        };
+        let (later, sure) = (Outage { may_come_later: true, ..stops.clone() }, stops);
+        let told = |outage: &Outage| told(std::slice::from_ref(outage)).remove(0).0;
+        let why = "2026-11-22T14:02:00Z: the key that mints its sessions is dead.";
+        assert_eq!(told(&later), format!("up stops signing not before {why}"));
+        assert_eq!(told(&sure), format!("up stops signing at {why}"));
+        assert_eq!([&later, &sure].map(|one| cells(one)[6].clone()), ["not-before", "-"]);
+        assert_eq!(super::told(&[later, sure]).len(), 2, "they do not fare alike");
     }
 
     #[test]

@@ -93,6 +93,7 @@ fn outages(outages: &[proto::Outage]) -> Value {
         json!({
             "identity": one.identity,
             "at": time(&one.at),
+            "may_come_later": one.may_come_later,
             "message": one.message,
             "loss": say::name(one.loss().as_str_name(), "LOSS"),
             "partition": optional(&one.partition),

@@ -149,6 +149,7 @@ fn outage(outage: Outage) -> proto::Outage {
         renew,
         renew_from,
         life,
+        may_come_later: outage.may_come_later,
     }
 }
 
