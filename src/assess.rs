@@ -30,8 +30,9 @@ use crate::identity::Identities;
 use crate::impact::event::{Event, What};
 use crate::impact::report::{Report, Totals};
 use crate::issued::Filter;
-use crate::registry::Registry;
+use crate::registry::{Registry, Stands};
 use crate::session::RecordId;
+use crate::time::Timestamp;
 
 /// The desk where it is asked. Cheap to clone.
 #[derive(Clone)]
@@ -64,6 +65,10 @@ pub struct Question {
 pub struct Assessment {
     /// What happens to how many.
     pub report: Report,
+    /// When that was so.
+    pub at: Timestamp,
+    /// The event's own reports that stand, newest first.
+    pub stands_as: Vec<RecordId>,
     /// What the answer cannot see.
     pub gaps: Vec<Gap>,
 }
@@ -79,10 +84,10 @@ impl Assessor {
     /// # Errors
     /// When the registry cannot be read, or the event names a session that it does not know.
     pub async fn assess(&self, question: &Question) -> Result<Assessment, Error> {
-        self.assess_among(question, None).await
+        self.assess_among(question, None, self.clock.now()).await
     }
 
-    /// The same, where names may also be known from identities.
+    /// The same as of that instant, which has just been, where names may also be known from identities.
     ///
     /// # Errors
     /// As [`assess`](Self::assess).
@@ -90,9 +95,9 @@ impl Assessor {
         &self,
         question: &Question,
         identities: Option<&Identities>,
+        now: Timestamp,
     ) -> Result<Assessment, Error> {
         self.session_is_known(question).await?;
-        let now = self.clock.now();
         let mut report = Report::new(&question.event, now);
         if question.by_on_behalf_of {
             report = report.by_on_behalf_of();
@@ -113,11 +118,25 @@ impl Assessor {
         if of_all > 0 {
             gaps.push(gap::hidden(of_all));
         }
-        Ok(Assessment { report, gaps })
+        let stands_as = self.stood(&question.event, now).iter().map(|stands| stands.id).collect();
+        Ok(Assessment { report, at: now, stands_as, gaps })
+    }
+
+    /// The same event as it was reported or seen, where it stands: the first that happened, which did it.
+    pub fn as_it_stands(&self, event: &Event) -> Option<Event> {
+        let stood = self.stood(event, self.clock.now());
+        stood.into_iter().map(|stands| stands.event).min_by_key(|event| event.at)
+    }
+
+    /// Its reports that stand, newest first.
+    fn stood(&self, event: &Event, now: Timestamp) -> Vec<Stands> {
+        let stands = self.registry.stands();
+        let same = stands.iter().filter(|stands| stands.until > now && stands.event.is_of_the_same(event));
+        same.cloned().collect()
     }
 
     /// What the event ends or may end, whatever was chosen.
-    async fn touched_of_all(&self, question: &Question, now: crate::time::Timestamp) -> Result<u64, Error> {
+    async fn touched_of_all(&self, question: &Question, now: Timestamp) -> Result<u64, Error> {
         let concern = crate::impact::concern::Concern::of(&question.event);
         let Some(filter) = concern.narrow(&Filter::default()) else { return Ok(0) };
         // Its instant is that of the count, which tallies answer.

@@ -153,6 +153,41 @@ async fn a_record_says_what_was_reported_to_end_it() {
     assert!(listed.iter().all(|url| url.endings.is_empty()), "lists leave them out");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_stands_is_answered_as_of_its_own_instant_unless_another_is_named() {
+    let world = World::new().await;
+    let what = What::BucketDeleted { bucket: "photos".into() };
+    let happened = now() - 1000;
+    let (settles_within, at_then) = (std::time::Duration::from_secs(60), Timestamp::from_unix(happened));
+    let event = domain::Event { at: at_then, settles_within, endpoint: None, what };
+    left_behind(&world, 3, Some(event)).await;
+    let daemon = world.daemon(&key_only(&world)).await;
+    let mut impact = impact(&daemon).await;
+    let began = now();
+    let mut asked = async |event: Option<Event>| {
+        let ask = AssessRequest { event, ..AssessRequest::default() };
+        impact.assess(ask).await.unwrap().into_inner()
+    };
+    let stood = asked(bucket_deleted()).await;
+    let event = stood.event.clone().unwrap();
+    assert_eq!((event.at, event.settles_within), (at(happened), Some(length(60))));
+    assert_eq!((stood.stands_as.len(), stood.totals.unwrap().ends), (1, 3), "{stood:?}");
+    assert!(stood.assessed_at.unwrap().seconds >= began);
+    let ending = stood.effects[0].ending.clone().unwrap();
+    assert_eq!((ending.not_before, ending.not_after), (at(happened), at(happened + 60)), "they died then, and not now");
+    let named = bucket_deleted().map(|event| Event { at: at(happened + 500), ..event });
+    let named = asked(named).await;
+    assert_eq!((named.event.unwrap().at, named.stands_as), (at(happened + 500), stood.stands_as));
+    let films = Wire::BucketDeleted(BucketEvent { bucket: "films".into() });
+    let other = asked(Some(Event { what: Some(films), ..Event::default() })).await;
+    assert!(other.stands_as.is_empty() && other.event.unwrap().at.unwrap().seconds >= began);
+    let ask = ListAffectedRequest { event: bucket_deleted(), filter: None, with_living: false };
+    let mut list = impact.list_affected(ask).await.unwrap().into_inner();
+    let listed = list.message().await.unwrap().unwrap();
+    // Signed after the event, they were dead from their birth.
+    assert!(listed.ending.unwrap().not_after.unwrap().seconds <= now() && listed.ended_by.is_none());
+}
+
 /// Code, reason and fields of a refusal.
 fn refusal(status: &Status) -> (Code, String, Vec<String>) {
     let details = status.get_error_details();

@@ -5,6 +5,7 @@ mod kinds;
 mod list;
 pub(super) mod outages;
 pub(super) mod told;
+mod verdict;
 mod when;
 
 use clap::Subcommand;

@@ -162,11 +162,11 @@ fn scripts_get_fields_and_documents() {
     let totals = |name: &str| format!("{name} {name}.ends {name}.lives {name}.may_end");
     let ending: Vec<String> = ending.split_whitespace().map(|name| format!("effects.{name}")).collect();
     let expected = format!(
-        "breaks_nothing_from curve curve.alive curve.alive_after curve.at curve.maybe_after effects {} effects.urls event event.at \
+        "assessed_at breaks_nothing_from curve curve.alive curve.alive_after curve.at curve.maybe_after effects {} effects.urls event event.at \
          event.endpoint event.key_deactivated event.key_deactivated.access_key_id event.settles_within gaps gaps.message gaps.reason groups \
          groups.by groups.name {} outages outages.actions outages.at outages.bucket outages.condition outages.identity \
          outages.key_prefix outages.life outages.loss outages.may_come_later outages.message outages.partition outages.recovery outages.renew \
-         outages.renew_from {} version",
+         outages.renew_from stands_as {} version",
         ending.join(" "),
         totals("groups.totals"),
         totals("totals"),

@@ -1,12 +1,13 @@
-//! An assessment in words: the verdict in the first sentence, for somebody who was just woken; then why, where, and what
-//! the answer cannot see. Eighty columns, no colours.
+//! An assessment in words: the verdict first, for somebody who was just woken; then why, where, and what the answer cannot
+//! see. Eighty columns, no colours.
 
+use super::verdict::{doubt, verdict};
 use super::{curve, outages};
 use crate::cli::out::{Sheet, plain};
 use crate::cli::say;
 use crate::grpc::proto::ending::{Grade, Verdict};
 use crate::grpc::proto::group::By;
-use crate::grpc::proto::{AssessResponse, Effect, Ending, Group, Totals};
+use crate::grpc::proto::{AssessResponse, Effect, Ending, Gap, Group, Totals};
 
 /// All of it, for reading.
 pub(super) fn page(answer: &AssessResponse) -> String {
@@ -23,9 +24,11 @@ pub(super) fn page(answer: &AssessResponse) -> String {
     if !curve.is_empty() && touched(&totals(answer)) > 0 {
         page += &format!("\n{}\n", curve.join("\n"));
     }
-    if !answer.gaps.is_empty() {
+    // What was said first is not said twice.
+    let gaps: Vec<&Gap> = answer.gaps.iter().filter(|gap| doubt(answer) != Some(*gap)).collect();
+    if !gaps.is_empty() {
         page += "\nNot in this answer:\n";
-        for gap in &answer.gaps {
+        for gap in gaps {
             page += &bullet(&gap.message);
         }
     }
@@ -42,6 +45,9 @@ pub(super) fn lines(answer: &AssessResponse) -> Sheet {
     row(&["total", "lives", &lives.to_string()]);
     let from = answer.breaks_nothing_from.as_ref();
     row(&["breaks-nothing-from", if from.is_some() { "at" } else { "now" }, &say::time(from)]);
+    for id in &answer.stands_as {
+        row(&["stands-as", id]);
+    }
     for effect in &answer.effects {
         let ending = effect.ending.clone().unwrap_or_default();
         row(&["effect", &say::verdict(ending.verdict), &effect.urls.to_string(), &ending.reason]);
@@ -61,69 +67,6 @@ pub(super) fn lines(answer: &AssessResponse) -> Sheet {
         row(&["gap", &gap.reason, &gap.message]);
     }
     sheet
-}
-
-/// One sentence, or two.
-fn verdict(answer: &AssessResponse) -> String {
-    let sums = totals(answer);
-    let Totals { ends, may_end, lives } = sums;
-    let all = ends + may_end + lives;
-    let at = answer.event.as_ref().and_then(|event| event.at.as_ref());
-    if touched(&sums) == 0 && answer.gaps.iter().any(|gap| gap.reason == "FILTER_HIDES") {
-        return "The event ends or may end URLs, but none of those that you chose: see below.".to_owned();
-    }
-    if all == 0 && !answer.outages.is_empty() {
-        return "No outstanding URL matches, so none dies.".to_owned();
-    }
-    if all == 0 {
-        return "No outstanding URL matches: the event breaks nothing.".to_owned();
-    }
-    if touched(&sums) == 0 {
-        return format!("No link dies: {} live{}.", outstanding(lives, lives), if lives == 1 { "s" } else { "" });
-    }
-    let what = match (ends, may_end) {
-        (0, may) => format!("{} may end", outstanding(may, all)),
-        (ends, 0) => format!("{} end{}", outstanding(ends, all), if ends == 1 { "s" } else { "" }),
-        (ends, may) => {
-            format!("{} end{}, and {} more may,", outstanding(ends, all), if ends == 1 { "s" } else { "" }, count(may))
-        }
-    };
-    let last = answer.breaks_nothing_from.as_ref();
-    let left = last.zip(at).and_then(|(last, at)| u64::try_from(last.seconds - at.seconds).ok());
-    let left = left.map(|left| format!(" ({} later)", say::seconds(left))).unwrap_or_default();
-    let last = say::time(last);
-    let whose = if touched(&sums) == 1 { "it" } else { "the last of them" };
-    // What is signed later is not spared by waiting.
-    let is_lasting = answer.outages.iter().any(outages::is_cut_short);
-    let dies = if is_lasting { "that is out now dies" } else { "dies" };
-    capital(&format!(
-        "{what} {}; {whose} would have lived until {last}{left}. Sign nothing new, wait until then, and no link {dies}.",
-        when(answer)
-    ))
-}
-
-/// As a sentence begins.
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// From when to when they end.
-fn when(answer: &AssessResponse) -> String {
-    let ending = answer.effects.iter().filter_map(|effect| effect.ending.as_ref());
-    let ending: Vec<&Ending> = ending.filter(|ending| ending.verdict() != Verdict::Lives).collect();
-    let first = ending.iter().filter_map(|ending| ending.not_before.as_ref()).min_by_key(|at| at.seconds);
-    let last = ending.iter().filter_map(|ending| ending.not_after.as_ref()).max_by_key(|at| at.seconds);
-    let event = answer.event.clone().unwrap_or_default();
-    let Some((first, last)) = first.zip(last) else { return String::new() };
-    let settled = event.at.as_ref().zip(event.settles_within.as_ref()).map(|(at, length)| at.seconds + length.seconds);
-    match last.seconds - first.seconds {
-        0 => format!("at {}", say::time(Some(first))),
-        _ if event.at.as_ref() == Some(first) && settled.is_some_and(|settled| last.seconds <= settled) => {
-            format!("within {} of {}", say::length(event.settles_within.as_ref()), say::time(Some(first)))
-        }
-        _ => format!("between {} and {}", say::time(Some(first)), say::time(Some(last))),
-    }
 }
 
 /// What happens to how many, and what the bearer sees.
@@ -207,22 +150,12 @@ fn by(value: i32) -> String {
     say::name(By::try_from(value).unwrap_or_default().as_str_name(), "BY")
 }
 
-fn totals(answer: &AssessResponse) -> Totals {
+pub(super) fn totals(answer: &AssessResponse) -> Totals {
     answer.totals.unwrap_or_default()
 }
 
-fn touched(totals: &Totals) -> u64 {
+pub(super) fn touched(totals: &Totals) -> u64 {
     totals.ends + totals.may_end
-}
-
-/// `42 of 1,203 outstanding URLs`.
-fn outstanding(some: u64, all: u64) -> String {
-    match (some, all) {
-        (1, 1) => "the one outstanding URL".to_owned(),
-        (2, 2) => "both outstanding URLs".to_owned(),
-        (some, all) if some == all => format!("all {} outstanding URLs", count(all)),
-        (some, all) => format!("{} of {} outstanding URLs", count(some), count(all)),
-    }
 }
 
 /// `1,203`.

@@ -11,6 +11,8 @@ use crate::grpc::proto::group::By;
 /// An answer to `Assess`.
 pub fn assessed(answer: &proto::AssessResponse) -> Value {
     json!({
+        "assessed_at": time(&answer.assessed_at),
+        "stands_as": answer.stands_as,
         "event": answer.event.as_ref().map(event),
         "totals": answer.totals.as_ref().map(totals),
         "effects": answer.effects.iter().map(|one| {

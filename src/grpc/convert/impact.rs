@@ -13,7 +13,7 @@ use crate::issued::Record;
 
 /// The answer to `Assess`.
 pub(in crate::grpc) fn assessed(event: Event, answer: Assessment, outages: Vec<Outage>) -> proto::AssessResponse {
-    let Assessment { report, gaps } = answer;
+    let Assessment { report, at, stands_as, gaps } = answer;
     proto::AssessResponse {
         event: Some(wire_event(event)),
         totals: Some(wire_totals(report.totals())),
@@ -23,6 +23,8 @@ pub(in crate::grpc) fn assessed(event: Event, answer: Assessment, outages: Vec<O
         breaks_nothing_from: report.breaks_nothing_from().map(wire_instant),
         gaps: gaps.into_iter().map(wire_gap).collect(),
         outages: outages.into_iter().map(outage).collect(),
+        assessed_at: Some(wire_instant(at)),
+        stands_as: stands_as.into_iter().map(|id| id.to_string()).collect(),
     }
 }
 

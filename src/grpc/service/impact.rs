@@ -17,9 +17,10 @@ use crate::grpc::proto::{
     AssessRequest, AssessResponse, ContainRequest, ContainResponse, Event as WireEvent, ListAffectedRequest,
     ListAffectedResponse, UrlFilter,
 };
-use crate::impact::event::What;
+use crate::impact::event::{Event, What};
 use crate::issued::{Filter, Record};
 use crate::s3::Refused;
+use crate::time::Timestamp;
 
 /// What the caller of `ListAffected` reads.
 type Listed = Pin<Box<dyn Stream<Item = Result<ListAffectedResponse, Status>> + Send>>;
@@ -49,18 +50,20 @@ impl Impact for Services {
 
 impl Services {
     async fn assessed(&self, call: &Call, asked: AssessRequest) -> Result<AssessResponse, Error> {
-        let question = self.question(call, asked.event, asked.filter, asked.by_on_behalf_of)?;
+        // What is asked about as of now has not happened before.
+        let now = self.issuer.clock().now();
+        let question = self.asked(call, asked.event, asked.filter, asked.by_on_behalf_of, now)?;
         self.signer_is_known(call, &question.filter).await?;
         let rules = self.issuer.rules();
         let identities = &rules.identities;
-        let answer = self.assessor.assess_among(&question, Some(identities)).await?;
+        let answer = self.assessor.assess_among(&question, Some(identities), now).await?;
         let outages = self.assessor.outages(question.uid, &question.event, identities).await?;
         Ok(convert::assessed(question.event, answer, outages))
     }
 
     /// Reads on only as the caller takes, until it has taken all, goes away, has no time left, or the daemon stops.
     async fn listed(&self, call: &Call, asked: ListAffectedRequest) -> Result<Listed, Error> {
-        let question = self.question(call, asked.event, asked.filter, false)?;
+        let question = self.asked(call, asked.event, asked.filter, false, self.issuer.clock().now())?;
         self.signer_is_known(call, &question.filter).await?;
         let list = Box::pin(self.assessor.list(question, asked.with_living).await?);
         let (call, stop) = (call.clone(), self.stop.clone());
@@ -127,15 +130,36 @@ impl Services {
         if recorded.is_empty() { Err(Error::UnknownIdentity(name.to_string())) } else { Ok(()) }
     }
 
+    /// Whoever names no instant and asks about what has happened, means it as it happened.
+    fn asked(
+        &self,
+        call: &Call,
+        event: Option<WireEvent>,
+        filter: Option<UrlFilter>,
+        by_on_behalf_of: bool,
+        now: Timestamp,
+    ) -> Result<Question, Error> {
+        let names = |name: fn(&WireEvent) -> bool| event.as_ref().is_some_and(name);
+        let (names_instant, names_length) =
+            (names(|event| event.at.is_some()), names(|event| event.settles_within.is_some()));
+        let mut question = self.question(call, event, filter, by_on_behalf_of, now)?;
+        if let Some(stood) = self.assessor.as_it_stands(&question.event).filter(|_| !names_instant) {
+            let settles_within = if names_length { question.event.settles_within } else { stood.settles_within };
+            question.event = Event { settles_within, ..stood };
+        }
+        Ok(question)
+    }
+
     pub(super) fn question(
         &self,
         call: &Call,
         event: Option<WireEvent>,
         filter: Option<UrlFilter>,
         by_on_behalf_of: bool,
+        now: Timestamp,
     ) -> Result<Question, Error> {
         call.must_be_admin(ADMIN_ONLY)?;
-        let event = convert::event(event, self.issuer.clock().now())?;
+        let event = convert::event(event, now)?;
         // An identity is of the configuration: one that is not there is a mistake.
         if let What::ComputeTerminated(name)
         | What::AssociationChanged(name)

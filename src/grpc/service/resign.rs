@@ -52,7 +52,8 @@ impl Services {
             return Ok(Which::Ids(ids));
         }
         if asked.event.is_some() {
-            let question = self.question(call, asked.event.clone(), asked.filter.clone(), false)?;
+            let question =
+                self.question(call, asked.event.clone(), asked.filter.clone(), false, self.issuer.clock().now())?;
             self.signer_is_known(call, &question.filter).await?;
             return Ok(Which::Ending(Box::new(question.filter), Box::new(question.event)));
         }

@@ -154,13 +154,14 @@ impl Services {
 
     /// What it does is counted before it is written down, so that an event which cannot be read leaves nothing.
     async fn reported(&self, call: &Call, event: Option<WireEvent>) -> Result<ReportEventResponse, Error> {
-        let question = self.question(call, event, None, false)?;
+        let now = self.issuer.clock().now();
+        let question = self.question(call, event, None, false, now)?;
         if matches!(question.event.what, What::IdentityRenewed(_)) {
             let problem = "is nothing that happens at AWS: presignd writes down its own renewals, and Watch tells them";
             return Err(Refused::new("event.identity_renewed", problem).into());
         }
         let rules = self.issuer.rules();
-        let answer = self.assessor.assess_among(&question, Some(&rules.identities)).await?;
+        let answer = self.assessor.assess_among(&question, Some(&rules.identities), now).await?;
         let unknown = answer.gaps.into_iter().filter(|gap| gap.reason == GapReason::NameUnknown);
         let event = self.rotation.report(question.event).await?;
         Ok(ReportEventResponse {

@@ -44,6 +44,8 @@ impl impact_server::Impact for Rote {
             breaks_nothing_from: at(1800),
             gaps: vec![gap()],
             outages: outages(),
+            assessed_at: at(0),
+            stands_as: Vec::new(),
         }))
     }
 

@@ -1,9 +1,10 @@
 //! Whole pages, as somebody reads them.
 
+use super::super::verdict::when;
 use super::*;
 use crate::grpc::proto::ending::Grade;
 use crate::grpc::proto::outage::Loss;
-use crate::grpc::proto::{BearerError, CurvePoint, Event, Gap, Outage};
+use crate::grpc::proto::{BearerError, CurvePoint, Event, Outage};
 
 /// 2026-11-22T14:02:00Z.
 const AT: i64 = 1_795_356_120;
@@ -52,6 +53,8 @@ fn answer(ends_: u64, may_end: u64, live: u64) -> AssessResponse {
             endpoint: String::new(),
         }),
         totals: Some(Totals { ends: ends_, may_end, lives: live }),
+        assessed_at: at(0),
+        stands_as: Vec::new(),
         effects: vec![effect(lives(), live), effect(ends(), ends_)],
         groups: vec![group(By::Bucket, "photos", ends_, 1), group(By::Bucket, "films", 0, live.saturating_sub(1)), group(By::Caller, "33", ends_, live)],
         curve: vec![point(0, 1203, 1161), point(900, 600, 580), point(1830, 0, 0)],
@@ -85,6 +88,62 @@ fn waiting_is_no_remedy_for_what_is_signed_under_a_limit_that_lasts() {
     let short = Outage { loss: Loss::ShortLinks.into(), ..answer(1, 0, 0).outages.remove(0) };
     let told = verdict(&AssessResponse { outages: vec![short], ..answer(42, 0, 0) });
     assert!(told.ends_with("wait until then, and no link that is out now dies."), "{told}");
+}
+
+#[test]
+fn of_what_has_happened_it_says_what_holds_now_and_advises_no_waiting() {
+    let told = |ends, may_end, lives, seconds| {
+        verdict(&AssessResponse { assessed_at: at(seconds), ..answer(ends, may_end, lives) })
+    };
+    assert_eq!(
+        told(42, 0, 1161, 1800),
+        "42 of 1,203 outstanding URLs ended within 5m of 2026-11-22T14:02:00Z; the last of them would have lived until \
+         2026-11-22T14:32:30Z (30s from now). That happened 30m ago: waiting saves none of them."
+    );
+    assert!(
+        told(42, 0, 1161, 299).ends_with(
+            "That happened 4m 59s ago: waiting saves none of them, though some may work until 2026-11-22T14:07:00Z."
+        ),
+        "AWS may not enforce it everywhere yet: {}",
+        told(42, 0, 1161, 299)
+    );
+    assert!(told(42, 0, 1161, 299).starts_with("42 of 1,203 outstanding URLs end within"), "not all have ended");
+    assert!(told(42, 0, 1161, 300).starts_with("42 of 1,203 outstanding URLs ended within"));
+    assert!(told(42, 3, 1158, 1800).starts_with("42 of 1,203 outstanding URLs ended, and 3 more may have, within"));
+    assert!(told(0, 3, 1158, 1800).starts_with("3 of 1,161 outstanding URLs may have ended within"));
+    assert!(told(1, 0, 6, 1800).ends_with("waiting does not save it."));
+    assert_eq!(told(0, 0, 7, 1800), "No link that is out now has died of it: all 7 outstanding URLs live.");
+    assert_eq!(told(0, 0, 0, 1800), "No outstanding URL matches, so none has died of it.");
+    let stood = |ids: &[&str]| {
+        let stands_as = ids.iter().map(|id| (*id).to_owned()).collect();
+        verdict(&AssessResponse { assessed_at: at(1800), stands_as, ..answer(42, 0, 1161) })
+    };
+    assert!(stood(&["a-5"]).ends_with("That happened 30m ago (event a-5 stands): waiting saves none of them."));
+    assert!(stood(&["a-5", "a-4"]).contains("ago (events a-5, a-4 stand): waiting"));
+    let ahead = verdict(&AssessResponse { stands_as: vec!["a-5".into()], ..answer(42, 0, 1161) });
+    assert!(ahead.ends_with("(30m 30s later). It has happened already: event a-5 stands."), "{ahead}");
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_doubted_before_anything_is_said_of_it() {
+    let message = "Nothing has to do with AKIATYPO: is that the right key?".to_owned();
+    let mistyped = Gap { reason: "NAME_UNKNOWN".into(), message };
+    let told = |mut answer: AssessResponse| {
+        answer.gaps.push(mistyped.clone());
+        page(&answer)
+    };
+    let first = told(answer(0, 0, 7));
+    assert!(
+        first.starts_with(
+            "Nothing has to do with AKIATYPO: is that the right key? If it is, no link dies:\nall 7 outstanding URLs live.\n"
+        ),
+        "{first}"
+    );
+    assert_eq!(first.matches("AKIATYPO").count(), 1, "said once: {first}");
+    assert!(first.contains("- Only URLs of this registry"), "{first}");
+    let idle = told(AssessResponse::default());
+    assert!(idle.replace('\n', " ").contains("the right key? If it is, no outstanding URL matches"), "{idle}");
+    assert!(!idle.contains("Not in this answer"), "{idle}");
 }
 
 #[test]
