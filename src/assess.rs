@@ -22,6 +22,7 @@ pub use count::MOST_OPEN;
 pub use ended::Ended;
 pub use gap::{Gap, GapReason};
 pub use list::{Affected, LIST_PAGE};
+pub use standing::EarlyEnd;
 pub use walk::Walk;
 
 use crate::clock::Clock;

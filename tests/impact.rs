@@ -145,9 +145,12 @@ async fn a_record_says_what_was_reported_to_end_it() {
     let mut registry = daemon.registry().await;
     let told = registry.get_url(GetUrlRequest { id: url.id }).await.unwrap().into_inner().url.unwrap();
     let found = registry.find_url(FindUrlRequest { text: url.url }).await.unwrap().into_inner().found;
+    let ask = AssessRequest { event: bucket_deleted(), ..AssessRequest::default() };
+    let stands_as = impact(&daemon).await.assess(ask).await.unwrap().into_inner().stands_as;
     for record in [&told, found[0].url.as_ref().unwrap()] {
         let reasons: Vec<&str> = record.endings.iter().map(|ending| ending.reason.as_str()).collect();
         assert_eq!(reasons, ["BUCKET_DELETED"]);
+        assert_eq!([record.endings[0].event_id.as_str()], *stands_as, "and which event does it");
     }
     let listed = registry.list_urls(ListUrlsRequest::default()).await.unwrap().into_inner().urls;
     assert!(listed.iter().all(|url| url.endings.is_empty()), "lists leave them out");

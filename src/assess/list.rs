@@ -7,7 +7,7 @@ use futures_util::stream::try_unfold;
 use super::count::bounded;
 use super::parents::Parents;
 use super::passes::passes;
-use super::standing::Standing;
+use super::standing::{EarlyEnd, Standing};
 use super::{Assessor, Question};
 use crate::error::Error;
 use crate::impact::concern::Concern;
@@ -25,7 +25,7 @@ pub struct Affected {
     /// Ends, may end, or lives by the event that is asked about.
     pub ending: Ending,
     /// In a list: what the events that stand do to it, surest and soonest first.
-    pub standing: Vec<Ending>,
+    pub standing: Vec<EarlyEnd>,
     /// In a list: which other event has surely ended it by now, and how.
     pub ended_by: Option<(RecordId, Ending)>,
     /// In a list: whether totals count it. They leave out what has ended where that can be told of all URLs of its session,

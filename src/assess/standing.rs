@@ -20,6 +20,15 @@ use crate::s3::operation::Operation;
 use crate::session::RecordId;
 use crate::time::Timestamp;
 
+/// What an event that was reported or seen, and stands, does to a URL before its hard end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlyEnd {
+    /// Which event.
+    pub event: RecordId,
+    /// When and how it ends the URL, or may end it.
+    pub ending: Ending,
+}
+
 /// The events that stand.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
@@ -105,9 +114,9 @@ impl Standing {
     }
 
     /// What they do to one URL, surest and soonest first; nothing where they let it live.
-    pub(super) fn endings(&mut self, line: &Line, record: &Record) -> Vec<Ending> {
+    pub(super) fn endings(&mut self, line: &Line, record: &Record) -> Vec<EarlyEnd> {
         let told = self.told(line, record);
-        told.into_iter().map(|(_, ending)| ending).collect()
+        self.named(told)
     }
 
     /// The same, and beside it which of them, other than the one that is asked about, has ended the URL by now.
@@ -115,11 +124,15 @@ impl Standing {
         &mut self,
         line: &Line,
         record: &Record,
-    ) -> (Vec<Ending>, Option<(RecordId, Ending)>) {
+    ) -> (Vec<EarlyEnd>, Option<(RecordId, Ending)>) {
         let told = self.told(line, record);
         let is_end = |(place, ending): &&(usize, Ending)| !self.events[*place].is_asked && is_over(ending, self.now);
         let end = told.iter().find(is_end).map(|(place, ending)| (self.events[*place].stands.id, *ending));
-        (told.into_iter().map(|(_, ending)| ending).collect(), end)
+        (self.named(told), end)
+    }
+
+    fn named(&self, told: Vec<(usize, Ending)>) -> Vec<EarlyEnd> {
+        told.into_iter().map(|(place, ending)| EarlyEnd { event: self.events[place].stands.id, ending }).collect()
     }
 
     /// URLs that were found ended, and by what.
@@ -172,7 +185,7 @@ impl Assessor {
     ///
     /// # Errors
     /// When the registry cannot be read.
-    pub async fn endings(&self, uid: u32, records: &[Record]) -> Result<Vec<Vec<Ending>>, Error> {
+    pub async fn endings(&self, uid: u32, records: &[Record]) -> Result<Vec<Vec<EarlyEnd>>, Error> {
         if records.is_empty() {
             return Ok(Vec::new());
         }

@@ -128,6 +128,14 @@ pub fn ending(ending: &proto::Ending) -> String {
     format!("{when}{condition}: {} [{}]", ending.message, ending.reason)
 }
 
+/// The same of what a record says, with the event that does it.
+pub fn standing(told: &proto::Ending) -> String {
+    match told.event_id.as_str() {
+        "" => ending(told),
+        id => format!("{}; event {id} stands", ending(told)),
+    }
+}
+
 /// That an event which stands ends what was signed, for stderr.
 pub fn ends_early(signed: &str, by: &proto::StandingEvent) -> String {
     let told = by.ending.clone().unwrap_or_default();

@@ -188,7 +188,7 @@ pub fn card(url: &UrlRecord) -> Sheet {
         named.sort();
         pairs.extend(named);
     }
-    pairs.extend(url.endings.iter().map(|ending| (ends_early(ending), say::ending(ending))));
+    pairs.extend(url.endings.iter().map(|ending| (ends_early(ending), say::standing(ending))));
     Sheet::card(pairs)
 }
 

@@ -1,9 +1,11 @@
 //! Events that were reported, on the records that they end.
 
+use presignd::assess::EarlyEnd;
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::issued::Filter;
 use presignd::registry::{EventKind, NewEvent, event_of};
+use presignd::session::RecordId;
 use serde_json::json;
 
 use crate::made::{BUCKET, USER_KEY};
@@ -31,9 +33,12 @@ async fn a_record_says_what_ends_it_until_the_event_is_lifted() {
     let reported = place.registry.note(happened(&key)).await.unwrap();
     place.registry.note(happened(&spared)).await.unwrap();
     let told = endings().await;
-    let expected = [&key, &bucket].map(|event| place.ending(event, &records[0]));
-    assert_eq!(told, expected, "what surely ends it comes before what may");
-    assert_eq!([told[0].verdict, told[1].verdict], [Verdict::Ends, Verdict::MayEnd]);
+    let expected = [(&key, 2), (&bucket, 1)].map(|(event, number)| {
+        let event_id = RecordId { instance: place.registry.instance(), number };
+        EarlyEnd { event: event_id, ending: place.ending(event, &records[0]) }
+    });
+    assert_eq!(told, expected, "what surely ends it comes before what may, each with the event that does it");
+    assert_eq!([told[0].ending.verdict, told[1].ending.verdict], [Verdict::Ends, Verdict::MayEnd]);
     let lifted = NewEvent::new(EventKind::EventLifted, json!({}));
     place.registry.lift(reported.number, place.clock.now(), lifted).await.unwrap();
     assert_eq!(endings().await, [expected[1]]);
@@ -72,9 +77,9 @@ async fn no_event_ends_a_record_after_its_session_which_ends_sooner_than_it_was_
         place.registry.lift(row.number, place.clock.now(), lifted).await.unwrap();
         told
     };
-    assert_eq!(endings(690).await[0].not_after, crate::made::at(990));
+    assert_eq!(endings(690).await[0].ending.not_after, crate::made::at(990));
     place.end_all(crate::made::at(800)).await;
-    assert_eq!(endings(690).await[0].not_after, crate::made::at(800));
+    assert_eq!(endings(690).await[0].ending.not_after, crate::made::at(800));
     assert!(endings(800).await.is_empty(), "nothing was left to end");
 }
 

@@ -21,6 +21,16 @@ fn each_line_of_stdin_is_looked_for() {
 }
 
 #[test]
+fn what_ends_a_url_early_is_named_so_that_it_can_be_taken_back() {
+    let fake = Fake::start();
+    let (code, out, err) = run_with(&fake.socket, &["find", "-"], URL);
+    let early = out.lines().find(|line| line.starts_with("ends early")).unwrap_or_default();
+    assert!(code == 0 && early.ends_with("[KEY_INACTIVE]; event aaaaaaaa-5 stands"), "{out}{err}");
+    let (_, out, _) = run_with(&fake.socket, &["find", "-", "--output", "json"], URL);
+    assert_eq!(json_of(&out)["found"][0]["url"]["endings"][0]["event_id"], "aaaaaaaa-5");
+}
+
+#[test]
 fn a_line_that_is_no_url_does_not_stop_the_others_and_is_told() {
     let fake = Fake::start();
     let (code, out, err) = run_with(&fake.socket, &["find", "-"], &format!("nothing of a URL\n{URL}\n"));

@@ -158,7 +158,7 @@ fn scripts_get_fields_and_documents() {
     );
     let (_, out, _) = run(&fake.socket, &["impact", "key-deactivated", "AKIAX", "--output", "json"]);
     let ending = "ending ending.bearer_errors ending.bearer_errors.code ending.bearer_errors.http_status ending.bearer_errors_grade \
-        ending.condition ending.grade ending.message ending.not_after ending.not_before ending.reason ending.reversible ending.verdict";
+        ending.condition ending.event_id ending.grade ending.message ending.not_after ending.not_before ending.reason ending.reversible ending.verdict";
     let totals = |name: &str| format!("{name} {name}.ends {name}.lives {name}.may_end");
     let ending: Vec<String> = ending.split_whitespace().map(|name| format!("effects.{name}")).collect();
     let expected = format!(

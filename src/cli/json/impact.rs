@@ -79,6 +79,7 @@ pub fn ending(one: &proto::Ending) -> Value {
         "bearer_errors": errors.collect::<Vec<_>>(),
         "bearer_errors_grade": say::grade(one.bearer_errors_grade),
         "grade": say::grade(one.grade),
+        "event_id": optional(&one.event_id),
     })
 }
 

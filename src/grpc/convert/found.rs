@@ -3,16 +3,16 @@
 use prost_types::Duration;
 
 use super::{url_record_with, wire_instant};
+use crate::assess::EarlyEnd;
 use crate::explain::{Explanation, Finding, Located, Severity};
 use crate::grpc::proto;
-use crate::impact::ending::Ending;
 use crate::issued::Record;
 
 /// What was located, each record with how it ends early. The rows share its credential and second, and its signature
 /// where it has one; else they agree with the rest of it.
 pub(in crate::grpc) fn found(
     located: &Located,
-    rows: Vec<(Record, Vec<Ending>)>,
+    rows: Vec<(Record, Vec<EarlyEnd>)>,
     sees_all: bool,
 ) -> proto::FindUrlResponse {
     let by = match located.fingerprint {

@@ -1,7 +1,7 @@
 //! What an event does, to the wire: assessments, endings and containments.
 
 use super::{url_record, wire_event, wire_instant, wire_length};
-use crate::assess::{Affected, Assessment, Contained, Costed, Gap};
+use crate::assess::{Affected, Assessment, Contained, Costed, EarlyEnd, Gap};
 use crate::grpc::proto;
 use crate::grpc::proto::ending as wire;
 use crate::impact::contain::Containment;
@@ -47,8 +47,9 @@ pub(in crate::grpc) fn contained(url: proto::UrlRecord, answer: Contained) -> pr
 }
 
 /// A record, and how it ends before its hard end.
-pub(in crate::grpc) fn url_record_with(record: Record, endings: &[Ending]) -> proto::UrlRecord {
-    proto::UrlRecord { endings: endings.iter().map(wire_ending).collect(), ..url_record(record) }
+pub(in crate::grpc) fn url_record_with(record: Record, endings: &[EarlyEnd]) -> proto::UrlRecord {
+    let named = |one: &EarlyEnd| proto::Ending { event_id: one.event.to_string(), ..wire_ending(&one.ending) };
+    proto::UrlRecord { endings: endings.iter().map(named).collect(), ..url_record(record) }
 }
 
 /// What becomes of a URL. Of one that lives, no interval has a meaning.
@@ -70,6 +71,7 @@ pub(in crate::grpc) fn wire_ending(ending: &Ending) -> proto::Ending {
         bearer_errors: ending.bearer_errors.iter().map(bearer_error).collect(),
         bearer_errors_grade: grade(ending.errors_grade),
         grade: grade(ending.grade),
+        event_id: String::new(),
     }
 }
 

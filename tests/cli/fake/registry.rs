@@ -6,6 +6,7 @@ use presignd::grpc::proto::*;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::impact::ends;
 use super::{Answer, RECORDS, Rote, at, record};
 
 #[tonic::async_trait]
@@ -33,7 +34,9 @@ impl registry_server::Registry for Rote {
             let details = ErrorDetails::with_error_info("INVALID_FIELD", "presignd", HashMap::new());
             return Err(Status::with_error_details(Code::InvalidArgument, "text cannot be used", details));
         }
-        let found = vec![FoundUrl { url: Some(record(1)), r#match: found_url::Match::Signature.into() }];
+        let early = Ending { event_id: "aaaaaaaa-5".into(), ..ends() };
+        let url = Some(UrlRecord { endings: vec![early], ..record(1) });
+        let found = vec![FoundUrl { url, r#match: found_url::Match::Signature.into() }];
         Ok(Response::new(FindUrlResponse { found, explanation: "searched by credential and date".into() }))
     }
 
