@@ -150,7 +150,7 @@ async fn a_record_says_what_was_reported_to_end_it() {
     for record in [&told, found[0].url.as_ref().unwrap()] {
         let reasons: Vec<&str> = record.endings.iter().map(|ending| ending.reason.as_str()).collect();
         assert_eq!(reasons, ["BUCKET_DELETED"]);
-        assert_eq!([record.endings[0].event_id.as_str()], *stands_as, "and which event does it");
+        assert_eq!(vec![record.endings[0].event_id.clone()], stands_as, "and which event does it");
     }
     let listed = registry.list_urls(ListUrlsRequest::default()).await.unwrap().into_inner().urls;
     assert!(listed.iter().all(|url| url.endings.is_empty()), "lists leave them out");

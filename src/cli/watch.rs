@@ -17,8 +17,8 @@ use crate::grpc::proto::{WatchRequest, WatchResponse};
 #[derive(Debug, Clone, clap::Args)]
 pub struct Watch {
     /// Go on after this cursor, the first field of the line that was handled last
-    #[arg(long, value_name = "CURSOR", default_value = "", hide_default_value = true, conflicts_with = "from_oldest")]
-    pub cursor: String,
+    #[arg(long, value_name = "CURSOR", conflicts_with = "from_oldest")]
+    pub cursor: Option<String>,
     /// Begin with the oldest that is kept: 7 days
     #[arg(long)]
     pub from_oldest: bool,
@@ -32,7 +32,14 @@ impl Watch {
             Format::Json => true,
             Format::Table => return Err(Failure::usage("what happens is printed as text or json, a line for each")),
         };
-        let ask = WatchRequest { cursor: self.cursor.clone(), from_oldest: self.from_oldest };
+        // A script whose variable is empty would begin now, and miss all that it was away for.
+        if self.cursor.as_ref().is_some_and(|cursor| cursor.trim().is_empty()) {
+            return Err(Failure::usage(
+                "the cursor is empty: name the line that was handled last, or leave --cursor out to begin now, or begin with \
+                 --from-oldest",
+            ));
+        }
+        let ask = WatchRequest { cursor: self.cursor.clone().unwrap_or_default(), from_oldest: self.from_oldest };
         let mut following = Following { ask, is_json, away: Duration::ZERO };
         let mut daemon = globals.connect(around).await?;
         loop {
@@ -86,11 +93,12 @@ impl Following {
             self.away = Duration::ZERO;
             // Whoever reads has this place already, when the daemon is asked again.
             let is_news = one.what.is_some() || one.cursor != self.ask.cursor;
-            self.ask = WatchRequest { cursor: one.cursor.clone(), from_oldest: false };
+            let is_oldest = std::mem::take(&mut self.ask.from_oldest);
+            self.ask.cursor.clone_from(&one.cursor);
             match self.is_json {
                 _ if !is_news => {}
                 true => out::json(json::watch::heard(&one))?,
-                false => out::line(&line(&one))?,
+                false => out::line(&line(&one, is_oldest))?,
             }
         }
     }
@@ -113,10 +121,14 @@ impl Following {
     }
 }
 
-/// Cursor, time, what, and of what, with tabs between them.
-fn line(one: &WatchResponse) -> String {
+/// Cursor, time, what, and of what, with tabs between them. Whoever begins with the oldest is told of that place first.
+fn line(one: &WatchResponse, is_oldest: bool) -> String {
     let name = one.what.as_ref().map_or("place".to_owned(), |what| json::watch::name(what).replace('_', "-"));
-    let of = one.what.as_ref().map_or("nothing to tell up to here; what comes is told".to_owned(), of);
+    let place = match is_oldest {
+        true => "the oldest that is kept comes next, then what comes",
+        false => "nothing to tell up to here; what comes is told",
+    };
+    let of = one.what.as_ref().map_or(place.to_owned(), of);
     [one.cursor.clone(), say::time(one.at.as_ref()), name, of].map(|cell| out::plain(&cell).into_owned()).join("\t")
 }
 

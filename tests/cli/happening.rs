@@ -120,6 +120,12 @@ fn a_watch_goes_on_where_it_left_off_when_the_daemon_comes_back_and_repeats_noth
             "place",
         ]
     );
+    let places = [lines[0][3], lines[13][3]];
+    assert_eq!(
+        places,
+        ["the oldest that is kept comes next, then what comes", "nothing to tell up to here; what comes is told"],
+        "older things come after the first"
+    );
     let early = "aaaaaaaa-1 ends between 2026-11-22T12:00:00Z and 2026-11-22T12:05:00Z: The access key that signed is inactive.";
     assert_eq!((lines[11][3], lines[10][3]), (early, "aaaaaaaa-11 key-deactivated access_key_id=AKIAEXAMPLE"));
     assert!(lines[2][3].contains("[ACCESS_DENIED]") && !out.contains('\x1b'), "{out}");
@@ -147,6 +153,17 @@ fn a_watch_in_json_has_each_thing_under_its_name() {
         (&json!("KEY_INACTIVE"), &json!("2026-11-22T13:00:00Z"))
     );
     assert_eq!(lines[7].as_object().unwrap().len(), 3, "a place alone: {out}");
+}
+
+#[test]
+fn an_empty_cursor_is_refused_and_not_taken_for_none() {
+    let fake = Fake::start();
+    for cursor in ["", " "] {
+        let (code, out, err) = run(&fake.socket, &["watch", "--cursor", cursor]);
+        assert_eq!((code, out.as_str()), (252, ""), "{err}");
+        assert!(err.contains("the cursor is empty") && err.contains("--from-oldest"), "{err}");
+    }
+    assert!(fake.seen.lock().unwrap().watched.is_empty());
 }
 
 #[test]
