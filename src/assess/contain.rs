@@ -5,18 +5,21 @@ use std::collections::BTreeSet;
 use super::gap::{self, Gap, GapReason};
 use super::holders::{self, Holders};
 use super::parents::{Line, Parents};
-use super::standing::Standing;
+use super::standing::{EarlyEnd, Standing, is_over};
 use super::{Assessor, Question, count};
 use crate::error::Error;
 use crate::identity::Identities;
 use crate::impact::concern::Concern;
 use crate::impact::contain::{Configured, Containment, Store, containments};
 use crate::impact::ending::Verdict;
+use crate::impact::event::What;
 use crate::impact::outage::Outage;
 use crate::impact::report::Report;
 use crate::issued::{Filter, Record};
+use crate::registry::Stands;
 use crate::session::RecordId;
 use crate::signer::endpoint::Endpoint;
+use crate::time::Timestamp;
 
 /// A containment and its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +62,8 @@ pub struct Contained {
 }
 
 impl Assessor {
-    /// What would end the URL if it happened now. `others` are records that fit what was asked for as well as this one.
-    /// Without `identities` nobody is said to stop signing. Given up, it ends.
+    /// What would end the URL if it happened now, or once what has ended it is undone. `others` are records that fit what was
+    /// asked for as well as this one. Without `identities` nobody is said to stop signing. Given up, it ends.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -84,6 +87,16 @@ impl Assessor {
             return Ok(Contained { containments: Vec::new(), gaps });
         }
         let line = Parents::new(&self.registry, uid).line(&record.session).await?;
+        let mut standing = Standing::of(&self.registry, now);
+        let stands = standing.endings(&line, record);
+        if let Some((message, is_for_good)) = over(&stands, record, now) {
+            gaps.push(Gap::new(GapReason::AlreadyEnded, message));
+            if is_for_good {
+                return Ok(Contained { containments: Vec::new(), gaps });
+            }
+        }
+        // What has been done need not be done.
+        let done: Vec<What> = self.registry.stands().iter().filter_map(|one| is_of(&stands, one)).collect();
         let signing = match identities {
             Some(identities) => self.holders(uid, identities).await?,
             None => Holders::default(),
@@ -93,9 +106,9 @@ impl Assessor {
         let role_arn = signer.as_ref().and_then(|signer| holders::role_arn(signer.table()));
         let configured = Configured { endpoint: &endpoint, role_arn };
         gaps.extend(Store::of(&record.url, &endpoint).as_ref().map(gap::of_store));
-        let standing = Standing::of(&self.registry, now);
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
-        for containment in containments(&record.url, line.lineage(), configured, now) {
+        let ways = containments(&record.url, line.lineage(), configured, now);
+        for containment in ways.into_iter().filter(|way| !done.contains(&way.event.what)) {
             let outages = signing.outages(&containment.event, now);
             // What ends for good takes along what an event that can be undone has ended until then.
             let standing = if containment.ending.reversible { standing.clone() } else { standing.clone().for_good() };
@@ -145,17 +158,38 @@ impl Assessor {
     }
 }
 
+/// That what stands has surely ended the URL by now, and whether for good.
+fn over(stands: &[EarlyEnd], record: &Record, now: Timestamp) -> Option<(String, bool)> {
+    let over: Vec<&EarlyEnd> = stands.iter().filter(|one| is_over(&one.ending, now)).collect();
+    let first = over.iter().map(|one| one.ending).min_by_key(|ending| ending.not_after)?;
+    let ids: Vec<RecordId> = over.iter().map(|one| one.event).collect();
+    let when = match (first.not_before, first.not_after) {
+        (from, to) if from == to => format!("at {from}"),
+        (from, to) => format!("between {from} and {to}"),
+    };
+    let first = if over.len() > 1 { ", the first of them" } else { "" };
+    let told = format!("The URL has ended already: {} did that{first} {when}", gap::named(&ids));
+    Some(match over.iter().all(|one| one.ending.reversible) {
+        true => (format!("{told}. If that is undone, it works again until {}.", record.usable_until()), false),
+        false => (format!("{told}, for good. Nothing is left to contain."), true),
+    })
+}
+
+/// What happened, where the event that stands does something to the URL.
+fn is_of(stands: &[EarlyEnd], one: &Stands) -> Option<What> {
+    stands.iter().any(|early| early.event == one.id).then(|| one.event.what.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::impact::ending::{Conditions, Ending, Grade};
-    use crate::impact::event::{Event, What};
+    use crate::impact::event::Event;
     use crate::impact::outage::{Loss, Reach, Recovery};
     use crate::impact::reason::{Condition, Reason};
     use crate::session::IdentityName;
-    use crate::time::Timestamp;
 
     /// What becomes of one identity.
     type Fare = (Loss, Recovery, Conditions);

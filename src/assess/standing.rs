@@ -176,7 +176,7 @@ impl Standing {
     }
 }
 
-fn is_over(ending: &Ending, now: Timestamp) -> bool {
+pub(super) fn is_over(ending: &Ending, now: Timestamp) -> bool {
     ending.verdict == Verdict::Ends && ending.not_after <= now
 }
 

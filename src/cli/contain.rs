@@ -10,7 +10,7 @@ use super::{event, json, say};
 use crate::config::Surroundings;
 use crate::grpc::proto::contain_request::Url;
 use crate::grpc::proto::ending::Verdict;
-use crate::grpc::proto::{ContainRequest, ContainResponse, Containment, Outage};
+use crate::grpc::proto::{ContainRequest, ContainResponse, Containment, Ending, Gap, Outage};
 use crate::session::RecordId;
 
 /// Say what would end one URL, what each way takes along, and how to do it (admin socket)
@@ -58,26 +58,42 @@ fn page(answer: &ContainResponse) -> String {
             page += &step.text.lines().map(|line| format!("     {}\n", out::plain(line))).collect::<String>();
         }
     }
-    if !answer.gaps.is_empty() {
+    let gaps: Vec<&Gap> = answer.gaps.iter().filter(|gap| over(answer) != Some(*gap)).collect();
+    if !gaps.is_empty() {
         page += "\nNot in this answer:\n";
-        for gap in &answer.gaps {
+        for gap in gaps {
             page += &bullet(&gap.message);
         }
     }
     page
 }
 
+/// That the URL has ended, which is said first.
+fn over(answer: &ContainResponse) -> Option<&Gap> {
+    answer.gaps.iter().find(|gap| gap.reason == "ALREADY_ENDED")
+}
+
 /// Which URL it is, without the URL.
 fn subject(answer: &ContainResponse) -> String {
     let url = answer.url.clone().unwrap_or_default();
     let (request, session) = (url.request.unwrap_or_default(), url.session.unwrap_or_default());
-    let ways = match answer.containments.len() {
-        0 => "Nothing that can be done ends it before that.".to_owned(),
-        1 => "One thing ends it before that:".to_owned(),
-        many => format!("{many} things would end it before that, cheapest first:"),
+    let until = say::time(url.usable_until.as_ref());
+    let early: Vec<String> = url.endings.iter().map(early).collect();
+    let rest = match (over(answer), answer.containments.len()) {
+        (Some(over), 0) => format!(". {}", over.message),
+        (Some(over), 1) => format!(". {} One thing would end it then, too:", over.message),
+        (Some(over), many) => format!(". {} {many} things would end it then, too, cheapest first:", over.message),
+        (None, ways) => {
+            let ways = match ways {
+                0 => "Nothing that can be done ends it before that.".to_owned(),
+                1 => "One thing ends it before that:".to_owned(),
+                many => format!("{many} things would end it before that, cheapest first:"),
+            };
+            format!(", usable until {until}{}. {ways}", early.concat())
+        }
     };
     format!(
-        "{}: {} of s3://{}/{}, signed by {} (generation {}, {}), usable until {}. {ways}",
+        "{}: {} of s3://{}/{}, signed by {} (generation {}, {}){rest}",
         url.id,
         say::operation(request.operation),
         request.bucket,
@@ -85,8 +101,13 @@ fn subject(answer: &ContainResponse) -> String {
         session.identity,
         session.generation,
         session.access_key_id,
-        say::time(url.usable_until.as_ref()),
     )
+}
+
+/// What stands, and ends the URL early or may.
+fn early(ending: &Ending) -> String {
+    let ends = if ending.verdict() == Verdict::MayEnd { "may end" } else { "ends" };
+    format!("; event {} stands, and {ends} it {}", ending.event_id, say::interval(ending))
 }
 
 fn along(one: &Containment) -> String {
@@ -126,6 +147,46 @@ fn lines(answer: &ContainResponse) -> Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grpc::proto::UrlRecord;
+
+    fn of(gaps: Vec<Gap>, endings: Vec<Ending>, ways: usize) -> String {
+        let usable_until = Some(prost_types::Timestamp { seconds: 3600, nanos: 0 });
+        let url = Some(UrlRecord { id: "a-7".into(), usable_until, endings, ..UrlRecord::default() });
+        page(&ContainResponse { url, containments: vec![Containment::default(); ways], gaps })
+    }
+
+    #[test]
+    fn that_a_url_has_ended_is_said_first_and_once() {
+        let over = |message: &str| Gap { reason: "ALREADY_ENDED".into(), message: message.into() };
+        let undone = of(vec![over("It has ended. If that is undone, it works again.")], Vec::new(), 2);
+        let undone = undone.replace('\n', " ");
+        assert!(
+            undone.contains(". It has ended. If that is undone, it works again. 2 things would end it then"),
+            "{undone}"
+        );
+        assert!(!undone.contains("usable until") && !undone.contains("Not in this answer"), "{undone}");
+        let gone = of(vec![over("It has ended, for good. Nothing is left to contain.")], Vec::new(), 0);
+        assert!(gone.replace('\n', " ").trim_end().ends_with("Nothing is left to contain."), "{gone}");
+    }
+
+    #[test]
+    fn what_stands_and_ends_it_soon_or_perhaps_is_said_with_its_end() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let early = |verdict: Verdict, event_id: &str| Ending {
+            verdict: verdict.into(),
+            not_before: at(60),
+            not_after: at(90),
+            event_id: event_id.into(),
+            ..Ending::default()
+        };
+        let told = of(Vec::new(), vec![early(Verdict::Ends, "a-5"), early(Verdict::MayEnd, "a-4")], 0);
+        let between = "between 1970-01-01T00:01:00Z and 1970-01-01T00:01:30Z";
+        let said = format!(
+            "usable until 1970-01-01T01:00:00Z; event a-5 stands, and ends it {between}; event a-4 stands, and may end it \
+             {between}. Nothing that can be done"
+        );
+        assert!(told.replace('\n', " ").contains(&said), "{told}");
+    }
 
     #[test]
     fn one_url_is_told_as_one() {

@@ -1,7 +1,7 @@
 //! What was reported or seen, in the answers about what would happen next.
 
 use futures_util::StreamExt;
-use presignd::assess::{Assessment, GapReason, Question};
+use presignd::assess::{Assessment, EarlyEnd, GapReason, Question};
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::impact::reason::Reason;
@@ -106,7 +106,7 @@ async fn a_list_tells_of_each_url_the_exact_end_that_it_has_had() {
             let (by, ended) = one.ended_by.unwrap();
             assert_eq!((by.to_string(), ended.reason), (id.clone(), Reason::BucketDeleted));
             assert_eq!(ended, place.ending(&stood, &one.record));
-            assert_eq!((one.standing, one.is_counted), (vec![ended], false));
+            assert_eq!((one.standing, one.is_counted), (vec![EarlyEnd { event: by, ending: ended }], false));
             assert_ne!(one.ending.reason, Reason::BucketDeleted, "it tells of the event that was asked about");
         }
     }
@@ -137,16 +137,46 @@ async fn what_may_come_back_is_taken_along_by_what_ends_it_for_good() {
     stands(&place, &event(&place, What::KeyDeactivated { access_key_id: USER_KEY.into() }, LONG_AGO)).await;
     let records = place.outstanding(&Filter::default()).await;
     let answer = place.desk.contain(ASKER, &records[0], 0, None).await.unwrap();
-    let along = |wanted: fn(&What) -> bool| {
-        let mut all = answer.containments.iter().enumerate();
-        all.find(|(_, one)| wanted(&one.containment.event.what)).map(|(rank, one)| (rank, one.takes_along)).unwrap()
+    let deleted = |one: &&presignd::assess::Costed| matches!(one.containment.event.what, What::KeyDeleted { .. });
+    assert_eq!(answer.containments.iter().find(deleted).map(|one| one.takes_along), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_url_that_has_ended_containment_says_so_and_lists_nothing_that_cannot_matter() {
+    let deactivated = || What::KeyDeactivated { access_key_id: USER_KEY.into() };
+    let told = async |stood: &[(What, i64)]| {
+        let (place, _) = of_three().await;
+        let record = place.outstanding(&Filter::default()).await.pop().unwrap();
+        let mut ids = Vec::new();
+        for (what, ago) in stood {
+            ids.push(stands(&place, &event(&place, what.clone(), *ago)).await);
+        }
+        let answer = place.desk.contain(ASKER, &record, 0, None).await.unwrap();
+        let over = answer.gaps.iter().find(|gap| gap.reason == GapReason::AlreadyEnded).map(|gap| gap.message.clone());
+        let ways: Vec<What> = answer.containments.into_iter().map(|one| one.containment.event.what).collect();
+        (over, ways, ids, record.usable_until())
     };
-    let (inactive, deleted) = (
-        along(|what| matches!(what, What::KeyDeactivated { .. })),
-        along(|what| matches!(what, What::KeyDeleted { .. })),
-    );
-    assert_eq!((inactive.1, deleted.1), (2, 2));
-    assert!(inactive.0 < deleted.0, "what can be undone is proposed first");
+    let (over, all, _, _) = told(&[]).await;
+    assert_eq!(over, None);
+    assert!(all.contains(&deactivated()) && all.contains(&key()), "{all:?}");
+    // For good: nothing is left to do.
+    let (over, ways, ids, _) = told(&[(key(), LONG_AGO)]).await;
+    let over = over.unwrap();
+    assert!(over.contains(&format!("event {} did that between", ids[0])) && over.contains("for good"), "{over}");
+    assert!(ways.is_empty(), "{ways:?}");
+    // It may come back, and what did it need not be done again.
+    let (over, ways, ids, until) = told(&[(deactivated(), LONG_AGO)]).await;
+    let over = over.unwrap();
+    assert!(over.contains(&ids[0]) && over.contains(&format!("works again until {until}")), "{over}");
+    assert!(!ways.contains(&deactivated()) && ways.len() == all.len() - 1, "{ways:?}");
+    // Both: the surer of them decides.
+    let (over, ways, ids, _) = told(&[(deactivated(), LONG_AGO), (key(), LONG_AGO + 10)]).await;
+    let over = over.unwrap();
+    assert!(ids.iter().all(|id| over.contains(id)) && over.contains("the first of them between"), "{over}");
+    assert!(over.contains("for good") && ways.is_empty(), "{over}");
+    // It is ending, and works until then perhaps.
+    let (over, ways, ..) = told(&[(deactivated(), 10)]).await;
+    assert!(over.is_none() && !ways.contains(&deactivated()) && ways.contains(&key()), "{over:?} {ways:?}");
 }
 
 /// Whatever stands and whatever is asked: a URL that may work is never left out of a count.
