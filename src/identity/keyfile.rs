@@ -146,7 +146,13 @@ fn key(id: &str, secret: &str, token: Option<&str>, ends_at: Option<&str>) -> Re
         return Err("holds no access key id (AKIA…)".to_owned());
     }
     if !plain(secret) {
-        return Err("holds no secret access key".to_owned());
+        let lack = match secret.len() {
+            0 => "holds no secret access key",
+            1..16 => "holds a secret access key that is too short to be one",
+            16..=256 => "holds a secret access key with spaces or other strange characters",
+            _ => "holds a secret access key that is too long to be one",
+        };
+        return Err(lack.to_owned());
     }
     let token = token.filter(|token| !token.is_empty());
     if token.is_none() && id.starts_with("ASIA") {
@@ -288,6 +294,21 @@ mod tests {
         assert!(!source.has_news().await);
         std::fs::remove_file(&path).unwrap();
         assert!(source.has_news().await);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_is_said_of_the_one_that_is_there() {
+        for (secret, told) in [
+            ("", "holds no secret"),
+            ("xy", "too short"),
+            (&SECRET[..15], "too short"),
+            (&SECRET.repeat(7), "too long"),
+            (&SECRET.replace('/', " "), "strange characters"),
+        ] {
+            let problem = key(ID, secret, None, None).map(drop).unwrap_err();
+            assert!(problem.contains(told) && (secret.is_empty() || !problem.contains(secret)), "{problem}");
+        }
+        assert!(is_key(key(ID, SECRET, None, None)));
     }
 
     #[test]
