@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod check;
+pub mod completions;
 pub mod connect;
 pub mod contain;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod impact;
 pub mod json;
 pub mod length;
 pub mod line;
+pub mod man;
 pub mod online;
 pub mod out;
 pub mod post;
@@ -85,6 +87,8 @@ pub enum Verb {
     Events(report::Events),
     Watch(watch::Watch),
     Registry(registry::Registry),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Run the daemon.
@@ -109,12 +113,17 @@ pub fn environment(variables: impl IntoIterator<Item = (OsString, OsString)>) ->
     variables.into_iter().filter_map(named).collect()
 }
 
+/// The definitions, for whatever is made from them.
+fn command() -> clap::Command {
+    idle::hide(Cli::command())
+}
+
 /// Reads the command line.
 ///
 /// # Errors
 /// The exit code, when there is nothing left to do: help was asked for (0), or the arguments make no sense (252).
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Exit> {
-    let parsed = idle::hide(Cli::command()).try_get_matches_from(arguments).and_then(|matches| {
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| {
         idle::refuse(&matches)?;
         Cli::from_arg_matches(&matches)
     });
@@ -156,6 +165,8 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Events(verb) => verb.run(&cli.globals, around).await,
             Verb::Watch(verb) => verb.run(&cli.globals, around).await,
             Verb::Registry(verb) => verb.run(&cli.globals, around).await,
+            Verb::Completions(verb) => verb.run(),
+            Verb::Man(verb) => verb.run(),
         }
     };
     tokio::select! {
@@ -181,6 +192,6 @@ mod tests {
 
     #[test]
     fn the_command_line_holds_together() {
-        idle::hide(Cli::command()).debug_assert();
+        command().debug_assert();
     }
 }

@@ -31,11 +31,9 @@ pub(super) fn refuse(matches: &ArgMatches) -> Result<(), clap::Error> {
 
 /// A verb, the options, and what to use instead.
 const IDLE: &[(&str, &[&str], &str)] = &[
-    (
-        "serve",
-        &["socket", "admin_socket", "admin", "output", "timeout"],
-        "a daemon listens where [sockets] of its configuration says, and writes its log as [log] says",
-    ),
+    ("serve", ALL, "a daemon listens where [sockets] of its configuration says, and writes its log as [log] says"),
+    ("completions", ALL, "it asks no daemon"),
+    ("man", ALL, "it asks no daemon"),
     ("doctor", &["admin"], "it asks on both sockets"),
     ("check", &["socket", "admin_socket", "admin"], "it asks no daemon"),
     ("rotation", &["socket", "admin"], ADMIN),
@@ -48,4 +46,5 @@ const IDLE: &[(&str, &[&str], &str)] = &[
     ("registry", &["socket", "admin_socket", "admin", "timeout"], "it asks no daemon, it works on the file"),
 ];
 
+const ALL: &[&str] = &["socket", "admin_socket", "admin", "output", "timeout"];
 const ADMIN: &str = "it asks on the admin socket, which --admin-socket names";

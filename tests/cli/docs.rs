@@ -8,7 +8,7 @@ fn help(verb: &[&str]) -> String {
 }
 
 /// The verbs that the help of `verb` lists.
-fn verbs(verb: &[&str]) -> Vec<String> {
+pub(crate) fn verbs(verb: &[&str]) -> Vec<String> {
     let help = help(verb);
     let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
     let lines = listed.lines().take_while(|line| !line.is_empty());

@@ -9,6 +9,7 @@ mod fake;
 mod find;
 mod happening;
 mod impact;
+mod pages;
 mod registry;
 mod rotation;
 mod terminal;
