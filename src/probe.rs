@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::probe::Probe;
 use crate::identity::{Identities, Identity, Live, State};
 use crate::region::Regions;
-use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NOTHING_SEEN, NewEvent, Registry, SessionRow};
+use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NewEvent, Registry, SessionRow};
 use crate::session::RecordId;
 use crate::telemetry::Metrics;
 
@@ -236,10 +236,14 @@ impl Prober {
             let generation = session.generation;
             info!(identity = %identity.name(), generation, signs = !gone, "what was seen decides whether it signs");
         }
+        let alive_at = kept.alive_at();
         self.kept.insert(session.id, kept);
         let mut said = answers.iter().filter(|answer| answer.says(seen)).map(|answer| answer.cause.as_str());
-        let Some(cause) = said.next_back() else { return Ok(()) };
-        self.registry.observe(session.id, seen.map_or(NOTHING_SEEN, Seen::as_str), cause, None).await.map(drop)
+        let said = seen.map(Seen::as_str).zip(said.next_back());
+        if said.is_none() && answers.iter().all(|answer| answer.sight != reading::Sight::Alive) {
+            return Ok(());
+        }
+        self.registry.looked(session.id, said, alive_at).await
     }
 
     /// Where no more events may stand, the state says it alone.

@@ -39,6 +39,7 @@ use registry::generations::{
     a_pause_lasts_until_it_is_taken_back, each_session_counts_its_own_outstanding_urls_to_the_second,
     generations_are_listed_newest_first_with_those_that_are_over, sessions_are_listed_however_many_there_are,
     what_is_seen_of_a_session_tells_when_it_changed, what_was_decided_of_a_session_is_there_after_a_restart,
+    when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a_restart,
 };
 use registry::made::{ASKER, NOW, append, asks, facts, name, request, url};
 use registry::place::{Place, numbers};
@@ -109,6 +110,7 @@ on_every_backend! {
     each_session_counts_its_own_outstanding_urls_to_the_second,
     a_pause_lasts_until_it_is_taken_back,
     what_is_seen_of_a_session_tells_when_it_changed,
+    when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a_restart,
     an_event_reads_back_as_it_was_noted,
     watchers_hear_of_an_event_when_it_can_be_read,
     an_event_stands_until_it_is_lifted,

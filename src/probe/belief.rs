@@ -26,9 +26,9 @@ pub(super) enum Edge {
 }
 
 impl Belief {
-    /// What was believed before a restart.
-    pub(super) fn dead() -> Self {
-        Self { is_dead: true, ..Self::default() }
+    /// What was believed before a restart, and when it was last seen alive.
+    pub(super) fn before(is_dead: bool, alive_at: Option<Timestamp>) -> Self {
+        Self { is_dead, alive_at, suspected_at: None }
     }
 
     /// Takes in what was seen. Whatever says nothing comes between two sightings, and takes the first back.
@@ -64,6 +64,11 @@ impl Belief {
         self.suspected_at.is_some()
     }
 
+    /// When it was last seen alive.
+    pub(super) fn alive_at(self) -> Option<Timestamp> {
+        self.alive_at
+    }
+
     /// Whether it was ever seen alive, or it could not have died.
     pub(super) fn was_alive(self) -> bool {
         self.alive_at.is_some() || self.is_dead
@@ -93,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_seen_alive_before_a_restart_died_since() {
+        let mut before = Belief::before(false, Some(at(7)));
+        assert!(before.was_alive() && !before.is_dead());
+        assert_eq!(before.sees(Dead, at(20)), None);
+        assert_eq!(before.sees(Dead, at(21)), Some(Edge::Died { after: Some(at(7)), by: at(20) }));
+    }
+
+    #[test]
     fn whatever_comes_between_takes_the_first_sight_back() {
         assert_eq!(edges(&[Alive, Dead, Alive, Dead, Nothing, Dead]), [None; 6]);
         assert_eq!(edges(&[Nothing, Nothing, Nothing]), [None; 3]);
@@ -102,7 +115,7 @@ mod tests {
     fn life_is_believed_at_once_and_silence_revives_nobody() {
         let died = Some(Edge::Died { after: None, by: at(1) });
         assert_eq!(edges(&[Dead, Dead, Nothing, Alive, Alive]), [None, died, None, Some(Edge::Revived), None]);
-        let mut before = Belief::dead();
+        let mut before = Belief::before(true, None);
         assert_eq!((before.sees(Dead, at(1)), before.sees(Dead, at(2))), (None, None), "it is no news");
         assert!(before.is_dead() && before.was_alive() && !before.is_suspected());
         assert_eq!(before.sees(Alive, at(3)), Some(Edge::Revived));

@@ -1,6 +1,6 @@
 //! What is believed of one session: of its key, and of each canary. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::belief::{Belief, Edge};
@@ -26,16 +26,19 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// As it was left: what this room said of it and still stands, or what it observed where no event could say it.
+    /// As it was left: what this room said of it and still stands, or what it observed where no event could say it; and when
+    /// it was last seen alive.
     pub(super) fn new(row: &SessionRow, standing: &[EventRow], due: Due) -> Self {
         let own = standing.iter().filter(|event| event.session == Some(row.session.id));
         let own = own.filter_map(|event| Some((happened::about(event)?.to_owned(), event.number)));
         let said: BTreeMap<String, u64> = own.collect();
-        let mut beliefs: BTreeMap<String, Belief> = said.keys().map(|about| (about.clone(), Belief::dead())).collect();
+        let alive_at: BTreeMap<String, Timestamp> =
+            row.observed.iter().flat_map(|observed| observed.alive_at.clone()).collect();
         let seen = row.observed.as_ref().and_then(|observed| Seen::parse(&observed.state));
-        if seen == Some(Seen::KeyDead) {
-            beliefs.insert(About::Key.text(), Belief::dead());
-        }
+        let key_is_dead = (seen == Some(Seen::KeyDead)).then(|| About::Key.text());
+        let dead: BTreeSet<String> = said.keys().cloned().chain(key_is_dead).collect();
+        let before = |about: &String| Belief::before(dead.contains(about), alive_at.get(about).copied());
+        let beliefs = alive_at.keys().chain(&dead).map(|about| (about.clone(), before(about))).collect();
         Self { session: Arc::clone(&row.session), due, beliefs, said }
     }
 
@@ -56,10 +59,18 @@ impl Kept {
         self.said.remove(about);
     }
 
-    /// Somebody took it back, and knows better until it is seen again.
+    /// Somebody took it back, and knows better until it is seen again. When it was seen alive stays true.
     pub(super) fn believe_no_more(&mut self, about: &str) {
         self.said.remove(about);
-        self.beliefs.remove(about);
+        if let Some(belief) = self.beliefs.get_mut(about) {
+            *belief = Belief::before(false, belief.alive_at());
+        }
+    }
+
+    /// When each thing was last seen alive, by [`About::text`].
+    pub(super) fn alive_at(&self) -> BTreeMap<String, Timestamp> {
+        let seen = self.beliefs.iter().filter_map(|(about, belief)| Some((about.clone(), belief.alive_at()?)));
+        seen.collect()
     }
 
     /// Canaries that the configuration does not name any more are not asked about.

@@ -2,6 +2,7 @@
 //!
 //! Says nothing of URLs: what an event does to them is computed when somebody asks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -212,6 +213,7 @@ pub(super) enum Change {
     Pause(IdentityName),
     Resume(IdentityName),
     Observe { session: RecordId, state: String, cause: String },
+    Looked { session: RecordId, seen: Option<(String, String)>, alive_at: BTreeMap<String, Timestamp> },
 }
 
 /// The row of a change that always has one.

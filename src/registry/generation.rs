@@ -1,5 +1,6 @@
 //! Sessions as operators see them: with what hangs below them, what was decided of them, and what was last seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{Change, EventRow, NewEvent, written};
@@ -60,6 +61,8 @@ pub struct Observed {
     pub since: Timestamp,
     /// The last time before that it was seen otherwise: it became so between that and `since`.
     pub otherwise_at: Option<Timestamp>,
+    /// When each thing that is looked at was last seen alive, in the words of whoever looked.
+    pub alive_at: BTreeMap<String, Timestamp>,
 }
 
 impl Observed {
@@ -181,6 +184,22 @@ impl Registry {
     ) -> Result<Option<EventRow>, Error> {
         self.ours(session)?;
         self.change(Change::Observe { session, state: state.to_owned(), cause: cause.to_owned() }, event).await
+    }
+
+    /// Writes down what a look at a session showed: its state and what made it think so, where the look bore one out, and
+    /// when each thing was last seen alive, in place of what was said of that before.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    pub async fn looked(
+        &self,
+        session: RecordId,
+        seen: Option<(&str, &str)>,
+        alive_at: BTreeMap<String, Timestamp>,
+    ) -> Result<(), Error> {
+        self.ours(session)?;
+        let seen = seen.map(|(state, cause)| (state.to_owned(), cause.to_owned()));
+        self.change(Change::Looked { session, seen, alive_at }, None).await.map(drop)
     }
 }
 

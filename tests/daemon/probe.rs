@@ -176,3 +176,36 @@ async fn a_session_of_before_a_restart_cannot_be_observed() {
     assert!(web.sessions.iter().any(|session| session.signing), "another signs");
     assert_eq!(world.sts.count("AssumeRole"), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dies_while_nobody_looks_died_since_it_was_last_seen_alive() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "canary", "tweet");
+    let tables = format!("{}{CANARY}", from_file(&world));
+    let daemon = world.daemon(&tables).await;
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the key lives");
+    let began = crate::support::now();
+    let seen_at = async |daemon: &Daemon| daemon.web().await.sessions[0].observed_at.map_or(0, |at| at.seconds);
+    eventually("it reads the canary", async || (said(&daemon, "canary", "alive").await > 0).then_some(())).await;
+    eventually("time has passed", async || (seen_at(&daemon).await > began + 1).then_some(())).await;
+    daemon.kill().await;
+    // (what happens while nobody looks, what is seen of it, what the event is about)
+    let user = world.user.access_key_id.clone();
+    type Turn<'a> = &'a dyn Fn();
+    let turns: [(Turn<'_>, Observation, &str); 2] = [
+        (&|| world.keys.deny(&user, true), Observation::Denied, "s3://photos/canary"),
+        (&|| world.keys.deactivate(&user), Observation::KeyDead, "key"),
+    ];
+    for (turn, seen, about) in turns {
+        turn();
+        let daemon = world.daemon(&tables).await;
+        is_seen(&daemon, 1, seen).await;
+        daemon.stop().await;
+        let rows = standing(&world).await;
+        let row = rows.iter().find(|row| row.body["about"] == about).expect("it is an event");
+        let after = row.body["last_seen_alive"].as_str().expect("it was seen alive before the restart");
+        assert_eq!(row.body["event"]["at"], after, "not dated back to the first minute of its session");
+        let after = presignd::time::Timestamp::parse_rfc3339(after).expect("a date").unix();
+        assert!(after > began + 1, "{about}: {after} {began}");
+    }
+}

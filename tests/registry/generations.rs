@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use presignd::registry::{Error, EventKind, MAX_PAGE, Mark, NewEvent, Observed, Registry, SessionRow};
@@ -148,13 +149,34 @@ pub(crate) async fn a_pause_lasts_until_it_is_taken_back(place: Place) {
     assert_eq!(registry.paused(ASKER).await.unwrap(), all[1..]);
 }
 
+pub(crate) async fn when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a_restart(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let at = |seconds: i64| Timestamp::from_unix(NOW + seconds);
+    let sights = |key: i64, canary: i64| {
+        BTreeMap::from([("key".to_owned(), at(key)), ("s3://photos/a \"b\" é".to_owned(), at(canary))])
+    };
+    registry.looked(session.id, Some(("alive", "it answers")), sights(-5, -3)).await.unwrap();
+    registry.looked(session.id, None, sights(-1, -3)).await.unwrap();
+    let seen = async |registry: &Registry| row(registry, 1).await.observed.unwrap();
+    let (one, alive_at) = (seen(&registry).await, sights(-1, -3));
+    assert_eq!((one.state.as_str(), one.at, &one.alive_at), ("alive", at(0), &alive_at), "no state, no sight of one");
+    registry.observe(session.id, "unobservable", "gone", None).await.unwrap();
+    registry.close().await;
+    let registry = place.open().await;
+    let one = seen(&registry).await;
+    assert_eq!((one.state.as_str(), one.alive_at), ("unobservable", alive_at));
+    registry.looked(session.id, Some(("key-dead", "no")), BTreeMap::new()).await.unwrap();
+    assert_eq!(seen(&registry).await.alive_at, BTreeMap::new(), "who looks says all of it each time");
+}
+
 pub(crate) async fn what_is_seen_of_a_session_tells_when_it_changed(place: Place) {
     let (registry, session) = place.with_session().await;
     assert_eq!(row(&registry, 1).await.observed, None);
     let at = |seconds: i64| Timestamp::from_unix(NOW + seconds);
     let seen = |state: &str, seconds, since, otherwise_at: Option<i64>| {
         let (state, cause) = (state.to_owned(), "because".to_owned());
-        Some(Observed { state, cause, at: at(seconds), since: at(since), otherwise_at: otherwise_at.map(at) })
+        let alive_at = BTreeMap::new();
+        Some(Observed { state, cause, at: at(seconds), since: at(since), otherwise_at: otherwise_at.map(at), alive_at })
     };
     let steps = [
         ("alive", seen("alive", 0, 0, None)),

@@ -1,6 +1,8 @@
 //! The rare writes: what operators decide, what happened, what was seen. Each with the row that says so, in one
 //! transaction.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::events;
@@ -31,6 +33,13 @@ pub(super) fn change(
             state.connection.execute("DELETE FROM paused WHERE identity = ?1", [identity.as_str()])?;
         }
         Change::Observe { session, state: seen, cause } => observe(state, session, &seen, &cause, now)?,
+        Change::Looked { session, seen, alive_at } => {
+            if let Some((seen, cause)) = seen {
+                observe(state, session, &seen, &cause, now)?;
+            }
+            let sql = "UPDATE observed SET alive = ?2 WHERE session = ?1";
+            state.connection.execute(sql, params![session.number.cast_signed(), sights(&alive_at)])?;
+        }
     }
     event.map(|event| note(state, event, now)).transpose()
 }
@@ -153,8 +162,14 @@ fn observe(state: &mut State<'_>, session: RecordId, seen: &str, cause: &str, no
         Some((_, at, ..)) => (now.unix(), Some(at)),
         None => (now.unix(), None),
     };
-    let sql = "INSERT OR REPLACE INTO observed (session, state, cause, at, since, otherwise_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO observed (session, state, cause, at, since, otherwise_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+               ON CONFLICT (session) DO UPDATE SET state = ?2, cause = ?3, at = ?4, since = ?5, otherwise_at = ?6";
     state.connection.execute(sql, params![number, seen, cause, now.unix(), since, otherwise_at])?;
     Ok(())
+}
+
+/// `{"key": 1795348800}`.
+fn sights(alive_at: &BTreeMap<String, Timestamp>) -> String {
+    let seconds: BTreeMap<&str, i64> = alive_at.iter().map(|(about, at)| (about.as_str(), at.unix())).collect();
+    serde_json::json!(seconds).to_string()
 }

@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_impact.sql"),
     include_str!("0003_successors.sql"),
     include_str!("0004_hosts.sql"),
+    include_str!("0005_alive.sql"),
 ];
 
 /// The newest schema version that this program knows.

@@ -1,6 +1,7 @@
 //! Sessions with what hangs below them. What is outstanding comes from tallies and, for the slot that is under way, from
 //! the index of hard ends: both are read once for all sessions of an answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::types::Value;
@@ -81,7 +82,7 @@ fn rows(
         "WITH under_way AS MATERIALIZED (SELECT session, count(*) AS urls FROM urls INDEXED BY urls_by_end \
            WHERE usable_until > ?1 AND usable_until <= ?2 GROUP BY session) \
          SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, s.drained_since, s.retired_at, s.retired_by_force, s.replaced, \
-           o.state, o.cause, o.at, o.since, o.otherwise_at, \
+           o.state, o.cause, o.at, o.since, o.otherwise_at, o.alive, \
            CASE WHEN s.last_url_ends_at > ?1 THEN \
              coalesce((SELECT urls FROM under_way w WHERE w.session = s.number), 0) + \
              coalesce((SELECT sum(urls) FROM tallies t WHERE t.session = s.number AND t.slot >= ?3), 0) \
@@ -98,6 +99,15 @@ fn rows(
     Ok(sessions)
 }
 
+/// `{"key": 1795348800}`.
+fn alive_at(sights: &str) -> Result<BTreeMap<String, Timestamp>, Error> {
+    let seconds: BTreeMap<String, i64> = serde_json::from_str(sights).map_err(|_| {
+        let problem = "alive: is no JSON of what was seen alive when".to_owned();
+        Error::BadRow { id: "observed".to_owned(), problem }
+    })?;
+    Ok(seconds.into_iter().map(|(about, at)| (about, Timestamp::from_unix(at))).collect())
+}
+
 fn session(row: &Row<'_>, instance: InstanceId, now: Timestamp) -> Result<SessionRow, Error> {
     let column = |after: usize| SESSION_COLUMNS + after;
     let at = |after: usize| row.get::<_, Option<i64>>(column(after)).map(|at| at.map(Timestamp::from_unix));
@@ -108,13 +118,14 @@ fn session(row: &Row<'_>, instance: InstanceId, now: Timestamp) -> Result<Sessio
             at: Timestamp::from_unix(row.get(column(8))?),
             since: Timestamp::from_unix(row.get(column(9))?),
             otherwise_at: at(10)?,
+            alive_at: alive_at(&row.get::<_, String>(column(11))?)?,
         }),
         None => None,
     };
     let session = rows::session(row, instance)?;
     // What is counted is what was signed; a session that turned out to end sooner took its URLs along.
     let is_over = session.bounds(Timestamp::from_unix(i64::MAX)) <= now;
-    let outstanding = if is_over { 0 } else { row.get::<_, i64>(column(11))?.cast_unsigned() };
+    let outstanding = if is_over { 0 } else { row.get::<_, i64>(column(12))?.cast_unsigned() };
     let last_url_ends_at = at(1)?.map(|last| session.bounds(last));
     Ok(SessionRow {
         session: Arc::new(session),
