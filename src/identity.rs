@@ -26,6 +26,7 @@ mod parts;
 mod profile;
 mod pulse;
 mod reload;
+mod replaced;
 mod shelf;
 mod sources;
 mod sts;
@@ -42,6 +43,7 @@ pub use error::RenewError;
 pub use mourn::Told;
 pub use parts::NOBODY;
 pub use pulse::Pulse;
+pub use replaced::Replaced;
 pub use tenants::NoPart;
 
 use crate::config::identity::{self as tables, S3};

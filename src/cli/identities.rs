@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::connect::Globals;
-use super::exit::Failure;
+use super::exit::{Failure, warn};
 use super::out::{self, Format, Sheet};
 use super::{json, say};
 use crate::config::Surroundings;
@@ -38,11 +38,14 @@ impl Identities {
     /// Asks and prints.
     pub async fn run(&self, globals: &Globals, around: &Surroundings) -> Result<(), Failure> {
         let format = globals.output.unwrap_or(Format::Table);
+        let mut renewed = Vec::new();
         let one = match (&self.act, &self.name) {
             (Some(Act::Renew { name }), _) => {
                 let daemon = globals.connect_admin(around).await?;
                 let ask = daemon.ask(RenewIdentityRequest { name: name.clone() });
-                daemon.identities().renew_identity(ask).await?.into_inner().identity
+                let answer = daemon.identities().renew_identity(ask).await?.into_inner();
+                renewed = answer.renewed;
+                answer.identity
             }
             (None, Some(name)) => {
                 let daemon = globals.connect(around).await?;
@@ -58,9 +61,14 @@ impl Identities {
         };
         let one = one.unwrap_or_default();
         match format {
+            Format::Json if self.act.is_some() => {
+                let renewed: Vec<_> = renewed.iter().map(json::renewed).collect();
+                out::json(json!({"identity": json::identity(&one), "renewed": renewed}))?;
+            }
             Format::Json => out::json(json!({"identity": json::identity(&one)}))?,
             format => details(&one, format)?,
         }
+        renewed.iter().filter(|one| !one.caution.is_empty()).for_each(|one| warn(&one.caution));
         Ok(())
     }
 }

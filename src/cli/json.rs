@@ -120,6 +120,15 @@ fn session(one: &proto::Session) -> Value {
     })
 }
 
+/// A session that was asked for.
+pub fn renewed(one: &proto::RenewedSession) -> Value {
+    json!({
+        "session": one.session.as_ref().map(reference),
+        "former": one.former.as_ref().map(reference),
+        "caution": optional(&one.caution),
+    })
+}
+
 /// How a generation is.
 pub fn generation(one: &proto::GenerationStatus) -> Value {
     json!({

@@ -24,7 +24,7 @@ pub(super) use event::{event, wire_event};
 pub(super) use filter::{filter, page, page_size, read_page_token};
 pub use found::explanation;
 pub(super) use found::found;
-pub(super) use identity::described;
+pub(super) use identity::{described, renewed};
 pub(super) use impact::{affected, assessed, contained, url_record_with, wire_ending, wire_gap, wire_totals};
 pub(super) use issued::{presigned, presigned_form, result};
 pub(super) use record::session_reference;

@@ -81,6 +81,8 @@ struct Kept {
     given: Option<Duration>,
     failures: u32,
     last_failure: Option<Arc<RenewError>>,
+    /// The number of the last attempt that is to give what signs, whatever lives longer.
+    replaces: u64,
     headroom: Option<Duration>,
     /// It has been said that the configured headroom does not fit.
     warned: bool,
@@ -297,9 +299,7 @@ impl Keeper {
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
             due = self.settle(&outcome);
             look_at = if self.looks_after(&outcome) { self.look_at() } else { None };
-            self.measure();
-            self.control.news.notify_one();
-            self.ended.send_replace(Ended { number: done + 1, outcome: Some(outcome) });
+            self.conclude(done + 1, outcome);
         }
     }
 

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::error::{RenewError, VALIDATION};
 use super::keeper::Keeper;
+use super::replaced::Replaced;
 use super::tenants::NoPart;
 use super::{Identity, Live};
 use crate::config::identity::PartitionBy;
@@ -72,6 +73,18 @@ impl Identity {
         match &self.tenants {
             Some(tenants) => try_join_all(tenants.parts().iter().map(|part| part.renew())).await.map(drop),
             None => self.renew().await.map(drop),
+        }
+    }
+
+    /// The same for a person: what comes signs, also where what signs now lives longer. Whoever asks may know what is wrong
+    /// with that, and is told what else comes of it.
+    ///
+    /// # Errors
+    /// As [`Self::renew_all`].
+    pub async fn replace_all(&self) -> Result<Vec<Replaced>, Arc<RenewError>> {
+        match &self.tenants {
+            Some(tenants) => try_join_all(tenants.parts().iter().map(|part| part.keeper.replace())).await,
+            None => self.keeper.replace().await.map(|replaced| vec![replaced]),
         }
     }
 

@@ -21,13 +21,19 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Puts up what the source gave, in place of the same generation; those that have ended are wiped. The session that
-    /// signs goes on if it lives longer, for it may be long that callers need; otherwise its time is over. A long-term key
+    /// signs goes on if it lives longer, for it may be long that callers need, and nobody has asked for another; otherwise
+    /// its time is over. A long-term key
     /// in whose place it comes signs no more, not even for who found it before.
     pub(super) fn put(&mut self, live: Arc<Live>, now: Timestamp) {
         let goes_on = self.outlives(&live, now).filter(|signs| signs.session.facts.expires_at.is_some());
         self.preferred = goes_on.map(|signs| signs.session.id).filter(|id| *id != live.session.id);
         self.given = Some(live.session.id);
         self.stand(live, now);
+    }
+
+    /// Lets sign what the source gave last, although what signs lives longer.
+    pub(super) fn supersede(&mut self, given: RecordId) {
+        self.preferred.take_if(|_| self.given == Some(given));
     }
 
     /// Lets a generation sign that did not any more: a session as long as nothing that comes lives longer, a long-term key
@@ -277,6 +283,21 @@ mod tests {
         shelf.put(live(4, Some(1900)), at(0));
         shelf.all[3].gate.close();
         assert_eq!(current(&shelf, 0), None);
+    }
+
+    #[test]
+    fn a_shorter_session_that_somebody_asked_for_signs_at_once_and_the_longer_one_when_an_operator_lets_it() {
+        let mut shelf = shelf(&[(1, Some(1800)), (2, Some(900))]);
+        let (one, two) = (Arc::clone(&shelf.all[0]), Arc::clone(&shelf.all[1]));
+        shelf.supersede(one.session.id);
+        assert_eq!(current(&shelf, 0), Some(1), "it is not what came");
+        shelf.supersede(two.session.id);
+        assert_eq!((current(&shelf, 0), shelf.is_next(two.session.id)), (Some(2), false));
+        two.gate.close();
+        assert_eq!(current(&shelf, 0), None, "the first has been followed");
+        two.gate.open();
+        shelf.prefer(one, at(0));
+        assert_eq!(current(&shelf, 0), Some(1));
     }
 
     #[test]

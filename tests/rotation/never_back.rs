@@ -94,7 +94,8 @@ async fn a_session_that_is_shorter_than_the_one_that_signs_is_prepared_and_never
     let daemon = world.daemon(&world.web("duration = \"2h\"\nmin_pause = \"1s\"\n")).await;
     signed(&daemon, "").await;
     world.sts.role_maximum(3600);
-    done(&daemon, "identities renew web").await;
+    let longer = "presign s3://photos/cat.jpg --region us-east-1 --identity web --expires-in 7195s --at-least 7195s";
+    eventually("a caller needs more than is left", async || (says(&daemon, longer).await.0 == 3).then_some(())).await;
     assert_eq!(signed(&daemon, "").await.0, 1, "long URLs can still be had");
     use GenerationState::{Active, Draining, Prepared};
     assert_eq!(states(&daemon).await, [Prepared, Active]);
@@ -103,4 +104,31 @@ async fn a_session_that_is_shorter_than_the_one_that_signs_is_prepared_and_never
     done(&daemon, "drain web").await;
     eventually("a new one signs", async || (signed(&daemon, "").await.0 == 3).then_some(())).await;
     assert_eq!(states(&daemon).await[2], Draining);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewing_mends_a_denied_session_also_where_the_role_allows_less_by_now_and_says_what_that_costs() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"2h\"\nmin_pause = \"1s\"\n")).await;
+    signed(&daemon, "").await;
+    let first = daemon.web().await.sessions.remove(0).principal_arn;
+    let (_, out, _) = says(&daemon, &format!("impact deny --bucket photos --principal {first}")).await;
+    assert!(out.contains("Renewing mends it") && out.contains("presignd identities renew web"), "{out}");
+    done(&daemon, &format!("report deny --bucket photos --principal {first}")).await;
+    world.sts.role_maximum(3600);
+    let (code, out, err) = says(&daemon, "identities renew web").await;
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("active") && out.contains("draining"), "{out}");
+    let told = "generation 2 of web ends at ";
+    assert!(err.contains(told) && err.contains("`presignd drain web --generation 1 --cancel`"), "{err}");
+    assert_eq!(signed(&daemon, "").await, (2, String::new()), "the event spares it");
+    let (code, _, err) = says(&daemon, "identities renew web").await;
+    assert_eq!((code, err.as_str()), (0, ""), "it costs nothing more");
+    done(&daemon, "drain web --generation 1 --cancel").await;
+    let (number, caution) = signed(&daemon, "").await;
+    assert_eq!(number, 1, "who asks for it gets it");
+    assert!(
+        caution.contains("ENDS_EARLY") || caution.contains("ends early") || caution.contains("ends the URL early"),
+        "{caution}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::{session_reference, wire_instant, wire_length, wire_limit, wire_ttl};
 use crate::grpc::proto;
-use crate::identity::{Identity, State};
+use crate::identity::{Identity, Replaced, State};
 use crate::probe::Seen;
 use crate::registry::SessionRow;
 use crate::session::CredentialKind;
@@ -39,6 +39,15 @@ pub(in crate::grpc) fn described(
         last_failure: status.last_failure,
         last_failure_reason: status.last_failure_reason.to_owned(),
         headroom: Some(wire_length(status.headroom)),
+    }
+}
+
+/// A session that was asked for.
+pub(in crate::grpc) fn renewed(replaced: &Replaced) -> proto::RenewedSession {
+    proto::RenewedSession {
+        session: Some(session_reference(&replaced.session)),
+        former: replaced.former.as_deref().map(session_reference),
+        caution: replaced.caution().unwrap_or_default(),
     }
 }
 

@@ -57,15 +57,16 @@ impl Identities for Services {
         let answer = async {
             call.must_be_admin("sessions are renewed by hand on the admin socket only")?;
             let identity = self.named(&call, &request.get_ref().name)?;
-            let renewed = identity.renew_all().await;
-            renewed.map_err(|cause| {
+            let renewed = identity.replace_all().await;
+            let renewed = renewed.map_err(|cause| {
                 let identity = identity.name().clone();
                 Error::NoSession { identity, cause: Some(cause), short: None }
             })?;
-            self.described(&call, &identity).await
+            Ok((self.described(&call, &identity).await?, renewed))
         };
-        let identity = answer.await.map_err(|error| call.failed(error))?;
-        Ok(Response::new(RenewIdentityResponse { identity: Some(identity) }))
+        let (identity, renewed) = answer.await.map_err(|error: Error| call.failed(error))?;
+        let renewed = renewed.iter().map(convert::renewed).collect();
+        Ok(Response::new(RenewIdentityResponse { identity: Some(identity), renewed }))
     }
 }
 

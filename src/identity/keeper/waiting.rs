@@ -5,9 +5,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::watch;
+
 use super::Keeper;
 use crate::identity::Live;
 use crate::identity::error::{RELOADED, RenewError, STOPPED};
+use crate::identity::replaced::Replaced;
 
 /// How the last attempt ended.
 #[derive(Clone, Default)]
@@ -35,6 +38,41 @@ impl Keeper {
         let mut ended = self.ended.subscribe();
         let seen = ended.borrow_and_update().number;
         self.want();
+        self.after(seen, ended).await
+    }
+
+    /// The same, and what comes signs, also where what signs now lives longer.
+    pub(in crate::identity) async fn replace(&self) -> Result<Replaced, Arc<RenewError>> {
+        let mut ended = self.ended.subscribe();
+        let (seen, former) = {
+            let mut kept = self.kept();
+            let seen = ended.borrow_and_update().number;
+            kept.replaces = seen + 1;
+            (seen, kept.shelf.current(self.clock.now()))
+        };
+        self.want();
+        let live = self.after(seen, ended).await?;
+        Ok(Replaced { session: Arc::clone(&live.session), former: former.map(|live| Arc::clone(&live.session)) })
+    }
+
+    /// Tells whoever waits how an attempt has ended. What it gave signs if somebody asked for that until now: nobody asks
+    /// between the look and the word.
+    pub(super) fn conclude(&self, number: u64, outcome: Result<Arc<Live>, Arc<RenewError>>) {
+        self.measure();
+        let mut kept = self.kept();
+        if let Ok(live) = &outcome
+            && kept.replaces == number
+        {
+            kept.shelf.supersede(live.session.id);
+        }
+        self.ended.send_replace(Ended { number, outcome: Some(outcome) });
+        drop(kept);
+        self.measure();
+        self.control.news.notify_one();
+    }
+
+    /// How the first attempt ends that had not ended when that many had.
+    async fn after(&self, seen: u64, mut ended: watch::Receiver<Ended>) -> Result<Arc<Live>, Arc<RenewError>> {
         loop {
             let changed = tokio::select! {
                 changed = ended.changed() => changed.is_ok(),

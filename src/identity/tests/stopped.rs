@@ -357,6 +357,30 @@ async fn a_session_shorter_than_the_one_that_signs_is_next_and_is_followed_at_on
 }
 
 #[tokio::test]
+async fn a_shorter_session_that_a_person_asks_for_signs_and_one_that_anybody_else_asks_for_waits() {
+    use Turn::{Fails, Fresh};
+    let kit = Kit::new(&[Fresh(36_000), Fresh(3600), Fails, Fresh(1000), Fresh(900), Fresh(600)], None).await;
+    let first = kit.identity.renew().await.unwrap();
+    kit.identity.renew().await.unwrap();
+    assert_eq!(kit.generation(), Some(1), "somebody may need long URLs");
+    assert!(kit.identity.replace_all().await.is_err_and(|error| error.reason() == "NETWORK"));
+    kit.identity.renew().await.unwrap();
+    assert_eq!(kit.generation(), Some(1), "who asked has been told that it failed");
+    // They share one attempt.
+    let (by_caller, by_person) = tokio::join!(kit.identity.renew(), kit.identity.replace_all());
+    let one = by_person.unwrap().remove(0);
+    assert_eq!((by_caller.unwrap().session.id, kit.asked()), (one.session.id, 5));
+    let former = one.former.as_ref().map(|former| former.generation);
+    assert_eq!((kit.generation(), one.session.generation, former), (Some(4), 4, Some(1)));
+    assert!(one.caution().is_some_and(|told| told.contains("before generation 1")), "{:?}", one.caution());
+    assert_eq!(kit.identity.secret_of(&first.session), Secret::Rests);
+    let reach = kit.identity.fresh().map(|fresh| fresh.duration.as_secs());
+    assert!(reach.is_some_and(|reach| reach <= 905), "no caller is promised what there was before: {reach:?}");
+    kit.identity.start_generation(&first.session);
+    assert_eq!(kit.generation(), Some(1), "and it can be taken back");
+}
+
+#[tokio::test]
 async fn a_stop_that_is_taken_back_lets_nothing_sign_that_did_not() {
     let kit = Kit::new(&[Turn::Fresh(3600), Turn::Fresh(3600), Turn::Fails], None).await;
     let first = kit.identity.renew().await.unwrap();

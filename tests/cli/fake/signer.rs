@@ -114,6 +114,6 @@ impl identities_server::Identities for Rote {
 
     async fn renew_identity(&self, request: Request<RenewIdentityRequest>) -> Answer<RenewIdentityResponse> {
         let identity = Some(identity(&request.into_inner().name));
-        Ok(Response::new(RenewIdentityResponse { identity }))
+        Ok(Response::new(RenewIdentityResponse { identity, renewed: Vec::new() }))
     }
 }
