@@ -409,7 +409,7 @@ async fn a_drained_session_signs_nothing_after_the_answer_and_no_call_notices() 
     callers.more(100).await;
     let mut rotation = rotation(&daemon).await;
     for expected in 1..4 {
-        let asked = DrainRequest { identity: "web".to_owned(), generation: 0 };
+        let asked = DrainRequest { identity: "web".to_owned(), generation: expected };
         let drained = rotation.drain(asked).await.expect("it is drained").into_inner().status.expect("it is told");
         let session = drained.session.clone().expect("it has a name");
         assert_eq!(session.generation, expected);

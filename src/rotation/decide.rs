@@ -28,8 +28,9 @@ pub struct Retired {
 }
 
 impl Rotation {
-    /// Keeps a generation from signing; `None` means the one that signs, or, asked once more, that which was drained. What it signed lives on. Nothing is signed with it
-    /// after the answer, and what was signed is counted in it. A key in whose place its source put another drains by
+    /// Keeps a generation from signing; `None` means the one that signs, or, asked once more, that which was drained, also
+    /// where another was minted for it. What it signed lives on. Nothing is signed with it after the answer, and what was
+    /// signed is counted in it. A key in whose place its source put another drains by
     /// itself: of that nothing is written, so that it signs again when it is put back.
     ///
     /// # Errors
@@ -51,7 +52,10 @@ impl Rotation {
                     return Err(Refused::new("generation", problem).into());
                 }
                 (None, Some(own)) => match own.signing_generation() {
-                    Some(live) => live.session.generation,
+                    Some(live) => {
+                        let drained = desk.drained_for(uid, own, &live.session).await?;
+                        drained.unwrap_or(live.session.generation)
+                    }
                     None => desk.last_drained(uid, &identity).await?,
                 },
                 (None, None) => return Err(Error::UnknownIdentity(identity.as_str().to_owned())),
@@ -235,6 +239,25 @@ impl Rotation {
             drained.filter(|(row, _)| row.row.drained_since.is_some()).max_by_key(|(row, _)| row.row.drained_since);
         let last = last.map(|(row, _)| row.row.session.generation);
         last.ok_or_else(|| Unchanged::NothingSigns(identity.clone()).into())
+    }
+
+    /// What was drained last by hand, where a session that was minted for it signs: who asks once more means the same
+    /// drain. A key does not come by itself, and whoever put it into its source means that one.
+    async fn drained_for(&self, uid: u32, own: &Identity, signs: &Session) -> Result<Option<u64>, Error> {
+        if own.fresh().is_none() {
+            return Ok(None);
+        }
+        let rows = self.rows(uid, &signs.identity).await?;
+        let drained = rows.iter().filter(|row| row.row.drained_since.is_some() && !row.row.replaced);
+        let last = drained.max_by_key(|row| (row.row.drained_since, row.row.session.generation));
+        let Some(last) = last.filter(|row| self.told(row).state != State::Retired) else { return Ok(None) };
+        let (generation, since) = (last.row.session.generation, last.row.drained_since);
+        // What came after that one was renewed: a drain of now is another.
+        let has_followed = |row: &Row| {
+            (generation + 1..signs.generation).contains(&row.row.session.generation)
+                && Some(row.row.enrolled_at) >= since
+        };
+        Ok((generation < signs.generation && !rows.iter().any(has_followed)).then_some(generation))
     }
 
     /// The one generation that an operator may mean when none is named.

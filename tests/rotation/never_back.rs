@@ -132,3 +132,31 @@ async fn renewing_mends_a_denied_session_also_where_the_role_allows_less_by_now_
         "{caution}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_that_is_asked_for_once_more_is_the_same_until_the_next_renewal() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web(TABLE)).await;
+    signed(&daemon, "").await;
+    let drained = async || {
+        let answer: Value = serde_json::from_str(&done(&daemon, "drain web --output json").await).expect("it is JSON");
+        let one = &answer["generation"];
+        (one["session"]["generation"].as_u64(), one["state"].clone(), one["since"].clone())
+    };
+    let first = drained().await;
+    assert_eq!((first.0, first.1.as_str()), (Some(1), Some("draining")));
+    eventually("another signs", async || (signed(&daemon, "").await.0 == 2).then_some(())).await;
+    for _ in 0..2 {
+        assert_eq!(drained().await, first);
+    }
+    assert_eq!((signed(&daemon, "").await.0, world.sts.count("AssumeRole")), (2, 2), "nothing is minted for it");
+    let named = done(&daemon, "drain web --generation 2").await;
+    assert!(named.contains("draining"), "{named}");
+    eventually("a third signs", async || (signed(&daemon, "").await.0 == 3).then_some(())).await;
+    done(&daemon, "drain web").await;
+    assert_eq!(signed(&daemon, "").await.0, 3, "it is the drain of the second");
+    done(&daemon, "identities renew web").await;
+    let (of, _) = (signed(&daemon, "").await.0, done(&daemon, "drain web").await);
+    eventually("a fifth signs", async || (signed(&daemon, "").await.0 == 5).then_some(())).await;
+    assert_eq!(of, 4, "what was renewed since is drained as any other");
+}
