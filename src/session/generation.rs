@@ -4,6 +4,7 @@
 mod advice;
 mod holder;
 
+pub use advice::thousands;
 pub use holder::{Hold, Holder};
 
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,7 @@ use crate::cli::say;
 use crate::grpc::proto::ending::{Grade, Verdict};
 use crate::grpc::proto::group::By;
 use crate::grpc::proto::{AssessResponse, Effect, Ending, Gap, Group, Totals};
+pub(in crate::cli) use crate::session::generation::thousands as count;
 
 /// All of it, for reading.
 pub(super) fn page(answer: &AssessResponse) -> String {
@@ -156,19 +157,6 @@ pub(super) fn totals(answer: &AssessResponse) -> Totals {
 
 pub(super) fn touched(totals: &Totals) -> u64 {
     totals.ends + totals.may_end
-}
-
-/// `1,203`.
-pub(in crate::cli) fn count(urls: u64) -> String {
-    let digits = urls.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Lines of at most eighty columns, each indented; a word that is longer has its own line.

@@ -233,7 +233,8 @@ fn urls(count: u64) -> String {
     thousands(count) + if count == 1 { " URL" } else { " URLs" }
 }
 
-fn thousands(count: u64) -> String {
+/// `1,203`.
+pub fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -416,3 +416,8 @@ proptest! {
         prop_assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
     }
 }
+
+#[test]
+fn counts_have_separators() {
+    assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+}

@@ -200,8 +200,3 @@ fn a_name_cannot_drive_the_terminal() {
     hostile.gaps[0].message = "x\x1b[2J".into();
     assert!(!page(&hostile).contains('\x1b'));
 }
-
-#[test]
-fn counts_have_separators() {
-    assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-}
