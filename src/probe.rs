@@ -138,7 +138,9 @@ impl Prober {
             match (identity, live) {
                 (Some(identity), Some(live)) => {
                     self.forget_what_was_taken_back(id, &standing).await?;
-                    self.remember(row, &identity, &standing, probe);
+                    if self.remember(row, &identity, &standing, probe) {
+                        self.registry.signs_from_now(id).await?;
+                    }
                     if probe.enabled && (row.outstanding > 0 || live.is_dead()) {
                         due.push((id, identity, live));
                     }
@@ -165,8 +167,8 @@ impl Prober {
     }
 
     /// Takes over what was believed of a session when it is met for the first time since the start, or again with another
-    /// configuration's identity.
-    fn remember(&mut self, row: &SessionRow, identity: &Identity, standing: &[EventRow], probe: &Probe) {
+    /// configuration's identity. Whether it signs again because of that.
+    fn remember(&mut self, row: &SessionRow, identity: &Identity, standing: &[EventRow], probe: &Probe) -> bool {
         let id = row.session.id;
         let due = self.clock.monotonic() + probe.interval;
         let canaries = identity.canaries();
@@ -176,9 +178,9 @@ impl Prober {
         // Nobody would ever revive it while nobody looks.
         if probe.enabled && kept.signs_no_more(canaries) {
             identity.bury(&row.session);
-        } else {
-            identity.revive(&row.session);
+            return false;
         }
+        identity.revive(&row.session)
     }
 
     /// What a person lifted or withdrew is believed no more, and looked at soon. An event that only ran out of its time is.
@@ -243,7 +245,7 @@ impl Prober {
         if said.is_none() && answers.iter().all(|answer| answer.sight != reading::Sight::Alive) {
             return Ok(());
         }
-        self.registry.looked(session.id, said, alive_at).await
+        self.registry.looked(session.id, said, alive_at, turned && !gone).await
     }
 
     /// Where no more events may stand, the state says it alone.

@@ -45,8 +45,9 @@ pub struct GenerationStatus {
     pub kind: CredentialKind,
     /// Where it is.
     pub state: State,
-    /// Since when.
-    pub since: Timestamp,
+    /// Since when, where that is known.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// URLs whose hard end lies ahead; also those that an event which stands has ended.
     pub outstanding_urls: u64,
     /// The hard end of the last of them.
@@ -117,6 +118,7 @@ impl Row {
         Generation {
             session: &row.session,
             enrolled_at: row.enrolled_at,
+            signs_since: row.signs_since,
             followed_at: self.followed_at,
             drained_since: row.drained_since,
             retired_at: row.retired_at,
@@ -266,12 +268,17 @@ impl Rotation {
     }
 }
 
-/// Rows, newest first, with when each was followed: when the next of its identity and tenant was written down.
+/// Rows, newest first, with when each was followed: when the next of its identity and tenant was written down. Where that
+/// ends sooner nobody knows, for it may have gone on; one that was there when it came to sign again is no next.
 fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
-    let mut newer: HashMap<(IdentityName, String), Timestamp> = HashMap::new();
+    let mut newer: HashMap<(IdentityName, String), Vec<(Timestamp, Timestamp)>> = HashMap::new();
     let with = rows.into_iter().map(|row| {
         let place = (row.session.identity.clone(), row.session.facts.partition_of.clone());
-        let followed_at = newer.insert(place, row.enrolled_at);
+        let ends_at = row.session.facts.expires_at.unwrap_or(Timestamp::from_unix(i64::MAX));
+        let newer = newer.entry(place).or_default();
+        let next = newer.iter().rev().find(|(came_at, _)| Some(*came_at) >= row.signs_since);
+        let followed_at = next.filter(|(_, ends)| *ends >= ends_at).map(|(came_at, _)| *came_at);
+        newer.push((row.enrolled_at, ends_at));
         Row { row, followed_at, ended: Ended::default(), holders: Arc::default(), signed: false }
     });
     with.collect()

@@ -36,7 +36,8 @@ use registry::events::{
 use registry::filters::a_filter_finds_what_a_plain_search_finds;
 use registry::generations::{
     a_decision_about_an_unknown_session_leaves_no_trace, a_drain_that_an_operator_wants_outlasts_what_the_source_gives,
-    a_pause_lasts_until_it_is_taken_back, each_session_counts_its_own_outstanding_urls_to_the_second,
+    a_pause_lasts_until_it_is_taken_back, a_session_that_came_to_sign_after_it_did_not_keeps_since_when,
+    each_session_counts_its_own_outstanding_urls_to_the_second,
     generations_are_listed_newest_first_with_those_that_are_over, sessions_are_listed_however_many_there_are,
     what_is_seen_of_a_session_tells_when_it_changed, what_was_decided_of_a_session_is_there_after_a_restart,
     when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a_restart,
@@ -109,6 +110,7 @@ on_every_backend! {
     generations_are_listed_newest_first_with_those_that_are_over,
     each_session_counts_its_own_outstanding_urls_to_the_second,
     a_pause_lasts_until_it_is_taken_back,
+    a_session_that_came_to_sign_after_it_did_not_keeps_since_when,
     what_is_seen_of_a_session_tells_when_it_changed,
     when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a_restart,
     an_event_reads_back_as_it_was_noted,

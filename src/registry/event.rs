@@ -207,13 +207,33 @@ impl Registry {
 #[derive(Debug)]
 pub(super) enum Change {
     Note,
-    Lift { number: u64, at: Timestamp },
-    Withdraw { number: u64, at: Timestamp, body: serde_json::Value },
-    Mark { session: RecordId, mark: Mark },
+    Lift {
+        number: u64,
+        at: Timestamp,
+    },
+    Withdraw {
+        number: u64,
+        at: Timestamp,
+        body: serde_json::Value,
+    },
+    Mark {
+        session: RecordId,
+        mark: Mark,
+    },
     Pause(IdentityName),
     Resume(IdentityName),
-    Observe { session: RecordId, state: String, cause: String },
-    Looked { session: RecordId, seen: Option<(String, String)>, alive_at: BTreeMap<String, Timestamp> },
+    Observe {
+        session: RecordId,
+        state: String,
+        cause: String,
+    },
+    Looked {
+        session: RecordId,
+        seen: Option<(String, String)>,
+        alive_at: BTreeMap<String, Timestamp>,
+        signs_again: bool,
+    },
+    SignsFromNow(RecordId),
 }
 
 /// The row of a change that always has one.

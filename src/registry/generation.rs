@@ -27,6 +27,8 @@ pub struct SessionRow {
     pub retired_at: Option<Timestamp>,
     /// Whether that was forced, with URLs outstanding.
     pub retired_by_force: bool,
+    /// When it came to sign, or to wait for that, after it had not; `None`: when it was written down.
+    pub signs_since: Option<Timestamp>,
     /// What was last seen of it; `None` when nobody has looked.
     pub observed: Option<Observed>,
 }
@@ -187,7 +189,7 @@ impl Registry {
     }
 
     /// Writes down what a look at a session showed: its state and what made it think so, where the look bore one out, and
-    /// when each thing was last seen alive, in place of what was said of that before.
+    /// when each thing was last seen alive, in place of what was said of that before. `signs_again`: it came back to life.
     ///
     /// # Errors
     /// As [`observe`](Self::observe).
@@ -196,10 +198,20 @@ impl Registry {
         session: RecordId,
         seen: Option<(&str, &str)>,
         alive_at: BTreeMap<String, Timestamp>,
+        signs_again: bool,
     ) -> Result<(), Error> {
         self.ours(session)?;
         let seen = seen.map(|(state, cause)| (state.to_owned(), cause.to_owned()));
-        self.change(Change::Looked { session, seen, alive_at }, None).await.map(drop)
+        self.change(Change::Looked { session, seen, alive_at, signs_again }, None).await.map(drop)
+    }
+
+    /// Writes down that a session came to sign just now, although it was written down before.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    pub async fn signs_from_now(&self, session: RecordId) -> Result<(), Error> {
+        self.ours(session)?;
+        self.change(Change::SignsFromNow(session), None).await.map(drop)
     }
 }
 

@@ -294,7 +294,7 @@ impl Rotation {
         let (mut as_marked, now) = (self.row(uid, &identity, generation).await?, self.issuer.clock().now());
         match mark {
             Mark::Drain { .. } => as_marked.row.drained_since = as_marked.row.drained_since.or(Some(now)),
-            Mark::CancelDrain => as_marked.row.drained_since = None,
+            Mark::CancelDrain => (as_marked.row.drained_since, as_marked.row.signs_since) = (None, Some(now)),
             Mark::Retire { .. } => as_marked.row.retired_at = Some(now),
         }
         let event = told(self.told(&as_marked)).event();

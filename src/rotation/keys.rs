@@ -66,7 +66,7 @@ impl Rotation {
             generation: Some(session.generation),
             session: Some(session.id),
             hold,
-            since: Some(one.since(now)),
+            since: one.since(now),
             outstanding_urls: row.row.outstanding,
             last_url_ends_at: row.row.last_url_ends_at,
             stops_at: None,

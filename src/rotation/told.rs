@@ -130,7 +130,7 @@ mod tests {
             session: Reference { identity, generation: 3, access_key_id, expires_at: None, id },
             kind: CredentialKind::LongTermKey,
             state: State::Draining,
-            since: at(-60),
+            since: Some(at(-60)),
             outstanding_urls: 12,
             last_url_ends_at: Some(at(60)),
             advice: "wait".into(),

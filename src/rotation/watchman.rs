@@ -169,8 +169,8 @@ impl Rotation {
         let told = log.change_of(row.row.session.id);
         let is_told = matches!(told, Some(EventKind::GenerationDrained | EventKind::GenerationRetired));
         // Who was away for so long has lost its place anyway.
-        let since = status.others.iter().filter_map(Holder::done_since).chain([status.since]).max();
-        let is_old = since.unwrap_or(status.since) + EVENT_LIFE <= self.issuer.clock().now();
+        let since = status.others.iter().filter_map(Holder::done_since).chain(status.since).max();
+        let is_old = since.is_some_and(|since| since + EVENT_LIFE <= self.issuer.clock().now());
         if is_told || is_old {
             return Ok(());
         }

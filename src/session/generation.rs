@@ -81,6 +81,8 @@ pub struct Generation<'a> {
     pub session: &'a Session,
     /// When it was written down.
     pub enrolled_at: Timestamp,
+    /// When it came to sign, or to wait for that, after it had not; `None`: when it was written down.
+    pub signs_since: Option<Timestamp>,
     /// When another took its place, where nobody drained it.
     pub followed_at: Option<Timestamp>,
     /// Since when it has been kept from signing.
@@ -129,16 +131,18 @@ impl Generation<'_> {
         }
     }
 
-    /// Since when it is there; of one that is active or prepared, when it was written down.
-    pub fn since(&self, now: Timestamp) -> Timestamp {
+    /// Since when it is there; `None` where that was seen by nobody: its secret was gone with a restart, say.
+    pub fn since(&self, now: Timestamp) -> Option<Timestamp> {
+        let came_at = self.signs_since.max(Some(self.enrolled_at));
         let ended_at = self.session.facts.expires_at.filter(|_| self.has_ended(now));
-        let stopped_at = self.stopped_at().unwrap_or(self.enrolled_at);
+        let stopped_at = self.stopped_at();
         match self.state(now) {
-            State::Prepared | State::Active => self.enrolled_at,
-            State::Dead => self.seen_dead.map_or(self.enrolled_at, |seen| seen.since),
+            State::Active => came_at,
+            State::Prepared => came_at.filter(|_| matches!(self.secret, Secret::Waits | Secret::Next)),
+            State::Dead => self.seen_dead.map(|seen| seen.since),
             State::Draining => stopped_at,
-            State::Drained => self.last_url_ends_at.map_or(stopped_at, |at| at.max(stopped_at)),
-            State::Retired => [self.retired_at, ended_at].into_iter().flatten().min().unwrap_or(stopped_at),
+            State::Drained => stopped_at.map(|at| self.last_url_ends_at.map_or(at, |last| last.max(at))),
+            State::Retired => [self.retired_at, ended_at].into_iter().flatten().min(),
         }
     }
 

@@ -149,14 +149,37 @@ pub(crate) async fn a_pause_lasts_until_it_is_taken_back(place: Place) {
     assert_eq!(registry.paused(ASKER).await.unwrap(), all[1..]);
 }
 
+pub(crate) async fn a_session_that_came_to_sign_after_it_did_not_keeps_since_when(place: Place) {
+    let (registry, session) = place.with_session().await;
+    let since = async |registry: &Registry| row(registry, 1).await.signs_since.map(|at| at.unix() - NOW);
+    assert_eq!(since(&registry).await, None, "it has signed since it was written down");
+    for (at, seconds) in [10, 20, 30].into_iter().enumerate() {
+        tokio::time::advance(Duration::from_secs(10)).await;
+        match at {
+            0 => {
+                registry.mark(session.id, DRAIN, event(EventKind::GenerationDraining)).await.unwrap();
+                registry.looked(session.id, None, BTreeMap::new(), false).await.unwrap();
+                assert_eq!(since(&registry).await, None, "neither is a return");
+                registry.mark(session.id, Mark::CancelDrain, event(EventKind::DrainCancelled)).await.map(drop)
+            }
+            1 => registry.looked(session.id, None, BTreeMap::new(), true).await,
+            _ => registry.signs_from_now(session.id).await,
+        }
+        .unwrap();
+        assert_eq!(since(&registry).await, Some(seconds));
+    }
+    registry.close().await;
+    assert_eq!(since(&place.open().await).await, Some(30));
+}
+
 pub(crate) async fn when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a_restart(place: Place) {
     let (registry, session) = place.with_session().await;
     let at = |seconds: i64| Timestamp::from_unix(NOW + seconds);
     let sights = |key: i64, canary: i64| {
         BTreeMap::from([("key".to_owned(), at(key)), ("s3://photos/a \"b\" é".to_owned(), at(canary))])
     };
-    registry.looked(session.id, Some(("alive", "it answers")), sights(-5, -3)).await.unwrap();
-    registry.looked(session.id, None, sights(-1, -3)).await.unwrap();
+    registry.looked(session.id, Some(("alive", "it answers")), sights(-5, -3), false).await.unwrap();
+    registry.looked(session.id, None, sights(-1, -3), false).await.unwrap();
     let seen = async |registry: &Registry| row(registry, 1).await.observed.unwrap();
     let (one, alive_at) = (seen(&registry).await, sights(-1, -3));
     assert_eq!((one.state.as_str(), one.at, &one.alive_at), ("alive", at(0), &alive_at), "no state, no sight of one");
@@ -165,7 +188,7 @@ pub(crate) async fn when_it_was_seen_alive_outlasts_whatever_is_seen_later_and_a
     let registry = place.open().await;
     let one = seen(&registry).await;
     assert_eq!((one.state.as_str(), one.alive_at), ("unobservable", alive_at));
-    registry.looked(session.id, Some(("key-dead", "no")), BTreeMap::new()).await.unwrap();
+    registry.looked(session.id, Some(("key-dead", "no")), BTreeMap::new(), false).await.unwrap();
     assert_eq!(seen(&registry).await.alive_at, BTreeMap::new(), "who looks says all of it each time");
 }
 

@@ -117,7 +117,7 @@ const SABOTAGE: [(&str, &str); 21] = [
     ("UPDATE tallies SET urls = urls + 1", "its tallies are not the numbers of its rows"),
     ("UPDATE tallies SET last_end = last_end - 1", "its tallies are not the numbers of its rows"),
     ("DELETE FROM tallies", "its tallies are not the numbers of its rows"),
-    ("INSERT INTO observed VALUES (99, 'dead', '', 1, 1, NULL)", "was seen but is missing"),
+    ("INSERT INTO observed VALUES (99, 'dead', '', 1, 1, NULL, '{}')", "was seen but is missing"),
     ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'events'", "its number may be given again"),
     ("UPDATE events SET kind = 'rumour'", "event 1 cannot be read: kind: is unknown"),
     ("INSERT INTO paused VALUES ('a name', 1)", "cannot be read: identity: is no name"),

@@ -60,6 +60,7 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
     let one = Generation {
         session: &row.session,
         enrolled_at: row.enrolled_at,
+        signs_since: row.signs_since,
         followed_at: None,
         drained_since: row.drained_since,
         retired_at: row.retired_at,

@@ -29,7 +29,7 @@ pub(in crate::grpc) fn generation_status(status: GenerationStatus) -> proto::Gen
         session: Some(reference(status.session)),
         kind: kind(status.kind),
         state: generation_state(status.state),
-        since: Some(wire_instant(status.since)),
+        since: status.since.map(wire_instant),
         outstanding_urls: status.outstanding_urls,
         last_url_ends_at: status.last_url_ends_at.map(wire_instant),
         advice: status.advice,

@@ -50,7 +50,11 @@ impl Keeper {
             return Err(self.prepare(live, &error));
         }
         live.gate.open();
+        let has_waited = self.kept().prepared.as_ref().is_some_and(|one| one.session.id == live.session.id);
         self.put(&live);
+        if has_waited && let Err(error) = self.registry.signs_from_now(live.session.id).await {
+            warn!(identity = %self.name, %error, "since when the key signs could not be written down");
+        }
         let Session { id, generation, facts, .. } = &*live.session;
         let (kind, ends_at) = (facts.kind.as_str(), facts.expires_at);
         info!(identity = %self.name, session = %id, generation, kind, ?ends_at, principal = facts.principal_arn, "session");

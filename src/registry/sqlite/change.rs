@@ -33,7 +33,11 @@ pub(super) fn change(
             state.connection.execute("DELETE FROM paused WHERE identity = ?1", [identity.as_str()])?;
         }
         Change::Observe { session, state: seen, cause } => observe(state, session, &seen, &cause, now)?,
-        Change::Looked { session, seen, alive_at } => {
+        Change::SignsFromNow(session) => signs_from_now(state, session, now)?,
+        Change::Looked { session, seen, alive_at, signs_again } => {
+            if signs_again {
+                signs_from_now(state, session, now)?;
+            }
             if let Some((seen, cause)) = seen {
                 observe(state, session, &seen, &cause, now)?;
             }
@@ -133,7 +137,7 @@ fn mark(state: &mut State<'_>, session: RecordId, mark: Mark, now: Timestamp) ->
             Some(replaced),
         ),
         Mark::CancelDrain => {
-            ("UPDATE sessions SET drained_since = NULL, replaced = 0 WHERE number = ?1 AND ?2 IS NOT NULL", None)
+            ("UPDATE sessions SET drained_since = NULL, replaced = 0, signs_since = ?2 WHERE number = ?1", None)
         }
         Mark::Retire { forced } => (
             "UPDATE sessions SET retired_by_force = CASE WHEN retired_at IS NULL THEN ?3 ELSE retired_by_force END, \
@@ -146,6 +150,12 @@ fn mark(state: &mut State<'_>, session: RecordId, mark: Mark, now: Timestamp) ->
         Some(more) => state.connection.execute(sql, params![number, now.unix(), more])?,
         None => state.connection.execute(sql, params![number, now.unix()])?,
     };
+    if rows == 0 { Err(Error::Unknown(session)) } else { Ok(()) }
+}
+
+fn signs_from_now(state: &mut State<'_>, session: RecordId, now: Timestamp) -> Result<(), Error> {
+    let sql = "UPDATE sessions SET signs_since = ?2 WHERE number = ?1";
+    let rows = state.connection.execute(sql, params![session.number.cast_signed(), now.unix()])?;
     if rows == 0 { Err(Error::Unknown(session)) } else { Ok(()) }
 }
 

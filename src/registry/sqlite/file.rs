@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0003_successors.sql"),
     include_str!("0004_hosts.sql"),
     include_str!("0005_alive.sql"),
+    include_str!("0006_since.sql"),
 ];
 
 /// The newest schema version that this program knows.

@@ -86,7 +86,7 @@ fn rows(
            CASE WHEN s.last_url_ends_at > ?1 THEN \
              coalesce((SELECT urls FROM under_way w WHERE w.session = s.number), 0) + \
              coalesce((SELECT sum(urls) FROM tallies t WHERE t.session = s.number AND t.slot >= ?3), 0) \
-           ELSE 0 END \
+           ELSE 0 END, s.signs_since \
          FROM sessions s LEFT JOIN observed o ON o.session = s.number WHERE {which} LIMIT ?4"
     );
     let bounds = [now.unix(), slot_end(now).unix(), first_slot(now), MAX_PAGE as i64].map(Value::Integer);
@@ -136,6 +136,7 @@ fn session(row: &Row<'_>, instance: InstanceId, now: Timestamp) -> Result<Sessio
         retired_at: at(3)?,
         retired_by_force: row.get(column(4))?,
         replaced: row.get(column(5))?,
+        signs_since: at(13)?,
         observed,
     })
 }

@@ -69,6 +69,7 @@ impl Holder {
 
     /// Since when it has kept nobody from ending the key; `None` where it does, or nobody knows.
     pub fn done_since(&self) -> Option<Timestamp> {
-        self.since.into_iter().chain(self.last_url_ends_at).max().filter(|_| !self.needs_it())
+        let since = self.since.filter(|_| !self.needs_it())?;
+        self.last_url_ends_at.max(Some(since))
     }
 }

@@ -43,6 +43,7 @@ fn generation(session: &Session, secret: Secret) -> Generation<'_> {
     Generation {
         session,
         enrolled_at: at(-9000),
+        signs_since: None,
         followed_at: None,
         drained_since: None,
         retired_at: None,
@@ -124,21 +125,44 @@ fn a_generation_is_where_the_table_says() {
 }
 
 #[test]
-fn it_is_there_since_what_brought_it_there() {
+fn it_is_there_since_what_brought_it_there_and_nobody_guesses() {
     let (key, over) = (session(CredentialKind::LongTermKey, None), session(CredentialKind::AssumeRole, Some(at(-5))));
-    let rests = generation(&key, Secret::Rests);
-    let last = Some(at(-20));
-    assert_eq!(generation(&key, Secret::Signs).since(at(0)), at(-9000));
-    assert_eq!(Generation { followed_at: Some(at(-70)), ..rests }.since(at(0)), at(-70));
+    let alive = session(CredentialKind::AssumeRole, Some(at(60)));
+    let (last, of) = (Some(at(-20)), |secret| generation(&key, secret));
+    let (rests, signs, gone) = (of(Secret::Rests), of(Secret::Signs), generation(&alive, Secret::Gone));
+    let back = |one| Generation { signs_since: Some(at(-40)), ..one };
     let drained = Generation { followed_at: Some(at(-70)), drained_since: Some(at(-60)), ..rests };
-    assert_eq!(drained.since(at(0)), at(-60));
-    assert_eq!(Generation { last_url_ends_at: last, ..drained }.since(at(0)), at(-20), "its last URL ended later");
-    assert_eq!(Generation { last_url_ends_at: Some(at(-80)), ..drained }.since(at(0)), at(-60));
-    let draining = Generation { outstanding: 1, last_url_ends_at: Some(at(20)), ..drained };
-    assert_eq!(draining.since(at(0)), at(-60));
-    assert_eq!(Generation { retired_at: Some(at(-3)), ..drained }.since(at(0)), at(-3));
-    assert_eq!(generation(&over, Secret::Rests).since(at(0)), at(-5));
-    assert_eq!(Generation { retired_at: Some(at(-30)), ..generation(&over, Secret::Gone) }.since(at(0)), at(-30));
+    let retired = |seconds: i64, one| Generation { retired_at: Some(at(seconds)), ..one };
+    #[rustfmt::skip]
+    let table = [
+        (signs, Some(-9000)),
+        (back(signs), Some(-40)),
+        (back(of(Secret::StandsIn)), Some(-40)),
+        (of(Secret::Waits), Some(-9000)),
+        (back(of(Secret::Waits)), Some(-40)),
+        (generation(&alive, Secret::Next), Some(-9000)),
+        // Nobody saw when the source came not to give it, or when another came to sign in its place.
+        (of(Secret::Unread), None),
+        (of(Secret::Missing), None),
+        (back(of(Secret::Displaced)), None),
+        (of(Secret::Dead), None),
+        (Generation { followed_at: Some(at(-70)), ..rests }, Some(-70)),
+        // Gone with a restart, and nothing came since.
+        (gone, None),
+        (Generation { outstanding: 1, last_url_ends_at: Some(at(20)), ..gone }, None),
+        (Generation { last_url_ends_at: last, ..gone }, None),
+        (Generation { followed_at: Some(at(-70)), last_url_ends_at: last, ..gone }, Some(-20)),
+        (drained, Some(-60)),
+        (Generation { last_url_ends_at: last, ..drained }, Some(-20)),
+        (Generation { last_url_ends_at: Some(at(-80)), ..drained }, Some(-60)),
+        (Generation { outstanding: 1, last_url_ends_at: Some(at(20)), ..drained }, Some(-60)),
+        (retired(-3, drained), Some(-3)),
+        (generation(&over, Secret::Rests), Some(-5)),
+        (retired(-30, generation(&over, Secret::Gone)), Some(-30)),
+    ];
+    for (one, since) in table {
+        assert_eq!(one.since(at(0)), since.map(at), "{one:?}");
+    }
 }
 
 #[test]
@@ -155,7 +179,7 @@ fn it_is_drained_from_the_second_on_in_which_its_last_url_ends() {
     let before = at(7799);
     assert_eq!((one(before).state(before), one(before).safe_from()), (State::Draining, Some(ends_at)));
     assert_eq!((one(ends_at).state(ends_at), one(ends_at).safe_from()), (State::Drained, None));
-    assert_eq!(one(ends_at).since(ends_at), ends_at);
+    assert_eq!(one(ends_at).since(ends_at), Some(ends_at));
 }
 
 #[test]
@@ -251,18 +275,18 @@ fn a_key_that_its_source_does_not_give_is_neither_drained_nor_called_safe_whatev
             [(0, "to sign no more"), (3, "; 3 URLs outstanding, the last ends 2026-11-22T14:10:00Z (2 h 10 min)")]
         {
             let one = Generation { outstanding, last_url_ends_at: Some(at(7800)), ..one };
-            assert_eq!((one.state(at(0)), one.since(at(0))), (State::Prepared, at(-9000)));
+            assert_eq!((one.state(at(0)), one.since(at(0))), (State::Prepared, None));
             let told = one.advice(at(0));
             let begins = told.starts_with("look at `presignd identities` before AKIAEXAMPLE is deactivated");
             assert!(begins && told.ends_with(words), "{told}");
         }
         let unread = Generation { secret: Secret::Unread, ..one };
-        assert_eq!((unread.state(at(0)), unread.since(at(0))), (State::Prepared, at(-9000)));
+        assert_eq!((unread.state(at(0)), unread.since(at(0))), (State::Prepared, None));
     }
     let drained = Generation { drained_since: Some(at(-60)), ..once_followed };
-    assert_eq!((drained.state(at(0)), drained.since(at(0))), (State::Drained, at(-60)));
+    assert_eq!((drained.state(at(0)), drained.since(at(0))), (State::Drained, Some(at(-60))));
     let gone = Generation { secret: Secret::Gone, ..once_followed };
-    assert_eq!((gone.state(at(0)), gone.since(at(0))), (State::Drained, at(-70)), "another signs");
+    assert_eq!((gone.state(at(0)), gone.since(at(0))), (State::Drained, Some(at(-70))), "another signs");
     let temporary = session(CredentialKind::AssumeRole, Some(at(60)));
     assert_eq!(generation(&temporary, Secret::Missing).state(at(0)), State::Drained, "nobody waits for it");
 }
@@ -273,7 +297,7 @@ fn a_key_that_is_seen_dead_says_so_since_when_it_was_seen_and_nothing_of_deactiv
     let seen = |is_key| Some(SeenDead { is_key, since: at(-60), cause: "GET s3://photos/canary: 403 AccessDenied" });
     let followed_at = Some(at(-70));
     let one = |is_key| Generation { seen_dead: seen(is_key), followed_at, ..generation(&key, Secret::Dead) };
-    assert_eq!((one(true).state(at(0)), one(true).since(at(0))), (State::Dead, at(-60)));
+    assert_eq!((one(true).state(at(0)), one(true).since(at(0))), (State::Dead, Some(at(-60))));
     assert_eq!(
         one(false).advice(at(0)),
         "what AKIAEXAMPLE signs is denied, as seen since 2026-11-22T11:59:00Z (GET s3://photos/canary: 403 AccessDenied): it \
@@ -392,7 +416,7 @@ proptest! {
         // Prepared, active, draining, drained, retired: with the same secret nothing goes back.
         prop_assert!(before.state(early) <= after.state(later));
         for (one, now) in [(before, early), (after, later)] {
-            prop_assert!(one.since(now) <= now, "{:?}", one);
+            prop_assert!(one.since(now) <= Some(now), "{:?}", one);
             let last = hard_ends.iter().filter(|end| **end > now).max().copied();
             prop_assert_eq!(one.last_end(), last);
             let of_others = others.iter().map(|(_, end)| at(*end)).filter(|end| *end > now).max();
