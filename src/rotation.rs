@@ -105,6 +105,8 @@ struct Row {
     holders: Arc<[Holder]>,
     /// Whether it was signing before the registry was read.
     signed: bool,
+    /// Whether its identity signs nothing since it was stopped, and gets nothing to sign with by itself.
+    is_last: bool,
 }
 
 impl Row {
@@ -131,6 +133,7 @@ impl Row {
                 SeenDead { is_key: state == Seen::KeyDead, since: seen.since, cause: &seen.cause }
             }),
             holders: &self.holders,
+            is_last: self.is_last,
         }
     }
 
@@ -205,7 +208,7 @@ impl Rotation {
                 if alive.len() >= MAX_STATUSES {
                     return Err(too_many());
                 }
-                rows = followed(alive);
+                rows = self.with_last(followed(alive));
             }
         }
         self.join(uid, &signing, &mut rows).await?;
@@ -248,7 +251,7 @@ impl Rotation {
             let is_last = page.len() < MAX_PAGE;
             all.extend(page);
             if is_last || all.len() >= MAX_STATUSES {
-                return Ok(followed(all));
+                return Ok(self.with_last(followed(all)));
             }
         }
     }
@@ -279,7 +282,7 @@ fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
         let next = newer.iter().rev().find(|(came_at, _)| Some(*came_at) >= row.signs_since);
         let followed_at = next.filter(|(_, ends)| *ends >= ends_at).map(|(came_at, _)| *came_at);
         newer.push((row.enrolled_at, ends_at));
-        Row { row, followed_at, ended: Ended::default(), holders: Arc::default(), signed: false }
+        Row { row, followed_at, ended: Ended::default(), holders: Arc::default(), signed: false, is_last: false }
     });
     with.collect()
 }

@@ -286,6 +286,8 @@ async fn the_key_of_a_base_that_was_stopped_is_free_and_whoever_got_sessions_wit
     let (code, out, _) = says(&daemon, "drain store --wait").await;
     let now = format!("deactivate {key} now: nothing that presignd signed with it is outstanding{cut_off}");
     assert!(code == 0 && out.contains(&now), "{code} {out}");
+    let own = "; store signs nothing until the drain is cancelled or its source gives another key";
+    assert!(out.contains(own), "{out}");
     let (_, out, _) = says(&daemon, "rotation").await;
     assert!(out.contains(&now), "{out}");
     let status = generation(&daemon, "store", 1).await.expect("it is there");
@@ -304,6 +306,9 @@ async fn the_key_of_a_base_that_was_stopped_is_free_and_whoever_got_sessions_wit
     eventually("the base signs", async || mints(&two.access_key_id).await).await;
     let (code, out, _) = says(&daemon, "retire store 2 --force").await;
     assert!(code == 0 && out.contains(&format!("delete {}: ", two.access_key_id)) && out.contains(&cut_off), "{out}");
+    assert!(out.contains("; store signs nothing until its source gives another key"), "{out}");
+    let (_, out, _) = says(&daemon, "rotation --with-retired").await;
+    assert_eq!(out.matches("store signs nothing until").count(), 1, "of the last one only: {out}");
     assert_eq!(generation(&daemon, "store", 1).await.expect("it is there").others, []);
 }
 

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::registry::SessionRow;
 use crate::session::RecordId;
-use crate::session::generation::{Hold, Holder, State, has_no_end};
+use crate::session::generation::{Hold, Holder, Secret, State, has_no_end};
 use crate::time::Timestamp;
 
 impl Rotation {
@@ -47,6 +47,30 @@ impl Rotation {
             row.holders = by_key.get(&row.row.session.facts.access_key_id).cloned().unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Tells of each identity that signs nothing, and mints nothing by itself, what it signed with last.
+    pub(super) fn with_last(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        let now = self.issuer.clock().now();
+        for identity in self.identities() {
+            let gets_more = identity.partition_by().is_some() || identity.fresh().is_some();
+            if gets_more || identity.signing_generation().is_some() {
+                continue;
+            }
+            let own = || (0..rows.len()).filter(|at| rows[*at].row.session.identity == *identity.name());
+            let may_sign = |row: &Row| {
+                let secret = self.secret_of(&row.row.session);
+                let state = row.generation(secret, "").state(now);
+                // What its source gives is not known before it was read.
+                secret == Secret::Unread || matches!(state, State::Prepared | State::Active | State::Dead)
+            };
+            if own().any(|at| may_sign(&rows[at])) {
+                continue;
+            }
+            let last = own().max_by_key(|at| stopped_at(&rows[*at], now));
+            last.into_iter().for_each(|at| rows[at].is_last = true);
+        }
+        rows
     }
 
     fn identities(&self) -> Vec<Arc<Identity>> {

@@ -370,14 +370,22 @@ async fn a_key_that_was_put_back_and_whose_file_cannot_be_read_after_a_restart_i
     house.put(1);
     house.until("the first is back", async || house.told().await.contains(&(DrainCancelled, 1))).await;
     let back = house.status(1).await;
-    assert_eq!((back.state, first_minute < drained_at, drained_at < back.since), (State::Active, true, true), "{back:?}");
+    assert_eq!(
+        (back.state, first_minute < drained_at, drained_at < back.since),
+        (State::Active, true, true),
+        "{back:?}"
+    );
     house.stop.cancel();
     std::fs::remove_file(house.dir.path().join("key")).unwrap();
     house.restart().await;
     let own = house.desk.identity(&web()).unwrap();
     house.until("its source was asked", async || own.status().failures > 0).await;
     let status = house.status(1).await;
-    assert_eq!((status.state, status.since, status.outstanding_urls), (State::Prepared, None, 1), "nobody knows when it was taken out");
+    assert_eq!(
+        (status.state, status.since, status.outstanding_urls),
+        (State::Prepared, None, 1),
+        "nobody knows when it was taken out"
+    );
     let looks = "look at `presignd identities` before AKIA0000000000000001 is deactivated";
     assert!(status.advice.starts_with(looks) && status.advice.contains("1 URL outstanding"), "{}", status.advice);
     let told = house.told().await;

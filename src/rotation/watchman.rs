@@ -56,7 +56,7 @@ impl Rotation {
         self.watch_renewals(log).await?;
         let signing = self.signing();
         let rows = self.issuer.registry().sessions(DAEMON, None).await.map_err(Error::registry)?;
-        let mut rows = followed(rows);
+        let mut rows = self.with_last(followed(rows));
         self.join(DAEMON, &signing, &mut rows).await?;
         let known: HashSet<_> = rows.iter().map(|row| row.row.session.id).collect();
         let mut due = Vec::new();

@@ -103,6 +103,8 @@ pub struct Generation<'a> {
     pub seen_dead: Option<SeenDead<'a>>,
     /// Whoever has its access key, itself included; nobody where it has an end of its own.
     pub holders: &'a [Holder],
+    /// Whether its identity signs nothing since it was stopped, and gets nothing to sign with by itself.
+    pub is_last: bool,
 }
 
 /// How AWS was seen to refuse a session.

@@ -71,6 +71,7 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         ended_by: "",
         seen_dead: None,
         holders: &[],
+        is_last: false,
     };
     proto::Session {
         reference: Some(session_reference(&row.session)),

@@ -26,6 +26,11 @@ fn free_keys(house: &House, name: &str) -> i64 {
     text.lines().find_map(|line| line.strip_prefix(&row)).unwrap().parse().unwrap()
 }
 
+/// What else is said of the only key that an identity had to sign with.
+fn nothing_signs(identity: &str) -> String {
+    format!("; {identity} signs nothing until the drain is cancelled or its source gives another key")
+}
+
 #[tokio::test]
 async fn a_key_is_not_said_to_be_free_while_another_identity_signs_with_it() {
     let house = shared().await;
@@ -83,6 +88,7 @@ async fn a_key_that_two_identities_drain_is_free_for_both_at_the_second_when_the
         assert_eq!(
             told.advice,
             format!("deactivate {} now: nothing that presignd signed with it is outstanding", key(1))
+                + &nothing_signs(told.session.identity.as_str())
         );
         let late = last.until(row.at).unwrap_or_default();
         assert!(late <= Duration::from_secs(2), "told {late:?} after the last URL had ended");
@@ -119,6 +125,7 @@ async fn a_key_is_not_free_while_another_identity_may_yet_be_given_it() {
     house.until("its source was asked", async || p2.status().failures > 0).await;
     let status = house.status(1).await;
     let words = format!("do not deactivate {} yet: p2 may sign with it again: drain that too", key(1));
+    let words = words + &nothing_signs("web");
     assert_eq!((status.advice, status.others[0].hold), (words, Hold::MaySign));
     house.desk.drain(UID, named("p2"), Some(1)).await.unwrap();
     assert!(house.status(1).await.advice.starts_with("deactivate "));
@@ -133,6 +140,7 @@ async fn who_signed_before_the_registry_was_read_is_not_taken_for_done_because_i
     house.desk.drain(UID, named("p2"), None).await.unwrap();
     house.desk.join(UID, &signing, &mut rows).await.unwrap();
     let words = format!("do not deactivate {} yet: p2 still signs with it: drain that too", key(1));
+    let words = words + &nothing_signs("web");
     assert_eq!(house.desk.told(&rows[0]).advice, words);
     let again = house.status(1).await;
     assert!(again.advice.starts_with("deactivate "), "{}", again.advice);

@@ -12,7 +12,25 @@ use crate::time::Timestamp;
 impl Generation<'_> {
     /// What can be done with the credential.
     pub fn advice(&self, now: Timestamp) -> String {
-        if has_no_end(self.session.facts.kind) { self.advice_on_key(now) } else { self.advice_on_session(now) }
+        if has_no_end(self.session.facts.kind) {
+            self.advice_on_key(now) + &self.silence(now)
+        } else {
+            self.advice_on_session(now)
+        }
+    }
+
+    /// What else its stop did: its identity has nothing to sign with.
+    fn silence(&self, now: Timestamp) -> String {
+        self.signs_nothing_until(now, "key").map(|until| format!("; {until}")).unwrap_or_default()
+    }
+
+    fn signs_nothing_until(&self, now: Timestamp, what: &str) -> Option<String> {
+        let is_decided = self.retired_at.or(self.drained_since).is_some() && self.session.left(now).is_some();
+        let is_stopped = matches!(self.state(now), State::Draining | State::Drained | State::Retired);
+        (self.is_last && is_decided && is_stopped).then(|| {
+            let cancel = if self.retired_at.is_none() { "the drain is cancelled or " } else { "" };
+            format!("{} signs nothing until {cancel}its source gives another {what}", self.session.identity)
+        })
     }
 
     fn advice_on_key(&self, now: Timestamp) -> String {
@@ -171,6 +189,9 @@ impl Generation<'_> {
 
     /// A session ends by itself, and every URL of it with it or before.
     fn advice_on_session(&self, now: Timestamp) -> String {
+        if let Some(until) = self.signs_nothing_until(now, "session") {
+            return format!("see that there is another: {until}; this one ends by itself");
+        }
         match (self.state(now), self.session.facts.expires_at) {
             (_, Some(ends_at)) if ends_at <= now => "nothing to do: it has ended".to_owned(),
             (State::Prepared, _) if self.secret == Secret::Next => {

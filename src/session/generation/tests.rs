@@ -54,6 +54,7 @@ fn generation(session: &Session, secret: Secret) -> Generation<'_> {
         ended_by: "",
         seen_dead: None,
         holders: &[],
+        is_last: false,
     }
 }
 
@@ -372,6 +373,30 @@ fn advice_on_a_session_says_that_nothing_needs_doing() {
         let one = Generation { outstanding: 3, last_url_ends_at: Some(at(ends)), ..generation(&session, secret) };
         assert_eq!(one.advice(at(0)), format!("nothing to do: {words}"));
     }
+}
+
+#[test]
+fn what_was_stopped_and_leaves_its_identity_nothing_to_sign_with_says_so_until_there_is_another() {
+    let (key, temporary) =
+        (session(CredentialKind::LongTermKey, None), session(CredentialKind::Temporary, Some(at(60))));
+    let last = |one| Generation { is_last: true, ..one };
+    let drained = |session| last(Generation { drained_since: Some(at(-60)), ..generation(session, Secret::Rests) });
+    let retired = |session| Generation { retired_at: Some(at(-3)), secret: Secret::Missing, ..drained(session) };
+    for (one, words) in [
+        (drained(&key), "web signs nothing until the drain is cancelled or its source gives another key"),
+        (retired(&key), "web signs nothing until its source gives another key"),
+        (drained(&temporary), "web signs nothing until the drain is cancelled or its source gives another session"),
+        (retired(&temporary), "web signs nothing until its source gives another session"),
+    ] {
+        assert!(one.advice(at(0)).contains(words), "{}", one.advice(at(0)));
+        let begins = one.advice(at(0)).starts_with("nothing to do");
+        assert!(!begins, "{}", one.advice(at(0)));
+        let goes_on = Generation { is_last: false, ..one };
+        assert!(!goes_on.advice(at(0)).contains("signs nothing until"), "{}", goes_on.advice(at(0)));
+    }
+    assert_eq!(drained(&temporary).advice(at(60)), "nothing to do: it has ended");
+    let by_itself = last(generation(&key, Secret::Rests));
+    assert!(!by_itself.advice(at(0)).contains("signs nothing until"), "nobody stopped it");
 }
 
 #[test]
