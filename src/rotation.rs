@@ -4,6 +4,7 @@
 //! itself: that is for whoever owns it.
 
 mod decide;
+mod early;
 mod keys;
 mod log;
 pub mod report;
@@ -19,7 +20,7 @@ pub use decide::Retired;
 
 use serde::{Deserialize, Serialize};
 
-use crate::assess::{Assessor, Ended};
+use crate::assess::Ended;
 use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::issuer::Issuer;
@@ -107,6 +108,10 @@ struct Row {
     signed: bool,
     /// Whether its identity signs nothing since it was stopped, and gets nothing to sign with by itself.
     is_last: bool,
+    /// Whether AWS, which can be asked, never said whose key it is, and nothing was signed with it.
+    is_unconfirmed: bool,
+    /// What ended URLs of it or of others that have its key.
+    key_ended_by: String,
 }
 
 impl Row {
@@ -129,11 +134,13 @@ impl Row {
             last_url_ends_at: row.last_url_ends_at,
             ended_early: self.ended.urls,
             ended_by: by_what,
+            key_ended_by: &self.key_ended_by,
             seen_dead: seen.filter(|(state, _)| matches!(state, Seen::KeyDead | Seen::Denied)).map(|(state, seen)| {
                 SeenDead { is_key: state == Seen::KeyDead, since: seen.since, cause: &seen.cause }
             }),
             holders: &self.holders,
             is_last: self.is_last,
+            is_unconfirmed: self.is_unconfirmed,
         }
     }
 
@@ -208,11 +215,13 @@ impl Rotation {
                 if alive.len() >= MAX_STATUSES {
                     return Err(too_many());
                 }
-                rows = self.with_last(followed(alive));
+                rows = self.at_home(followed(alive));
             }
         }
         self.join(uid, &signing, &mut rows).await?;
-        let mut statuses = self.statuses(rows, &mut ended);
+        self.add_ended(uid, &mut rows, &mut ended).await?;
+        let now = self.issuer.clock().now();
+        let mut statuses: Vec<_> = rows.iter().map(|row| row.status(self.secret_of(&row.row.session), now)).collect();
         statuses.retain(|status| with_retired || status.state != State::Retired || status.outstanding_urls > 0);
         statuses.sort_by(|one, other| {
             let by =
@@ -224,16 +233,6 @@ impl Rotation {
 
     fn identity(&self, name: &IdentityName) -> Option<Arc<Identity>> {
         self.issuer.rules().identities.identity(name)
-    }
-
-    fn assessor(&self) -> Assessor {
-        Assessor::new(self.issuer.registry().clone(), self.issuer.clock().clone())
-    }
-
-    fn statuses(&self, mut rows: Vec<Row>, ended: &mut HashMap<RecordId, Ended>) -> Vec<GenerationStatus> {
-        let now = self.issuer.clock().now();
-        rows.iter_mut().for_each(|row| row.ended = ended.remove(&row.row.session.id).unwrap_or_default());
-        rows.iter().map(|row| row.status(self.secret_of(&row.row.session), now)).collect()
     }
 
     /// An identity that the configuration does not name any more signs nothing.
@@ -251,7 +250,7 @@ impl Rotation {
             let is_last = page.len() < MAX_PAGE;
             all.extend(page);
             if is_last || all.len() >= MAX_STATUSES {
-                return Ok(self.with_last(followed(all)));
+                return Ok(self.at_home(followed(all)));
             }
         }
     }
@@ -262,11 +261,12 @@ impl Rotation {
         let found = rows.into_iter().find(|row| row.row.session.generation == generation);
         let mut row = found.ok_or_else(|| Unchanged::Unknown { identity: identity.clone(), generation })?;
         self.join(uid, &signing, std::slice::from_mut(&mut row)).await?;
+        let mut ended = HashMap::new();
         if row.row.outstanding > 0 {
-            let id = row.row.session.id;
-            let of = TallyFilter { session: Some(id), ..TallyFilter::default() };
-            row.ended = self.assessor().ended(uid, &of).await?.remove(&id).unwrap_or_default();
+            let of = TallyFilter { session: Some(row.row.session.id), ..TallyFilter::default() };
+            ended = self.assessor().ended(uid, &of).await?;
         }
+        self.add_ended(uid, std::slice::from_mut(&mut row), &mut ended).await?;
         Ok(row)
     }
 }
@@ -282,7 +282,16 @@ fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
         let next = newer.iter().rev().find(|(came_at, _)| Some(*came_at) >= row.signs_since);
         let followed_at = next.filter(|(_, ends)| *ends >= ends_at).map(|(came_at, _)| *came_at);
         newer.push((row.enrolled_at, ends_at));
-        Row { row, followed_at, ended: Ended::default(), holders: Arc::default(), signed: false, is_last: false }
+        Row {
+            row,
+            followed_at,
+            ended: Ended::default(),
+            holders: Arc::default(),
+            signed: false,
+            is_last: false,
+            is_unconfirmed: false,
+            key_ended_by: String::new(),
+        }
     });
     with.collect()
 }

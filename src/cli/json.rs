@@ -156,6 +156,7 @@ fn key_holder(one: &proto::KeyHolder) -> Value {
         "outstanding_urls": one.outstanding_urls,
         "last_url_ends_at": time(&one.last_url_ends_at),
         "stops_at": time(&one.stops_at),
+        "ended_early_urls": one.ended_early_urls,
     })
 }
 

@@ -9,8 +9,8 @@ use super::{Rotation, Row, followed};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::registry::SessionRow;
-use crate::session::RecordId;
 use crate::session::generation::{Hold, Holder, Secret, State, has_no_end};
+use crate::session::{RecordId, Session};
 use crate::time::Timestamp;
 
 impl Rotation {
@@ -49,9 +49,17 @@ impl Rotation {
         Ok(())
     }
 
-    /// Tells of each identity that signs nothing, and mints nothing by itself, what it signed with last.
-    pub(super) fn with_last(&self, mut rows: Vec<Row>) -> Vec<Row> {
+    /// Adds what identities tell of their keys: that AWS, which can be asked, never confirmed it; and, of an identity that
+    /// signs nothing and mints nothing by itself, what it signed with last.
+    pub(super) fn at_home(&self, mut rows: Vec<Row>) -> Vec<Row> {
         let now = self.issuer.clock().now();
+        for row in &mut rows {
+            let Session { identity, facts, .. } = &*row.row.session;
+            let is_unnamed = facts.principal_arn.is_empty() && has_no_end(facts.kind);
+            row.is_unconfirmed = is_unnamed
+                && row.row.last_url_ends_at.is_none()
+                && self.identity(identity).is_none_or(|own| own.can_be_named());
+        }
         for identity in self.identities() {
             let gets_more = identity.partition_by().is_some() || identity.fresh().is_some();
             if gets_more || identity.signing_generation().is_some() {
@@ -93,6 +101,7 @@ impl Rotation {
             since: one.since(now),
             outstanding_urls: row.row.outstanding,
             last_url_ends_at: row.row.last_url_ends_at,
+            ended_early_urls: 0,
             stops_at: None,
         }
     }
@@ -154,6 +163,7 @@ fn minter(identity: &Identity, hold: Hold) -> Holder {
         since: None,
         outstanding_urls: 0,
         last_url_ends_at: None,
+        ended_early_urls: 0,
         stops_at: ends.min().filter(|_| hold == Hold::CutOff),
     }
 }

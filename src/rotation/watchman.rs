@@ -56,7 +56,7 @@ impl Rotation {
         self.watch_renewals(log).await?;
         let signing = self.signing();
         let rows = self.issuer.registry().sessions(DAEMON, None).await.map_err(Error::registry)?;
-        let mut rows = self.with_last(followed(rows));
+        let mut rows = self.at_home(followed(rows));
         self.join(DAEMON, &signing, &mut rows).await?;
         let known: HashSet<_> = rows.iter().map(|row| row.row.session.id).collect();
         let mut due = Vec::new();
@@ -145,6 +145,8 @@ impl Rotation {
         if row.row.drained_since.is_some() && row.row.retired_at.is_none() {
             match status.state {
                 State::Draining => due = status.last_url_ends_at,
+                // What may be no key at all waits for nobody.
+                State::Drained if row.is_unconfirmed => {}
                 // Others have its key: nobody may take it for free before they are done with that.
                 State::Drained if !is_free(&status) => due = status.safe_from,
                 State::Drained => self.tell_drained(log, row, &status).await?,
@@ -216,8 +218,10 @@ impl Rotation {
             sums.insert(name.clone(), State::ALL.iter().map(|state| (*state, (0, None))).collect());
         }
         let mut free: BTreeMap<_, u64> = sums.keys().map(|name| (name.clone(), 0)).collect();
-        for status in rows.iter().map(|row| self.told(row)) {
-            if has_no_end(status.kind) && status.state == State::Drained && is_free(&status) {
+        for row in rows {
+            let status = self.told(row);
+            let waits = has_no_end(status.kind) && status.state == State::Drained && !row.is_unconfirmed;
+            if waits && is_free(&status) {
                 free.entry(status.session.identity.clone()).and_modify(|keys| *keys += 1);
             }
             let states = sums.get_mut(&status.session.identity);

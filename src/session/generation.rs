@@ -99,12 +99,16 @@ pub struct Generation<'a> {
     pub ended_early: u64,
     /// and by what, in words: "event k3yd2a7q-5 stands".
     pub ended_by: &'a str,
+    /// and by what those of whoever has its key.
+    pub key_ended_by: &'a str,
     /// What was seen of it, where it was seen dead.
     pub seen_dead: Option<SeenDead<'a>>,
     /// Whoever has its access key, itself included; nobody where it has an end of its own.
     pub holders: &'a [Holder],
     /// Whether its identity signs nothing since it was stopped, and gets nothing to sign with by itself.
     pub is_last: bool,
+    /// Whether AWS, which can be asked, never said whose key it is, and nothing was signed with it: it may be a typing error.
+    pub is_unconfirmed: bool,
 }
 
 /// How AWS was seen to refuse a session.
@@ -178,7 +182,7 @@ impl Generation<'_> {
     /// Whether it signs nothing new, and nothing hangs on its credential any more, whoever has that.
     pub fn is_free(&self, now: Timestamp) -> bool {
         let stopped = matches!(self.state(now), State::Drained | State::Retired);
-        stopped && self.safe_from().is_none() && !self.is_needed()
+        stopped && self.safe_from().is_none() && !self.is_needed() && !self.is_unconfirmed
     }
 
     /// When it came to sign no more. That another key came once does not say it of a key whose source may give it again:

@@ -69,9 +69,11 @@ fn session(row: &SessionRow, identity: &Identity, now: Timestamp) -> proto::Sess
         last_url_ends_at: row.last_url_ends_at,
         ended_early: 0,
         ended_by: "",
+        key_ended_by: "",
         seen_dead: None,
         holders: &[],
         is_last: false,
+        is_unconfirmed: false,
     };
     proto::Session {
         reference: Some(session_reference(&row.session)),

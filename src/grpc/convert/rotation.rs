@@ -57,6 +57,7 @@ fn key_holder(holder: Holder) -> proto::KeyHolder {
         outstanding_urls: holder.outstanding_urls,
         last_url_ends_at: holder.last_end().map(wire_instant),
         stops_at: holder.stops_at.map(wire_instant),
+        ended_early_urls: holder.ended_early_urls,
     }
 }
 

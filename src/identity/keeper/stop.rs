@@ -30,6 +30,7 @@ impl Keeper {
         if has_no_end(facts.kind) && is_unconfirmed && kept.shelf.current(now).is_some() {
             // It waits again.
             kept.shelf.take(session);
+            kept.prepared = Some(live);
             drop(kept);
             return self.want();
         }

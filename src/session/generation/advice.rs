@@ -89,6 +89,16 @@ impl Generation<'_> {
                     ),
                 }
             }
+            (State::Draining | State::Drained | State::Retired, None) if self.is_unconfirmed => {
+                let (retire, end) = match state {
+                    State::Retired => ("", "delete"),
+                    _ => ("retire it here if it is none, ", "deactivate"),
+                };
+                format!(
+                    "look whether {key} is a key at all: AWS never confirmed it, and presignd signed nothing with it; \
+                     {retire}{end} it if it is one"
+                )
+            }
             (State::Draining | State::Drained, None) => {
                 let cut_off = self.cut_off(now);
                 format!("deactivate {key} now: nothing that presignd signed with it is outstanding{cut_off}")
@@ -155,10 +165,12 @@ impl Generation<'_> {
 
     /// All of them have ended early. They are waited for all the same: the event may be undone, a credential is ended for good.
     fn only_if_undone(&self) -> Option<String> {
-        let Self { ended_early, ended_by, outstanding, .. } = *self;
-        let all = if outstanding == 1 { "it has" } else { "all of them have" };
-        (ended_early > 0 && ended_early >= self.breaks())
-            .then(|| format!("{all} ended early, as long as {ended_by}: only once that is undone"))
+        let others = self.others().map(|other| other.ended_early_urls).fold(0, u64::saturating_add);
+        let by = if others > 0 { self.key_ended_by } else { self.ended_by };
+        let (all, ended) = (self.breaks(), self.ended_early.saturating_add(others));
+        let they_have = if all == 1 { "it has" } else { "all of them have" };
+        (ended > 0 && ended >= all)
+            .then(|| format!("{they_have} ended early, as long as {by}: only once that is undone"))
     }
 
     /// What is broken already, behind what counts its own.

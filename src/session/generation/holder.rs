@@ -24,6 +24,9 @@ pub struct Holder {
     pub outstanding_urls: u64,
     /// The hard end of the last URL that it signed with the key, also of one that has ended.
     pub last_url_ends_at: Option<Timestamp>,
+    /// Of those, how many events that stand have surely ended.
+    #[serde(default)]
+    pub ended_early_urls: u64,
     /// Of one that is cut off: when the session that it still has ends; `None`: it has none.
     #[serde(default)]
     pub stops_at: Option<Timestamp>,

@@ -52,9 +52,11 @@ fn generation(session: &Session, secret: Secret) -> Generation<'_> {
         last_url_ends_at: None,
         ended_early: 0,
         ended_by: "",
+        key_ended_by: "",
         seen_dead: None,
         holders: &[],
         is_last: false,
+        is_unconfirmed: false,
     }
 }
 
@@ -68,6 +70,7 @@ fn holder(identity: &str, hold: Hold, urls: u64, ends: i64) -> Holder {
         since: Some(at(-500)),
         outstanding_urls: urls,
         last_url_ends_at: Some(at(ends)),
+        ended_early_urls: 0,
         stops_at: None,
     }
 }
@@ -373,6 +376,41 @@ fn advice_on_a_session_says_that_nothing_needs_doing() {
         let one = Generation { outstanding: 3, last_url_ends_at: Some(at(ends)), ..generation(&session, secret) };
         assert_eq!(one.advice(at(0)), format!("nothing to do: {words}"));
     }
+}
+
+#[test]
+fn a_key_is_broken_by_a_deactivation_only_if_an_event_is_undone_that_has_ended_those_of_others_too() {
+    let key = session(CredentialKind::LongTermKey, None);
+    let (own, all) = ("event k3yd2a7q-5 stands", "events k3yd2a7q-6 and k3yd2a7q-5 stand");
+    let say = |urls: u64, ended: u64, of_other: u64| {
+        let other = Holder { ended_early_urls: of_other, ..holder("p2", Hold::Rests, 2, 60) };
+        let last_url_ends_at = (urls > 0).then(|| at(7800));
+        let rests =
+            Generation { outstanding: urls, ended_early: ended, last_url_ends_at, ..generation(&key, Secret::Rests) };
+        Generation { ended_by: own, key_ended_by: all, holders: &[other], ..rests }.advice(at(0))
+    };
+    let undone = format!("all of them have ended early, as long as {all}: only once that is undone does deactivating");
+    for (urls, ended) in [(3, 3), (0, 0)] {
+        assert!(say(urls, ended, 2).contains(&undone), "{}", say(urls, ended, 2));
+        assert!(
+            say(urls, ended, 1).contains("deactivating AKIAEXAMPLE earlier breaks them"),
+            "{}",
+            say(urls, ended, 1)
+        );
+    }
+    assert!(say(3, 2, 2).contains(&format!("2 of its own have ended early, as long as {own}")), "{}", say(3, 2, 2));
+}
+
+#[test]
+fn a_key_that_aws_never_confirmed_and_nothing_was_signed_with_is_not_called_one() {
+    let key = session(CredentialKind::LongTermKey, None);
+    let rests = Generation { is_unconfirmed: true, ..generation(&key, Secret::Rests) };
+    let retired = Generation { retired_at: Some(at(-3)), ..rests };
+    let looks =
+        "look whether AKIAEXAMPLE is a key at all: AWS never confirmed it, and presignd signed nothing with it; ";
+    assert_eq!(rests.advice(at(0)), format!("{looks}retire it here if it is none, deactivate it if it is one"));
+    assert_eq!(retired.advice(at(0)), format!("{looks}delete it if it is one"));
+    assert!(!rests.is_free(at(0)) && !retired.is_free(at(0)), "nobody waits for it");
 }
 
 #[test]
