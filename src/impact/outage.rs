@@ -187,7 +187,7 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
     let is_kept = bars.is_some() && holder.session.is_none() && event.at <= now;
     let coming = || present::coming(event, holder, holders, now).filter(|_| !is_kept);
     if let Some(dead) = present::dead(event, holder).or_else(coming) {
-        let recovery = match (next::recovery(event, holder), bars) {
+        let recovery = match (next::recovery(event, holder, holders), bars) {
             (Recovery::None, _) => Recovery::None,
             (own, None) => own,
             (_, Some(bar)) => bar.recovery.and_then_of(holder.identity),

@@ -183,6 +183,58 @@ fn a_session_of_another_role_than_the_configuration_says_by_now_tells_nothing() 
 }
 
 #[test]
+fn a_token_that_was_never_had_is_of_the_user_whose_key_will_mint_it() {
+    let (names, aws) = (["key", "gst", "gft"].map(identity), Realm::parse("aws").expect("a partition"));
+    let (key, other) = (signed(CredentialKind::LongTermKey).session, signed(CredentialKind::SessionToken).session);
+    let told = |what: &What, of_chain: bool| {
+        let minted = |kind| Source::Minted { kind, base: Some(&names[0]).filter(|_| !of_chain), role_arn: None };
+        let none = Holder {
+            identity: &names[1],
+            source: minted(CredentialKind::SessionToken),
+            signs_for: &aws,
+            session: None,
+            last: None,
+            parent: None,
+        };
+        let of_user = match of_chain {
+            // Another that the default chain mints for has had one.
+            true => Holder { identity: &names[0], last: Some(&other), ..none },
+            false => Holder { identity: &names[0], source: Source::Read, session: Some(&key), ..none },
+        };
+        let gft = Holder { identity: &names[2], source: minted(CredentialKind::FederationToken), ..none };
+        let all = outages(&event(what.clone()), &[of_user, none, gft], at(AT));
+        let all = all.iter().filter(|one| one.identity != names[0]);
+        all.map(|one| (one.identity.to_string(), one.conditions.is_empty())).collect::<Vec<_>>()
+    };
+    let (arn, id) = ("arn:aws:iam::111122223333:user/somebody", "AIDASOMEBODY");
+    let in_bucket = |principal_arn: &str, userid: &str| {
+        let (principal_arn, userid) = (principal_arn.to_owned(), userid.to_owned());
+        deny(Statement { principal_arn, userid, bucket: BUCKET.into(), ..statement(Policy::Bucket) })
+    };
+    for of_chain in [false, true] {
+        for what in [
+            in_bucket(arn, ""),
+            in_bucket("", id),
+            in_bucket("arn:aws:iam::999988887777:root", ""),
+            in_bucket("", "999988887777:*"),
+            What::AccountClosed { account: "999988887777".into() },
+        ] {
+            // Who minted a federated session is not told by its own name.
+            let may = of_chain && what == in_bucket(arn, "");
+            let wanted: &[(String, bool)] = if may { &[("gft".to_owned(), false)] } else { &[] };
+            assert_eq!(told(&what, of_chain), wanted, "{what:?}");
+        }
+        let surely = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), true)).collect::<Vec<_>>();
+        assert_eq!(told(&in_bucket("", USER_ID), of_chain), surely(&["gst"]));
+        assert_eq!(told(&in_bucket("", "111122223333:*"), of_chain), surely(&["gft"]));
+        assert_eq!(told(&in_bucket("arn:aws:iam::111122223333:root", ""), of_chain), surely(&["gst", "gft"]));
+    }
+    let whole = told(&What::UserDeleted(principal(arn)), false);
+    assert_eq!(whole, [], "the user is known");
+    assert_eq!(told(&What::UserDeleted(principal(USER_ARN)), false).len(), 2);
+}
+
+#[test]
 fn what_a_file_held_last_says_nothing_of_what_it_will_hold() {
     let (name, aws) = (identity("file"), Realm::parse("aws").expect("a partition"));
     let told = |kind, is_there: bool| {

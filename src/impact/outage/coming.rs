@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use super::{Holder, Source};
 use crate::impact::event::{Event, What};
-use crate::impact::principal::{Arn, ROLE_ID};
+use crate::impact::principal::{Arn, Nature, ROLE_ID, nature};
 use crate::session::{CredentialKind, Facts, InstanceId, IssueInterval, RecordId, Session};
 use crate::time::Timestamp;
 
 /// The session with which the holder signs when the event comes, where that is none of now: there is none, or it has run
 /// out by then. `None`: it is one of now, or nobody knows what comes.
-pub(super) fn coming(event: &Event, holder: &Holder<'_>, now: Timestamp) -> Option<Session> {
+pub(super) fn coming(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestamp) -> Option<Session> {
     let signs = |session: &Session| session.facts.expires_at.is_none_or(|ends| ends > event.at);
     if holder.session.is_some_and(signs) {
         return None;
     }
-    let like = like(holder)?;
+    let like = like(holder, holders)?;
     // What somebody put into a file he may take out again, or put another there.
     let comes_by_itself = like.facts.expires_at.is_some() && like.facts.kind != CredentialKind::Temporary;
     if holder.source == Source::Read && !comes_by_itself {
@@ -36,15 +36,25 @@ pub(super) fn coming(event: &Event, holder: &Holder<'_>, now: Timestamp) -> Opti
     ))
 }
 
-/// What its sessions are like, as far as that is known.
-pub(super) fn like<'a>(holder: &Holder<'a>) -> Option<Cow<'a, Session>> {
+/// What its sessions are like, as far as that is known: from them, from its configuration, or from whose user mints them.
+pub(super) fn like<'a>(holder: &Holder<'a>, holders: &[Holder<'_>]) -> Option<Cow<'a, Session>> {
+    let configured = || {
+        let mut session = configured(holder)?;
+        be_of_user(&mut session.facts, holder, holders);
+        Some(Cow::Owned(session))
+    };
+    known(holder).map(Cow::Borrowed).or_else(configured)
+}
+
+/// The session that it has, or the last that it had.
+fn known<'a>(holder: &Holder<'a>) -> Option<&'a Session> {
     let last = || holder.last.filter(|last| is_of_source(holder, &last.facts));
-    holder.session.or_else(last).map(Cow::Borrowed).or_else(|| configured(holder).map(Cow::Owned))
+    holder.session.or_else(last)
 }
 
 /// How long its sessions are, as far as that is known.
 pub(super) fn length(holder: &Holder<'_>) -> Option<Duration> {
-    let like = like(holder)?;
+    let like = known(holder)?;
     like.facts.issued.not_before?.until(like.facts.expires_at?)
 }
 
@@ -125,6 +135,43 @@ fn configured(holder: &Holder<'_>) -> Option<Session> {
     };
     let id = RecordId { instance: InstanceId::from_random(0), number: u64::MAX };
     Some(Session { id, identity: holder.identity.clone(), generation: u64::MAX, facts })
+}
+
+/// A session token is its user's, and a federated user lives in its user's account: it is told by what mints it.
+fn be_of_user(facts: &mut Facts, holder: &Holder<'_>, holders: &[Holder<'_>]) {
+    let is_token = facts.kind == CredentialKind::SessionToken;
+    if !is_token && facts.kind != CredentialKind::FederationToken {
+        return;
+    }
+    let Some(user) = minting_user(holder, holders) else { return };
+    (facts.partition, facts.account) = (user.partition.clone(), user.account.clone());
+    if is_token {
+        (facts.principal_arn, facts.principal_unique_id) =
+            (user.principal_arn.clone(), user.principal_unique_id.clone());
+        facts.session_name.clear();
+    } else if !user.account.is_empty() {
+        let Facts { partition, account, .. } = user;
+        facts.principal_arn = format!("arn:{partition}:sts::{account}:federated-user/{NEXT}");
+        facts.principal_unique_id = format!("{account}:{NEXT}");
+    }
+}
+
+/// Whose key mints: that of the base, or of the one default chain, as far as others that it minted for tell.
+fn minting_user<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Facts> {
+    let is_user = |facts: &&Facts| {
+        matches!(nature(facts), Nature::UserKey | Nature::RootKey | Nature::UserToken | Nature::RootToken)
+    };
+    let Source::Minted { base, .. } = holder.source else { return None };
+    let told = |one: &Holder<'a>| match base {
+        Some(base) if one.identity == base => one.session.or(one.last).map(|session| &session.facts),
+        Some(_) => None,
+        None if matches!(one.source, Source::Minted { base: None, .. }) => {
+            let parent = one.parent.map(|parent| &parent.facts);
+            parent.or(one.session.or(one.last).map(|session| &session.facts))
+        }
+        None => None,
+    };
+    holders.iter().filter_map(told).find(is_user)
 }
 
 /// What the next session is called; no name that AWS gives looks so.

@@ -29,7 +29,7 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
     let minter = minter(holder, holders);
     // With the credentials of a base, so that nothing which hands sessions out matters.
     let is_minted = matches!(holder.source, Source::Minted { .. });
-    let like = coming::like(holder);
+    let like = coming::like(holder, holders);
     let facts = like.as_deref().map(|session| &session.facts);
     let is_meant = |identity| identity == holder.identity && !is_minted;
     match &event.what {
@@ -74,8 +74,8 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
 }
 
 /// What mends a session that fell under the event, as far as the holder itself goes.
-pub(super) fn recovery(event: &Event, holder: &Holder<'_>) -> Recovery {
-    let Some(like) = coming::like(holder) else { return Recovery::None };
+pub(super) fn recovery(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Recovery {
+    let Some(like) = coming::like(holder, holders) else { return Recovery::None };
     let from = surely_spared_from(event);
     let next = successor(event, holder, &like);
     let lives = present::of(event, Lineage { session: &next, parent: holder.parent }).is_none();
@@ -168,7 +168,7 @@ fn is_user(principal: &Principal) -> bool {
 
 /// Whether its sessions are of that role.
 fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
-    let by_session = coming::like(holder).map(|session| is_of_role(role, &session.facts));
+    let by_session = coming::like(holder, &[]).map(|session| is_of_role(role, &session.facts));
     let configured = match holder.source {
         Source::Minted { role_arn, .. } | Source::WebIdentity { role_arn } => role_arn,
         Source::Read => None,
@@ -182,7 +182,7 @@ fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
 
 /// Which provider a token is of is not recorded; one of another account it cannot be.
 fn signed_in(provider: &str, holder: &Holder<'_>) -> bool {
-    let like = coming::like(holder);
+    let like = coming::like(holder, &[]);
     let by_token = match holder.source {
         Source::WebIdentity { .. } => true,
         Source::Read => like.as_deref().is_some_and(|session| {
@@ -209,7 +209,7 @@ fn forbidden(
     let lends_again = next.is_some_and(|next| forbids(event, statement, holder, &next).is_none());
     let Some(lent_by) = lent_by.filter(|_| lends_again) else { return Some(Bar { conditions, ..bar(message) }) };
     let mended_by = lent_by.session.and_then(|session| session.facts.expires_at);
-    Some(Bar { conditions, recovery: recovery(event, lent_by), message, mended_by })
+    Some(Bar { conditions, recovery: recovery(event, lent_by, holders), message, mended_by })
 }
 
 /// Whether it denies that session the call that mints.

@@ -47,7 +47,7 @@ pub(super) fn dead(event: &Event, holder: &Holder<'_>) -> Option<Dead> {
 
 /// The same of the session that will have come by then.
 pub(super) fn coming(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestamp) -> Option<Dead> {
-    let session = &coming::coming(event, holder, now)?;
+    let session = &coming::coming(event, holder, holders, now)?;
     let parent = next::minter(holder, holders).or(holder.parent);
     Some(Dead { is_coming: true, ..ended(event, holder, Lineage { session, parent })? })
 }
