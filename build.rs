@@ -9,6 +9,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(&files, ["proto"])?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     std::fs::write(out.join("presignd.bin"), prost::Message::encode_to_vec(&descriptors))?;
-    tonic_prost_build::configure().codec_path("crate::grpc::codec::Codec").compile_fds(descriptors)?;
+    let daemon = std::env::var_os("CARGO_FEATURE_DAEMON").is_some();
+    let stubs = tonic_prost_build::configure().build_server(daemon);
+    // The daemon has a word of its own for messages that do not parse, which a client needs not.
+    let stubs = if daemon { stubs.codec_path("crate::grpc::codec::Codec") } else { stubs };
+    stubs.compile_fds(descriptors)?;
     Ok(())
 }

@@ -16,21 +16,7 @@ mod servers;
 mod service;
 pub mod socket;
 
+pub use crate::proto;
 pub use convert::{explanation, url_record};
 pub use guard::Admins;
 pub use serve::{About, Parts, ServeError, serve};
-
-/// Generated from `proto/presignd/v1`.
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::allow_attributes_without_reason,
-    reason = "generated; the proto holds the words"
-)]
-pub mod proto {
-    tonic::include_proto!("presignd.v1");
-
-    /// The compiled proto, for reflection.
-    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/presignd.bin"));
-}

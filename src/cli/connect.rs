@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tonic::Request;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use super::exit::{Failure, chain};
 use super::length::Length;
 use super::out::Format;
+use crate::client;
 use crate::config::Surroundings;
 use crate::grpc::proto::identities_client::IdentitiesClient;
 use crate::grpc::proto::impact_client::ImpactClient;
@@ -70,8 +71,7 @@ impl Globals {
             Failure::surroundings(format!("cannot reach presignd at {}: {why}", path.display())).with(advice)
         };
         let name = path.to_str().ok_or_else(|| refuse("the path is not UTF-8", NOT_THERE))?;
-        let endpoint = Endpoint::from_shared(format!("unix:{name}"));
-        let endpoint = endpoint.map_err(|error| refuse(&chain(&error), NOT_THERE))?;
+        let endpoint = client::endpoint(name).map_err(|error| refuse(&chain(&error), NOT_THERE))?;
         // tonic answers "transport error"; the kernel's word is at the end of the chain.
         let channel = endpoint.connect_timeout(CONNECT).connect().await.map_err(|error| {
             let root = root(&error);
