@@ -55,6 +55,9 @@ pub struct Config {
 pub struct Sockets {
     /// The signing socket.
     pub sign: PathBuf,
+    /// Another signing socket beside it, by a name that is no file; `None` unless the file asks for one. Everybody in the
+    /// network namespace can connect to it.
+    pub sign_abstract: Option<String>,
     /// The admin socket, in a directory of its own.
     pub admin: PathBuf,
     /// Mode of the signing socket.

@@ -1,5 +1,7 @@
 //! The real daemon as a process, over its real sockets, with an STS that follows a script.
 
+#[path = "daemon/abstract_socket.rs"]
+mod abstract_socket;
 #[path = "daemon/dead_links.rs"]
 mod dead_links;
 #[path = "daemon/doctor.rs"]

@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure};
 use super::out::{self, Format, Sheet};
 use super::{flags, online, say};
 use crate::access::{Caller, Denied, Permit};
+use crate::client::ABSTRACT;
 use crate::config::{Config, Surroundings};
 use crate::s3::form::Signable;
 use crate::s3::operation::{Method, Operation};
@@ -174,6 +175,7 @@ fn summary(config: &Config, around: &Surroundings, format: Format) -> std::io::R
     if format == Format::Json {
         return out::json(json!({"config": {
             "sign_socket": config.sockets.sign,
+            "sign_abstract": config.sockets.sign_abstract,
             "admin_socket": config.sockets.admin,
             "http_listen": config.http.listen.map(|at| at.to_string()),
             "registry": config.registry.path,
@@ -184,7 +186,7 @@ fn summary(config: &Config, around: &Surroundings, format: Format) -> std::io::R
         }}));
     }
     Sheet::card([
-        ("signing socket", config.sockets.sign.display().to_string()),
+        ("signing socket", signing(config)),
         ("admin socket", config.sockets.admin.display().to_string()),
         ("metrics and probes", config.http.listen.map_or("none".to_owned(), |at| format!("http://{at}"))),
         ("registry", config.registry.path.display().to_string()),
@@ -200,6 +202,12 @@ fn summary(config: &Config, around: &Surroundings, format: Format) -> std::io::R
         ),
     ])
     .print(format)
+}
+
+/// Where programs sign.
+fn signing(config: &Config) -> String {
+    let own = config.sockets.sign.display();
+    config.sockets.sign_abstract.as_ref().map_or_else(|| own.to_string(), |name| format!("{own}, {ABSTRACT}{name}"))
 }
 
 /// `web (assume-role)`, …

@@ -48,6 +48,7 @@ impl Config {
         let mut keys = Vec::new();
         let mut add = |differs: bool, key: &str| keys.extend(differs.then(|| key.to_owned()));
         add(self.sockets.sign != new.sockets.sign, "sockets.sign");
+        add(self.sockets.sign_abstract != new.sockets.sign_abstract, "sockets.sign_abstract");
         add(self.sockets.admin != new.sockets.admin, "sockets.admin");
         add(self.http != new.http, "http.listen");
         add(self.registry.path != new.registry.path, "registry.path");
@@ -58,10 +59,10 @@ impl Config {
 
     /// This configuration as a daemon can take it that runs with `running`: what waits for a restart stays as it is there.
     pub fn without_restart(self, running: &Self) -> Self {
-        let Sockets { sign, admin, .. } = running.sockets.clone();
+        let Sockets { sign, sign_abstract, admin, .. } = running.sockets.clone();
         let Registry { path, queue_calls, .. } = running.registry.clone();
         Self {
-            sockets: Sockets { sign, admin, ..self.sockets },
+            sockets: Sockets { sign, sign_abstract, admin, ..self.sockets },
             http: running.http.clone(),
             registry: Registry { path, queue_calls, ..self.registry },
             log: Log { format: running.log.format, ..self.log },

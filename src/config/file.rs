@@ -37,6 +37,7 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 struct SocketsTable {
     sign: Option<PathBuf>,
+    sign_abstract: Option<String>,
     admin: Option<PathBuf>,
     sign_mode: Option<Mode>,
     admin_mode: Option<Mode>,
@@ -176,12 +177,14 @@ impl SocketsTable {
         let admitted = !self.admin_uids.is_empty() || !self.admin_gids.is_empty();
         let sockets = Sockets {
             sign: self.sign.unwrap_or_else(|| surroundings.sign_socket()),
+            sign_abstract: self.sign_abstract,
             admin: self.admin.unwrap_or_else(|| surroundings.admin_socket()),
             sign_mode: self.sign_mode.unwrap_or(open_if(granted)).0,
             admin_mode: self.admin_mode.unwrap_or(open_if(admitted)).0,
             admin_uids: self.admin_uids,
             admin_gids: self.admin_gids,
         };
+        sockets.sign_abstract.as_deref().map_or(Ok(()), abstract_name)?;
         absolute("sockets.sign", &sockets.sign)?;
         absolute("sockets.admin", &sockets.admin)?;
         if sockets.sign == sockets.admin {
@@ -237,6 +240,18 @@ fn absolute(key: &str, path: &std::path::Path) -> Result<(), Error> {
     if path.is_absolute() { Ok(()) } else { Err(Error::new(key, "must be an absolute path")) }
 }
 
+/// What every client writes in the same way behind `unix-abstract:`, where `%` is an escape to some and none to others.
+fn abstract_name(name: &str) -> Result<(), Error> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    if !name.is_empty() && name.len() <= MAX_ABSTRACT_NAME && name.bytes().all(plain) {
+        return Ok(());
+    }
+    let problem = format!(
+        "is no name for an abstract socket: write 1 to {MAX_ABSTRACT_NAME} letters, digits and any of . _ - /, without unix-abstract:"
+    );
+    Err(Error::new("sockets.sign_abstract", problem))
+}
+
 pub(super) fn number<N: PartialOrd + Copy + std::fmt::Display>(
     key: &str,
     given: Option<N>,
@@ -269,3 +284,5 @@ const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 const DEFAULT_QUEUE_CALLS: usize = 1024;
 /// `sun_path` holds 108 bytes, the last a zero; four more are for the name that a socket bears until it is complete.
 const MAX_SOCKET_PATH: usize = 103;
+/// Of the 108 bytes the first is a zero, which tells the kernel that it is no path.
+const MAX_ABSTRACT_NAME: usize = 107;

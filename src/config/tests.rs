@@ -130,6 +130,9 @@ fn what_is_out_of_bounds_is_named_with_what_would_be_right() {
         ),
         ("[sockets]\nadmin_uids = [65534]".to_owned(), "sockets.admin_uids: holds 65534"),
         (long, "sockets.sign: is longer than 103 bytes"),
+        (format!("[sockets]\nsign_abstract = \"{}\"", "a".repeat(108)), "sockets.sign_abstract: is no name"),
+        ("[sockets]\nsign_abstract = \"\"".to_owned(), "sockets.sign_abstract: is no name"),
+        ("[sockets]\nsign_abstract = \"unix-abstract:a\"".to_owned(), "sockets.sign_abstract: is no name"),
         ("[log]\nformat = \"xml\"".to_owned(), "line 2: format: unknown variant `xml`, expected `text` or `json`"),
         (without("any"), "grant[1].uid: is missing; name uid, gid, or any = true"),
         (without("buckets"), "line 1: missing field `buckets`"),
@@ -253,6 +256,7 @@ fn a_reload_names_what_differs_and_what_waits() {
     let mut docs = reloads();
     for (from, to, key) in [
         ("sign/presignd.sock", "other/presignd.sock", "sockets.sign"),
+        ("[sockets]\n", "[sockets]\nsign_abstract = \"presignd\"\n", "sockets.sign_abstract"),
         ("admin/admin.sock", "other/admin.sock", "sockets.admin"),
         ("\"0666\"", "\"0660\"", "sockets.sign_mode"),
         ("admin_mode = \"0660\"", "admin_mode = \"0600\"", "sockets.admin_mode"),

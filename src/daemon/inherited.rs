@@ -11,6 +11,7 @@ use rustix::net::sockopt;
 
 use super::Error;
 use crate::config::Sockets;
+use crate::grpc::peer::Door;
 use crate::grpc::socket::Socket;
 
 /// The sockets that were handed over; those that were not are bound by the daemon itself.
@@ -78,15 +79,21 @@ impl Inherited {
         Ok(taken)
     }
 
-    /// Both sockets: what was handed over, and what is bound where the configuration says.
-    pub(super) fn or_bind(self, places: &Sockets) -> Result<(Socket, Socket), Error> {
+    /// Every socket with its door: what was handed over, and what is bound where the configuration says.
+    pub(super) fn or_bind(self, places: &Sockets) -> Result<Vec<(Socket, Door)>, Error> {
         let one = |name, given, path: &Path, mode| -> Result<Socket, Error> {
             let Some(listener) = given else { return Ok(Socket::bind(path, mode)?) };
             let kind = |source| InheritError::Kind { name, source: Some(source) };
             Ok(Socket::from_listener(listener).map_err(kind)?)
         };
         let sign = one(SIGN, self.sign, &places.sign, places.sign_mode)?;
-        Ok((sign, one(ADMIN, self.admin, &places.admin, places.admin_mode)?))
+        let admin = one(ADMIN, self.admin, &places.admin, places.admin_mode)?;
+        let mut sockets = vec![(sign, Door::Sign), (admin, Door::Admin)];
+        // What no mode of a file guards is for signing and never for operators.
+        if let Some(name) = &places.sign_abstract {
+            sockets.push((Socket::bind_abstract(name)?, Door::Sign));
+        }
+        Ok(sockets)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::aws::{Aws, Environment, chain};
 use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::error;
+use crate::grpc::peer::Door;
 use crate::grpc::socket::{BindError, SocketFile};
 use crate::grpc::{self, Admins};
 use crate::http::{self, Readiness};
@@ -32,8 +33,8 @@ pub struct Running {
     pub(super) config: Config,
     pub(super) issuer: Arc<Issuer>,
     pub(super) admins: watch::Sender<Admins>,
-    /// Of the signing and the admin socket, where this process bound them.
-    files: [Option<SocketFile>; 2],
+    /// Those of the sockets that this process bound.
+    files: Vec<(SocketFile, Door)>,
     pub(super) limits: watch::Sender<Limits>,
     /// Of the whole process; `None` where somebody else logs.
     pub(super) log: Option<LogFilter>,
@@ -94,9 +95,11 @@ impl Running {
         });
         let issuer = Arc::new(Issuer::new(rules, regions(), registry.clone(), clock.clone(), Arc::clone(&metrics)));
 
-        let (sign, admin) = inherited.or_bind(&config.sockets)?;
-        info!(sign = %sign.place(), admin = %admin.place(), "listening");
-        let files = [sign.file(), admin.file()];
+        let sockets = inherited.or_bind(&config.sockets)?;
+        for (socket, door) in &sockets {
+            info!(place = %socket.place(), ?door, "listening");
+        }
+        let files = sockets.iter().filter_map(|(socket, door)| Some((socket.file()?, *door))).collect();
         let (say_ready, ready) = watch::channel(false);
         let (say_admins, admins) = watch::channel(admins(&config));
         let (say_limits, limits) = watch::channel(config.limits.clone());
@@ -109,9 +112,7 @@ impl Running {
         let parts =
             grpc::Parts { issuer: Arc::clone(&issuer), metrics: Arc::clone(&metrics), limits, admins, ready, about };
         let stop = doors.clone();
-        front.spawn(
-            async move { ("the gRPC server", grpc::serve(sign, admin, parts, stop).await.map_err(|e| chain(&e))) },
-        );
+        front.spawn(async move { ("the gRPC server", grpc::serve(sockets, parts, stop).await.map_err(|e| chain(&e))) });
 
         let mut address = None;
         if let Some(listen) = config.http.listen {
@@ -173,9 +174,8 @@ impl Running {
 
     /// Gives the sockets the modes of another configuration.
     pub(super) fn set_modes(&self, new: &Config) -> Result<(), BindError> {
-        let modes = [new.sockets.sign_mode, new.sockets.admin_mode];
-        let both = self.files.iter().zip(modes);
-        both.filter_map(|(file, mode)| Some(file.as_ref()?.set_mode(mode))).collect()
+        let mode = |door| if door == Door::Sign { new.sockets.sign_mode } else { new.sockets.admin_mode };
+        self.files.iter().try_for_each(|(file, door)| file.set_mode(mode(*door)))
     }
 
     /// The longest that [`Self::stop`] may take, and some more for the registry.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, RoutesBuilder};
@@ -69,12 +70,12 @@ pub enum ServeError {
     Transport(#[source] tonic::transport::Error),
 }
 
-/// Serves both sockets until told to stop. Then it accepts no more, ends streams, and waits for the calls under way, at
+/// Serves every socket until told to stop. Then it accepts no more, ends streams, and waits for the calls under way, at
 /// most for `limits.drain`. The sockets' files are gone when it returns.
 ///
 /// # Errors
 /// When the server cannot be built. A connection that fails ends alone.
-pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve(sockets: Vec<(Socket, Door)>, parts: Parts, stop: CancellationToken) -> Result<(), ServeError> {
     let (health, health_server) = tonic_health::server::health_reporter();
     let reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
     let old_reflection = self::reflection().build_v1alpha().map_err(ServeError::Reflection)?;
@@ -96,14 +97,14 @@ pub async fn serve(sign: Socket, admin: Socket, parts: Parts, stop: Cancellation
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection).add_service(old_reflection);
     add_own(&mut routes, &services);
-    let running = run(routes.routes(), guard, [(sign, Door::Sign), (admin, Door::Admin)], limits, &stop);
+    let running = run(routes.routes(), guard, sockets, limits, &stop);
     tokio::join!(running, report(health, ready, stop.clone())).0
 }
 
 async fn run(
     routes: Routes,
     guard: Guard,
-    [one, other]: [(Socket, Door); 2],
+    sockets: Vec<(Socket, Door)>,
     limits: watch::Receiver<Limits>,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
@@ -117,12 +118,13 @@ async fn run(
     let listen = |(socket, door)| {
         let (connections, accepted) = mpsc::channel(1);
         let serving = serve_all(routes.clone(), guard.clone(), limits.clone(), accepted, close.clone());
-        (accept(socket, door, limits.clone(), connections, stop.clone()), serving)
+        let accepting = accept(socket, door, limits.clone(), connections, stop.clone());
+        async move { tokio::join!(serving, accepting).0 }
     };
-    let ((accept_one, serve_one), (accept_other, serve_other)) = (listen(one), listen(other));
+    let listening = join_all(sockets.into_iter().map(listen));
     let serving = async {
-        let done = tokio::join!(serve_one, serve_other, accept_one, accept_other, closing);
-        done.0.and(done.1).map_err(ServeError::Transport)
+        let (done, ()) = tokio::join!(listening, closing);
+        done.into_iter().collect::<Result<(), _>>().map_err(ServeError::Transport)
     };
     let late = async {
         stop.cancelled().await;

@@ -3,6 +3,7 @@
 //!
 //! Never decides who may call; `grpc::peer` says who does, and `access` what that allows.
 
+mod abstract_name;
 mod directory;
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::process::geteuid;
 use tokio::net::UnixListener;
+
+use crate::client::ABSTRACT;
 
 /// A listening socket. Dropping it removes its file, if this process made it and it is still the same file.
 #[derive(Debug)]
@@ -96,7 +99,11 @@ impl Socket {
     pub fn place(&self) -> String {
         // What is bound here has another name first.
         let own = self.bound.as_ref().map(|bound| bound.file.path.clone());
-        let given = || self.listener.local_addr().ok()?.as_pathname().map(Path::to_owned);
+        let given = || {
+            let address = self.listener.local_addr().ok()?;
+            let name = address.as_abstract_name().map(|name| format!("{ABSTRACT}{}", name.escape_ascii()));
+            name.map(PathBuf::from).or_else(|| address.as_pathname().map(Path::to_owned))
+        };
         own.or_else(given).map_or_else(|| "a socket without a path".to_owned(), |path| path.display().to_string())
     }
 

@@ -232,7 +232,7 @@ async fn lines_until(mut command: Command, is_last: impl Fn(&Value) -> bool) -> 
 }
 
 /// Lets other users into the folder; the sockets have modes of their own.
-fn open(world: &World) {
+pub(crate) fn open(world: &World) {
     let readable = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(world.folder.path(), readable.clone()).expect("the folder is ours");
     // The other user may be unable to reach where the program was built.
@@ -264,17 +264,17 @@ fn ask(mut command: Command, daemon: &Daemon, arguments: &[&str]) -> Command {
     command
 }
 
-async fn as_visitor(world: &World, daemon: &Daemon, arguments: &[&str]) -> Output {
+pub(crate) async fn as_visitor(world: &World, daemon: &Daemon, arguments: &[&str]) -> Output {
     visitor(world, daemon, arguments).output().await.expect("setpriv is part of util-linux")
 }
 
-async fn as_root(daemon: &Daemon, arguments: &[&str]) -> Output {
+pub(crate) async fn as_root(daemon: &Daemon, arguments: &[&str]) -> Output {
     program(daemon, arguments).output().await.expect("it starts")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-const VISITORS: &str = "[[grant]]\nname = \"visitors\"\nuid = 12345\nidentities = [\"web\"]\nbuckets = [\"photos\"]\n\
+pub(crate) const VISITORS: &str = "[[grant]]\nname = \"visitors\"\nuid = 12345\nidentities = [\"web\"]\nbuckets = [\"photos\"]\n\
                         prefixes = [\"public/\"]\noperations = [\"GetObject\"]\nmax_expires_in = \"5m\"\n";

@@ -82,6 +82,19 @@ impl World {
         daemon
     }
 
+    /// The same, on an abstract socket beside the others; and its address.
+    pub async fn daemon_beside_a_name(&self, identities: &str) -> (Daemon, String) {
+        let name = self.folder.path().file_name().expect("the folder has a name").to_str().expect("of ASCII");
+        self.write_config(identities);
+        let config = std::fs::read_to_string(self.config()).expect("it was written");
+        let config = config.replacen("[sockets]\n", &format!("[sockets]\nsign_abstract = \"{name}\"\n"), 1);
+        std::fs::write(self.config(), config).expect("the folder can be written");
+        let program = env!("CARGO_BIN_EXE_presignd");
+        let mut daemon = self.run(program, |command| command.arg("serve").arg("--config").arg(self.config()));
+        daemon.listening().await;
+        (daemon, format!("unix-abstract:{name}"))
+    }
+
     /// Starts the daemon, and waits for nothing.
     pub fn spawn(&self, identities: &str) -> Daemon {
         self.write_config(identities);

@@ -32,7 +32,7 @@ fn front(connections: usize) -> Front {
     let root = tempfile::tempdir().unwrap();
     let (sign, admin) = (root.path().join("sign/s"), root.path().join("admin/a"));
     let sockets =
-        [(Socket::bind(&sign, 0o666).unwrap(), Door::Sign), (Socket::bind(&admin, 0o600).unwrap(), Door::Admin)];
+        vec![(Socket::bind(&sign, 0o666).unwrap(), Door::Sign), (Socket::bind(&admin, 0o600).unwrap(), Door::Admin)];
     let limits = Limits {
         batch_items: 1000,
         stream_items: 256,
