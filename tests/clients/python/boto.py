@@ -1,0 +1,290 @@
+"""boto3 with the daemon behind it, held against boto3 with the daemon's own credentials.
+
+usage: boto.py SIGN_SOCKET S3_ENDPOINT, with the key in the environment
+
+The daemon has that key as its identity `key`, which signs by default, and `web`, whose sessions last an hour; an S3 that
+verifies what it is sent stands behind both. Each check is a function whose name is a sentence that can be false.
+"""
+
+import base64
+import copy
+import datetime
+import json
+import os
+import pickle
+import sys
+import traceback
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+import boto3
+import botocore.auth
+import botocore.signers
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ParamValidationError, UnknownClientMethodError
+from presignd.boto import PresigndError, presigns_by_daemon
+
+socket, endpoint = sys.argv[1:]
+ON_BUCKET, ON_KEY = {"Bucket": "photos"}, {"Bucket": "photos", "Key": "boto/a b+ü&=%20?#.txt"}
+UPLOAD = {**ON_KEY, "UploadId": "abc~1"}
+
+
+def client(**options):
+    s3 = {"addressing_style": "path"}
+    config = Config(signature_version="s3v4", s3=s3)
+    return boto3.client("s3", **{"region_name": "us-east-1", "endpoint_url": endpoint, "config": config, **options})
+
+
+own = client()
+ours = presigns_by_daemon(client(), socket)
+
+
+def amz_date(text):
+    return datetime.datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
+
+
+def at(when, call, *arguments, **options):
+    """What boto3 signs at that instant. It changes what it is given, so it is given copies."""
+    modules, former = (botocore.auth, botocore.signers), botocore.auth.get_current_datetime
+    for module in modules:
+        module.get_current_datetime = lambda *_, **__: when.replace(tzinfo=None)
+    try:
+        return call(*copy.deepcopy(arguments), **copy.deepcopy(options))
+    finally:
+        for module in modules:
+            module.get_current_datetime = former
+
+
+def parts(url):
+    url = urllib.parse.urlsplit(url)
+    return url.scheme, url.netloc, url.path, sorted(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+
+
+def use(url, method="GET", headers=None, body=None):
+    sent = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(sent, timeout=20) as got:
+            return got.status, got.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+CASES = [
+    ("get_object", ON_KEY),
+    ("get_object", {**ON_KEY, "VersionId": "v+1", "ResponseContentType": "text/plain; x=y", "PartNumber": 2}),
+    ("get_object", {**ON_KEY, "ResponseContentDisposition": 'attachment; filename="ü.txt"'}),
+    ("get_object", {**ON_KEY, "Range": "bytes=0-9", "IfMatch": '"abc"', "RequestPayer": "requester"}),
+    ("get_object", {**ON_KEY, "SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}),
+    ("get_object", {**ON_KEY, "ExpectedBucketOwner": "123456789012", "ChecksumMode": "ENABLED"}),
+    ("head_object", ON_KEY),
+    ("put_object", ON_KEY),
+    ("put_object", {**ON_KEY, "ContentType": "text/plain", "ContentLength": 5, "Metadata": {"a": "b c"}}),
+    ("put_object", {**ON_KEY, "ACL": "public-read", "StorageClass": "STANDARD_IA", "Tagging": "a=b&c=d%20e"}),
+    ("put_object", {**ON_KEY, "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/x", "BucketKeyEnabled": True}),
+    ("put_object", {**ON_KEY, "ChecksumSHA256": base64.b64encode(b"x" * 32).decode(), "IfNoneMatch": "*"}),
+    ("put_object", {**ON_KEY, "ContentMD5": base64.b64encode(b"x" * 16).decode(), "CacheControl": "no-cache"}),
+    ("copy_object", {**ON_KEY, "CopySource": {"Bucket": "other", "Key": "a b"}, "MetadataDirective": "COPY"}),
+    ("delete_object", {**ON_KEY, "VersionId": "v1"}),
+    ("create_multipart_upload", {**ON_KEY, "ContentType": "text/plain"}),
+    ("upload_part", {**UPLOAD, "PartNumber": 7}),
+    ("complete_multipart_upload", UPLOAD),
+    ("abort_multipart_upload", UPLOAD),
+    ("list_parts", {**UPLOAD, "MaxParts": 10}),
+    ("get_object_tagging", ON_KEY),
+    ("get_object_attributes", {**ON_KEY, "ObjectAttributes": ["ETag", "ObjectSize"]}),
+    ("get_object_acl", ON_KEY),
+    ("list_objects_v2", {**ON_BUCKET, "Prefix": "a b/", "Delimiter": "/", "MaxKeys": 5}),
+    ("list_objects", {**ON_BUCKET, "EncodingType": "url"}),
+    ("list_object_versions", ON_BUCKET),
+    ("list_multipart_uploads", ON_BUCKET),
+    ("head_bucket", ON_BUCKET),
+    ("get_bucket_location", ON_BUCKET),
+    ("create_bucket", ON_BUCKET),
+]
+
+# ---- the same as boto3 ------------------------------------------------------------------------------------------------
+
+
+def every_url_is_the_one_that_boto3_signs_in_the_same_second():
+    for method, params in [*CASES, ("get_object", {**ON_KEY, "HttpMethod": "HEAD"})]:
+        options = {"HttpMethod": params.pop("HttpMethod", None), "ExpiresIn": 900}
+        url = ours.generate_presigned_url(method, Params=copy.deepcopy(params), **options)
+        when = amz_date(dict(parts(url)[3])["X-Amz-Date"])
+        theirs = at(when, own.generate_presigned_url, method, Params=params, **options)
+        # The signature is among the parameters.
+        assert parts(url) == parts(theirs), (method, params, url, theirs)
+
+
+def what_boto3_would_sign_for_its_bearer_works_and_nothing_else():
+    put = {"ContentType": "text/plain", "Metadata": {"a": "b"}}
+    url = ours.generate_presigned_url("put_object", Params={**ON_KEY, **put}, ExpiresIn=60)
+    headers = {"Content-Type": "text/plain", "x-amz-meta-a": "b"}
+    assert use(url, "PUT", {**headers, "x-amz-meta-a": "c"}, b"hello")[0] == 403
+    assert use(url, "PUT", headers, b"hello")[0] == 200
+    assert use(ours.generate_presigned_url("get_object", Params=ON_KEY)) == (200, b"hello")
+    listed = use(ours.generate_presigned_url("list_objects_v2", Params={**ON_BUCKET, "Prefix": "boto/"}))
+    assert listed[0] == 200 and b"<Key>boto/" in listed[1], listed
+    assert use(ours.generate_presigned_url("delete_object", Params=ON_KEY), "DELETE")[0] == 204
+
+
+def a_client_is_addressed_as_it_is_configured():
+    for style, named in [("virtual", "addressing.style"), ("auto", None), ("path", None)]:
+        config = Config(signature_version="s3v4", s3={"addressing_style": style})
+        by_daemon = presigns_by_daemon(client(config=config), socket)
+        # The store has an address for a name, and so no place for a bucket before it.
+        if named:
+            assert named in str(refused(lambda: by_daemon.generate_presigned_url("get_object", Params=ON_KEY)))
+        else:
+            assert parts(by_daemon.generate_presigned_url("get_object", Params=ON_KEY))[2].startswith("/photos/")
+
+
+def policy(form):
+    policy = json.loads(base64.b64decode(form["fields"]["policy"]))
+    return policy["expiration"], sorted(map(json.dumps, policy["conditions"]))
+
+
+def every_form_is_the_one_that_boto3_signs_in_the_same_second():
+    for key, fields, conditions in [
+        ("boto/form", None, None),
+        ("boto/${filename}", {"acl": "private"}, [{"acl": "private"}]),
+        ("k", {"Content-Type": "image/png"}, [["starts-with", "$Content-Type", "image/"]]),
+        ("k", {}, [["content-length-range", 1, 1000], ["starts-with", "$success_action_redirect", ""]]),
+        ("k", {}, [{"x-amz-meta-a": "b"}]),
+    ]:
+        form = ours.generate_presigned_post("photos", key, fields, conditions, 900)
+        when = amz_date(form["fields"]["x-amz-date"])
+        theirs = at(when, own.generate_presigned_post, "photos", key, fields, conditions, 900)
+        assert form["url"] == theirs["url"]
+        vary = ("policy", "x-amz-signature")  # the order of a policy is free
+        assert {**form["fields"], **dict.fromkeys(vary)} == {**theirs["fields"], **dict.fromkeys(vary)}, (form, theirs)
+        assert policy(form) == policy(theirs), (policy(form), policy(theirs))
+
+
+def upload(form, body):
+    boundary = uuid.uuid4().hex
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in form["fields"].items()
+    ]
+    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n')
+    data = "".join(parts).encode() + body + f"\r\n--{boundary}--\r\n".encode()
+    return use(form["url"], "POST", {"Content-Type": f"multipart/form-data; boundary={boundary}"}, data)[0]
+
+
+def a_form_uploads_also_with_a_field_that_no_condition_names():
+    # Of boto3's own form S3 says that it has an extra input field.
+    form = ours.generate_presigned_post(
+        "photos", "boto/form", {"Content-Type": "text/plain"}, [["content-length-range", 1, 5]]
+    )
+    assert upload(form, b"123456") == 400
+    assert upload(form, b"12345") in (200, 204)
+    assert use(ours.generate_presigned_url("get_object", Params={**ON_BUCKET, "Key": "boto/form"})) == (200, b"12345")
+
+
+def what_is_not_presigned_is_signed_by_the_clients_own_credentials():
+    ours.put_object(Bucket="photos", Key="boto/own", Body=b"own")
+    assert ours.get_object(Bucket="photos", Key="boto/own")["Body"].read() == b"own"
+
+
+# ---- what differs -----------------------------------------------------------------------------------------------------
+
+
+def refused(call, kind=PresigndError):
+    try:
+        answer = call()
+    except kind as error:
+        assert isinstance(error, BotoCoreError)
+        return error
+    raise AssertionError(f"it was not refused: {answer}")
+
+
+def a_life_that_cannot_be_had_is_refused_and_never_cut_unless_the_program_says_so():
+    def sign(at_least=None, seconds=7200, post=False):
+        web = presigns_by_daemon(client(), socket, identity="web", at_least=at_least)
+        if post:
+            return web.generate_presigned_post("photos", "k", ExpiresIn=seconds)["url"]
+        return web.generate_presigned_url("get_object", Params=ON_KEY, ExpiresIn=seconds)
+
+    # Nine tenths, of which the daemon makes do by itself, are not enough either.
+    for seconds, post in ((7200, False), (3700, False), (7200, True)):
+        error = refused(lambda: sign(seconds=seconds, post=post))
+        assert error.reason == "SESSION_TOO_SHORT", error
+        assert 3500 < int(error.metadata["longest_fresh_seconds"]) <= 3600, error.metadata
+        assert pickle.loads(pickle.dumps(error)).reason == error.reason
+    lives = int(dict(parts(sign(at_least=600))[3])["X-Amz-Expires"])
+    assert 600 <= lives <= 3600, lives
+    assert "X-Amz-Expires=60" in sign(at_least=600, seconds=60)
+
+
+def what_nobody_can_sign_is_refused_by_boto3_or_by_presignd_in_so_many_words():
+    sign = ours.generate_presigned_url
+    assert "nope" in str(refused(lambda: sign("nope"), UnknownClientMethodError))
+    assert "Kye" in str(refused(lambda: sign("get_object", Params={**ON_BUCKET, "Kye": "k"}), ParamValidationError))
+    assert "no bucket" in str(refused(lambda: sign("list_buckets"), ParamValidationError))
+    assert refused(lambda: sign("get_object", Params=ON_KEY, ExpiresIn=8 * 86400)).reason == "INVALID_FIELD"
+    elsewhere = presigns_by_daemon(client(), "/nowhere/presignd.sock", timeout=5)
+    assert refused(lambda: elsewhere.generate_presigned_url("get_object", Params=ON_KEY)).reason == ""
+    assert refused(lambda: presigns_by_daemon(boto3.client("sts", region_name="us-east-1"), socket))
+
+
+def conditions_that_contradict_the_form_are_refused_by_name():
+    for key, fields, conditions, named in [
+        ("k", {}, [["starts-with", "$key", "other/"]], "key"),
+        ("${filename}", {}, [["starts-with", "$key", "a"], ["starts-with", "$key", "b"]], "key"),
+        ("k", {}, [{"bucket": "other"}], "bucket"),
+        ("k", {"acl": "private"}, [{"acl": "public-read"}], "acl"),
+        ("k", {"acl": "private"}, [{"ACL": "private"}, ["starts-with", "$acl", "public"]], "acl"),
+        ("k", {}, [["matches", "$acl", "x"]], "matches"),
+    ]:
+        error = refused(lambda: ours.generate_presigned_post("photos", key, fields, conditions), ParamValidationError)
+        assert named in str(error), error
+
+
+def a_form_for_any_key_below_a_prefix_says_so_by_key_or_by_condition():
+    for key, conditions in [("up/${filename}", []), ("${filename}", [["starts-with", "$key", "up/"]])]:
+        form = ours.generate_presigned_post("photos", key, Conditions=conditions)
+        assert form["fields"]["key"] == key
+        assert '["starts-with", "$key", "up/"]' in policy(form)[1], policy(form)
+
+
+def a_client_without_credentials_and_region_presigns_also_in_a_child_process():
+    saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
+    bare = presigns_by_daemon(boto3.client("s3"), f"unix:{socket}", on_behalf_of=lambda: "ann", labels={"team": "a"})
+    os.environ.update(saved)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # As in a server that forks after it was imported: the first call is the child's.
+        try:
+            os.write(write, bare.generate_presigned_url("get_object", Params=ON_KEY).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read) as pipe:
+        url = pipe.read()
+    os.waitpid(child, 0)
+    assert use(url)[0] == 404, url
+
+
+def main():
+    checks = [check for name, check in globals().items() if callable(check) and name.count("_") >= 5]
+    assert len(checks) > 9, "the checks are not found any more"
+    # gRPC does not survive a fork, so who forks comes first.
+    checks.sort(key=lambda check: "child" not in check.__name__)
+    failed = 0
+    for check in checks:
+        words = check.__name__.replace("_", " ")
+        try:
+            check()
+            print(f"ok    {words}", flush=True)
+        except Exception as error:  # the next check still says something
+            failed += 1
+            traceback.print_exc()
+            print(f"FAIL  {words}: {type(error).__name__} {error}", flush=True)
+    print(f"boto3 {boto3.__version__}: {len(checks)} checks, {failed} failed")
+    sys.exit(failed != 0)
+
+
+main()
