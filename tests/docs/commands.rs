@@ -11,11 +11,32 @@ fn every_block_is_of_a_known_language_and_hides_no_command() {
         for block in &page.blocks {
             let place = format!("{}:{}", page.name, block.line);
             let known = block.is_commands() || ["text", "toml", "promql"].contains(&block.language.as_str());
+            let known = known || block.is_example();
             assert!(known, "{place}: {:?} is neither run nor known to hold no command", block.language);
             let hidden = block.text.lines().find(|line| !block.is_commands() && line.starts_with("$ "));
             assert_eq!(hidden, None, "{place}: a command in a block that is not run");
         }
     }
+}
+
+/// So that what is shown of a program is what `tests/clients.rs` runs.
+#[test]
+fn every_program_that_a_page_shows_in_part_stands_in_an_example_word_for_word() {
+    let mut programs = String::new();
+    for folder in ["examples", "examples/node", "examples/go"] {
+        let entries = std::fs::read_dir(root().join(folder)).expect("it is there").map(|entry| entry.expect("a file"));
+        for file in entries.map(|entry| entry.path()).filter(|path| path.is_file()) {
+            programs += &std::fs::read_to_string(file).expect("a program is text");
+        }
+    }
+    let mut seen = 0;
+    for page in all() {
+        for block in page.blocks.iter().filter(|block| block.is_example()) {
+            seen += 1;
+            assert!(programs.contains(&block.text), "{}:{}: in no example:\n{}", page.name, block.line, block.text);
+        }
+    }
+    assert!(seen > 1, "the programs are not found any more");
 }
 
 #[test]
@@ -90,6 +111,9 @@ fn help(verbs: &[&str]) -> Option<String> {
 const NOT_RUN: &[(&str, &str)] = &[
     ("README.md", "cargo build --release"),
     ("README.md", "python3 -m pip install grpcio-tools"),
+    ("docs/clients.md", "python3 -m pip install './clients/python[boto3]'"),
+    ("docs/clients.md", "(cd clients/node && npm install && npm pack)"),
+    ("docs/clients.md", "module=example.org/app"),
     (
         "docs/leaked-url.md",
         "aws s3api get-bucket-policy --region us-east-1 --bucket photos --query Policy --output text >policy.json",

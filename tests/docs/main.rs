@@ -4,6 +4,8 @@
 
 mod commands;
 mod errors;
+#[path = "../clients/install.rs"]
+mod install;
 mod links;
 mod page;
 mod run;

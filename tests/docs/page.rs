@@ -1,7 +1,7 @@
 //! A page of the documents as the tests read it: its fenced blocks, and the commands in them.
 //!
 //! `sh` is a block of commands. `console` is commands behind `$ ` (and `> `, where one goes on) with what they print.
-//! `python` is a program for python3. A block below a paragraph that begins with `*Not run by the tests:` is not run; what
+//! `python` is a program for python3; other programs are parts of an example. A block below a paragraph that begins with `*Not run by the tests:` is not run; what
 //! other languages hold is never a command.
 
 use std::path::{Path, PathBuf};
@@ -74,6 +74,11 @@ impl Block {
     /// Whether it holds commands, run or not.
     pub(crate) fn is_commands(&self) -> bool {
         ["sh", "console", "python"].contains(&self.language.as_str())
+    }
+
+    /// Whether it is part of a program that another test runs.
+    pub(crate) fn is_example(&self) -> bool {
+        ["js", "ts", "rust", "go"].contains(&self.language.as_str())
     }
 
     /// Whether [`Block::steps`] are run here.
