@@ -19,5 +19,5 @@ with grpc.insecure_channel(address()) as channel:
         answer = SignerStub(channel).Presign(asked, timeout=30)
     except grpc.RpcError as error:
         sys.exit(str(of_call(error)))
-print(answer.url)
+print(answer.url, flush=True)
 print(f"usable until {answer.usable_until.ToJsonString()}, {LimitedBy.Name(answer.limited_by)}", file=sys.stderr)

@@ -24,7 +24,7 @@ async def main(bucket, *keys, seconds):
         except grpc.aio.AioRpcError as error:
             sys.exit(str(of_call(error)))
     for answer in answers:
-        print(answer.url)
+        print(answer.url, flush=True)
         print(f"usable until {answer.usable_until.ToJsonString()}", file=sys.stderr)
 
 

@@ -12,5 +12,5 @@ try:
     form = s3.generate_presigned_post(bucket, key, ExpiresIn=int(seconds))
 except PresigndError as error:
     sys.exit(str(error))
-print(url)
+print(url, flush=True)
 print(f"and uploads go to {form['url']} with the fields {', '.join(form['fields'])}", file=sys.stderr)
