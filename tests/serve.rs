@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
+#[path = "serve/check.rs"]
+mod check;
+#[path = "serve/hang_up.rs"]
+mod hang_up;
 #[path = "support/daemon.rs"]
 mod process;
 mod support;
@@ -14,7 +18,6 @@ use std::process::Stdio;
 use process::World;
 use rustix::process::Signal;
 use serde_json::Value;
-use support::sts::Turn;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -197,125 +200,6 @@ async fn a_refusal_has_the_exit_code_that_scripts_expect() {
 }
 
 #[tokio::test]
-async fn a_hang_up_puts_the_new_grants_in_force_and_a_bad_file_changes_nothing() {
-    let world = World::new().await;
-    let identities = identities(&world);
-    let daemon = world.daemon(&(identities.clone() + &grant("photos"))).await;
-    ready(&world).await;
-    let films = ["presign", "s3://films/a", "--identity", "key"];
-    let photos = ["presign", "s3://photos/a", "--identity", "key"];
-    let logged = async |what: &str| {
-        support::eventually(what, async || daemon.log().lines().find(|line| line.contains(what)).map(str::to_owned))
-            .await
-    };
-
-    world.write_config(&(identities.clone() + &grant("films")));
-    daemon.signal(Signal::HUP);
-    let line = logged("these keys changed and are in force").await;
-    assert!(line.contains("grant") && !line.contains("identity"), "{line}");
-    assert_eq!((cli(&world, &films, "").await.0, cli(&world, &photos, "").await.0), (0, 254));
-
-    daemon.signal(Signal::HUP);
-    logged("nothing changed").await;
-
-    // Admins are in force at once too.
-    let text = std::fs::read_to_string(world.config()).unwrap();
-    std::fs::write(world.config(), text.replacen("[sockets]", "[sockets]\nadmin_uids = [4711]", 1)).unwrap();
-    daemon.signal(Signal::HUP);
-    let line = logged("sockets.admin_uids").await;
-    assert!(line.contains("in force"), "{line}");
-
-    world.write_config(&(identities.clone() + &grant("photos") + "colour = \"red\"\n"));
-    daemon.signal(Signal::HUP);
-    let line = logged("the old one stays in force").await;
-    assert!(line.contains("colour"), "it says what is wrong: {line}");
-    assert_eq!((cli(&world, &films, "").await.0, cli(&world, &photos, "").await.0), (0, 254));
-}
-
-#[tokio::test]
-async fn a_hang_up_says_again_and_again_what_waits_for_a_restart() {
-    let world = World::new().await;
-    let identities = identities(&world);
-    let daemon = world.daemon(&identities).await;
-    let folder = world.folder.path().display().to_string();
-    let text = std::fs::read_to_string(world.config()).unwrap();
-    for (from, to, key) in [
-        (format!("sign = \"{folder}/sign"), format!("sign = \"{folder}/other"), "sockets.sign"),
-        (format!("admin = \"{folder}/admin"), format!("admin = \"{folder}/other"), "sockets.admin"),
-        ("/registry.db".to_owned(), "/other.db".to_owned(), "registry.path"),
-        ("[registry]".to_owned(), "[registry]\nqueue_calls = 9".to_owned(), "registry.queue_calls"),
-        ("[http]\nlisten".to_owned(), "[http]\n#listen".to_owned(), "http.listen"),
-        ("format = \"json\"".to_owned(), "format = \"text\"".to_owned(), "log.format"),
-    ] {
-        assert!(text.contains(&from), "{from}");
-        std::fs::write(world.config(), text.replacen(&from, &to, 1)).unwrap();
-        let told = || {
-            let log = daemon.log();
-            log.lines()
-                .filter(|line| line.contains("at the next start") && line.contains(&format!("\\\"{key}\\\"")))
-                .count()
-        };
-        for times in [1, 2] {
-            daemon.signal(Signal::HUP);
-            support::eventually(key, async || (told() == times).then_some(())).await;
-        }
-    }
-    assert!(daemon.log().lines().all(|line| !line.contains("are in force")), "{}", daemon.log());
-    cli(&world, &["presign", "s3://photos/a", "--identity", "key"], "").await.fine();
-}
-
-#[tokio::test]
-async fn a_hang_up_changes_what_is_logged() {
-    let world = World::new().await;
-    let identities = identities(&world);
-    let daemon = world.daemon(&(identities.clone() + &grant("photos"))).await;
-    let filter = |filter: &str, bucket: &str| {
-        world.write_config(&(identities.clone() + &grant(bucket)));
-        let text = std::fs::read_to_string(world.config()).unwrap();
-        std::fs::write(world.config(), text.replace("info,presignd=debug", filter)).unwrap();
-        daemon.signal(Signal::HUP);
-    };
-    filter("error", "films");
-    support::eventually("the grant is in force", async || {
-        (cli(&world, &["presign", "s3://films/a", "--identity", "key"], "").await.0 == 0).then_some(())
-    })
-    .await;
-    let before = daemon.log();
-    assert_eq!(cli(&world, &["presign", "s3://photos/a", "--identity", "key"], "").await.0, 254);
-    assert_eq!(daemon.log(), before, "a denial is a warning");
-
-    // A filter that is none changes nothing, not even the grant beside it.
-    filter("presignd=loud", "photos");
-    support::eventually("an error", async || daemon.log().contains("stays in force").then_some(())).await;
-    assert!(daemon.log().contains("log.filter"), "{}", daemon.log());
-    assert_eq!(cli(&world, &["presign", "s3://photos/a", "--identity", "key"], "").await.0, 254);
-
-    filter("info", "photos");
-    support::eventually("a line of level info", async || daemon.log().contains("are in force").then_some(())).await;
-    assert_eq!(daemon.log().matches("are in force").count(), 1, "the others were not to be logged");
-}
-
-#[tokio::test]
-async fn a_bad_file_is_named_with_its_line() {
-    let world = World::new().await;
-    world.write_config("[limits]\ncolour = \"red\"\n");
-    let config = world.config();
-    let path = config.to_str().unwrap();
-    for arguments in [["serve", "--config", path], ["check", "--config", path]] {
-        let said = cli(&world, &arguments, "").await;
-        assert_eq!((said.0, said.1.as_str()), (253, ""), "{said:?}");
-        assert!(said.2.contains(&format!("{path}: line 12: colour: unknown field")), "{said:?}");
-    }
-    // What only the log's own library refuses is named in the same way.
-    let text = std::fs::read_to_string(&config).unwrap().replace("presignd=debug", "presignd=loud");
-    std::fs::write(&config, text.replace("colour = \"red\"\n", "")).unwrap();
-    for arguments in [["serve", "--config", path], ["check", "--config", path]] {
-        let said = cli(&world, &arguments, "").await;
-        assert!(said.0 == 253 && said.2.contains(&format!("{path}: log.filter: ")), "{said:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_daemon_that_is_told_to_stop_leaves_no_socket_and_exits_with_0() {
     let world = World::new().await;
     for signal in [Signal::TERM, Signal::INT] {
@@ -367,86 +251,4 @@ async fn a_daemon_that_was_killed_is_followed_by_one_that_takes_its_sockets_and_
     let found = cli(&world, &["find", "-", "--output", "json"], &url).await.json();
     assert_eq!(found["found"][0]["match"], "signature", "{found}");
     assert_eq!(second.stop().await.code(), Some(0));
-}
-
-#[tokio::test]
-async fn a_check_online_tells_whose_session_each_identity_gets_and_leaves_nothing_behind() {
-    let world = World::new().await;
-    world.write_config(&identities(&world));
-    let config = world.config();
-    let check = ["check", "--online", "--config", config.to_str().unwrap(), "--timeout", "30s"];
-    let json = [&check[..], &["--output", "json"]].concat();
-
-    let said = cli(&world, &json, "").await;
-    assert_eq!(said.0, 0, "{said:?}");
-    let all = said.json();
-    let (key, web) = (&all["identities"][0], &all["identities"][1]);
-    assert_eq!((&key["longest"], &key["limited_by"]), (&604_800.into(), &"seven-days".into()), "{all}");
-    assert!(key["principal_arn"].as_str().unwrap().ends_with(":user/deploy") && key["expires_at"].is_null(), "{all}");
-    assert!(web["principal_arn"].as_str().unwrap().contains(":assumed-role/web/"), "{all}");
-    assert!((3500..=3600).contains(&web["longest"].as_u64().unwrap()) && web["limited_by"] == "session", "{all}");
-    assert_eq!(all["clock_offset_seconds"], 0, "{all}");
-    assert_eq!(world.sts.count("AssumeRole"), 1, "one session each");
-    let table = cli(&world, &check, "").await.fine();
-    assert!(table.contains("ok") && table.contains("clock offset: none"), "{table}");
-
-    // The long-term key needs no session of the role.
-    let asked = world.sts.count("AssumeRole");
-    let one = cli(&world, &[&json[..], &["--identity", "key"]].concat(), "").await.json();
-    assert_eq!((one["identities"].as_array().unwrap().len(), world.sts.count("AssumeRole")), (1, asked), "{one}");
-    let nobody = cli(&world, &[&check[..], &["--identity", "nobody"]].concat(), "").await;
-    assert_eq!(nobody.0, 252, "{nobody:?}");
-
-    assert!(!world.registry().exists(), "the daemon's registry is not touched");
-    assert_eq!(std::fs::read_dir(world.folder.path().join("tmp")).unwrap().count(), 0, "nothing is left behind");
-    world.sts.ahead(300);
-    assert_eq!(cli(&world, &json, "").await.json()["clock_offset_seconds"], 300);
-}
-
-#[tokio::test]
-async fn a_check_online_fails_when_any_identity_fails_and_says_why() {
-    let world = World::new().await;
-    world.write_config(&identities(&world).replace("role/team/web", "role/forbidden"));
-    let config = world.config();
-    let check = ["check", "--online", "--config", config.to_str().unwrap(), "--output", "json"];
-
-    let said = cli(&world, &check, "").await;
-    assert_eq!(said.0, 254, "{said:?}");
-    let all = said.json();
-    assert_eq!((&all["identities"][0]["ok"], &all["identities"][1]["ok"]), (&true.into(), &false.into()), "{all}");
-    assert_eq!(all["identities"][1]["reason"], "ACCESS_DENIED", "{all}");
-    assert!(said.2.contains("trust policy") && said.2.contains("1 of 2"), "{said:?}");
-
-    // What fails at once is told at once, and says nothing of AWS's clock.
-    let text = std::fs::read_to_string(&config).unwrap() + "[identity.lost]\nsource = \"web-identity\"\n";
-    std::fs::write(&config, text).unwrap();
-    let said = cli(&world, &[&check[..], &["--identity", "lost"]].concat(), "").await;
-    let all = said.json();
-    assert_eq!((said.0, &all["identities"][0]["reason"]), (254, &"ENVIRONMENT".into()), "{said:?}");
-    assert!(all["clock_offset_seconds"].is_null(), "{said:?}");
-
-    // A key that AWS does not know: no call of its own fails, but nobody says whose it is.
-    world.keys.deactivate(&world.user.access_key_id);
-    let said = cli(&world, &[&check[..], &["--identity", "key"]].concat(), "").await;
-    assert_eq!((said.0, &said.json()["identities"][0]["reason"]), (254, &"UNCONFIRMED".into()), "{said:?}");
-
-    world.sts.stay(Turn::Hang);
-    let said = cli(&world, &[&check[..], &["--timeout", "1s"]].concat(), "").await;
-    assert_eq!((said.0, &said.json()["identities"][2]["reason"]), (254, &"DEADLINE_EXCEEDED".into()), "{said:?}");
-    assert_eq!(std::fs::read_dir(world.folder.path().join("tmp")).unwrap().count(), 0, "nothing is left behind");
-}
-
-#[tokio::test]
-async fn a_filter_that_the_daemon_would_refuse_is_refused_by_check() {
-    let world = World::new().await;
-    world.write_config(&identities(&world));
-    let config = world.config();
-    let check = ["check", "--config", config.to_str().unwrap()];
-    cli(&world, &check, "").await.fine();
-    let text = std::fs::read_to_string(&config).unwrap().replace("presignd=debug", "presignd=loud");
-    std::fs::write(&config, text).unwrap();
-    let said = cli(&world, &check, "").await;
-    assert!(said.0 == 253 && said.1.is_empty() && said.2.contains("log.filter"), "{said:?}");
-    let daemon = world.run(BINARY, |command| command.arg("serve").arg("--config").arg(&config));
-    assert_eq!(daemon.end().await.code(), Some(253));
 }

@@ -25,6 +25,16 @@ fn put(world: &World, key: &Key) {
     std::fs::rename(folder.join("new"), folder.join("key")).expect("the folder can be written");
 }
 
+/// The identity `web`: the key in that file.
+fn key_file(world: &World) -> String {
+    let path = world.folder.path().join("key");
+    format!(
+        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
+        path.display(),
+        world.services("web")
+    )
+}
+
 fn long(key: &str) -> PresignRequest {
     PresignRequest { expires_in: Some(length(600)), ..get(key) }
 }
@@ -69,13 +79,7 @@ async fn what_the_death_of_a_key_ends_lives_on_under_the_next_and_one_failure_st
         world.s3.store().put("photos", key, key);
     }
     put(&world, &world.user);
-    let path = world.folder.path().join("key");
-    let table = format!(
-        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
-        path.display(),
-        world.services("web")
-    );
-    let daemon = world.daemon(&table).await;
+    let daemon = world.daemon(&key_file(&world)).await;
     let (first, broken, last) =
         (signed(&daemon, long("a")).await, signed(&daemon, sealed()).await, signed(&daemon, long("c")).await);
     let order = || ResignRequest {
@@ -136,13 +140,7 @@ async fn what_the_death_of_a_key_ends_lives_on_under_the_next_and_one_failure_st
 async fn of_a_request_that_was_signed_again_before_only_the_last_url_is_signed_again_when_an_event_ends_all() {
     let world = World::new().await;
     put(&world, &world.user);
-    let path = world.folder.path().join("key");
-    let table = format!(
-        "[identity.web]\nsource = \"key-file\"\npath = \"{}\"\npoll = \"1s\"\nmin_pause = \"1s\"\n{}",
-        path.display(),
-        world.services("web")
-    );
-    let daemon = world.daemon(&table).await;
+    let daemon = world.daemon(&key_file(&world)).await;
     let first = signed(&daemon, long("a")).await;
     put(&world, &world.keys.user("deploy"));
     generation(&daemon, 2).await;

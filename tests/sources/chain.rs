@@ -74,6 +74,7 @@ async fn a_link_that_is_set_up_and_fails_is_not_passed_over() {
     let daemon = host.daemon(&host.identity("web", DEFAULT)).await;
     let web = refused(&daemon, "web").await;
     assert!(web.last_failure.contains("profile \"gone\""), "{}", web.last_failure);
+    assert_eq!(container.count(), 0, "whoever stands behind them is not asked");
     daemon.stop().await;
 
     host.unset("AWS_PROFILE");
@@ -91,7 +92,7 @@ async fn a_link_that_is_set_up_and_fails_is_not_passed_over() {
 async fn instance_credentials_behind_a_profile_keep_their_written_end_and_are_refused_after_it() {
     let mut host = Host::new().await;
     // Inside the margin within which the SDK's provider would write another end.
-    let key = host.role_session(40);
+    let key = host.role_session(240);
     let instance = Metadata::serve(&key).await;
     host.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.url());
     host.set("AWS_EC2_METADATA_DISABLED", "false");

@@ -35,14 +35,12 @@ impl Metadata {
     }
 
     /// Answers with that status and body from now on.
-    #[allow(dead_code, reason = "not every test crate needs it")]
     pub(crate) fn say(&self, status: u16, body: &str) {
         let mut says = self.says.lock().expect("no holder panics");
         (says.0, says.1) = (status, body.to_owned());
     }
 
     /// How often the credentials were asked for.
-    #[allow(dead_code, reason = "not every test crate needs it")]
     pub(crate) fn count(&self) -> usize {
         self.says.lock().expect("no holder panics").2
     }

@@ -29,7 +29,7 @@ const SOURCE: &str = "source = \"profile\"\nprofile = \"helper\"";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_is_run_again_ahead_of_the_end_that_it_printed_and_not_before() {
     let host = Host::new().await;
-    let (first, second) = (host.role_session(12), host.role_session(7200));
+    let (first, second) = (host.role_session(40), host.role_session(7200));
     host.write("answer-1", &answer(&first, true));
     host.write("answer-2", &answer(&second, true));
     let script = "echo run >> runs; cat answer-$(wc -l < runs)";
