@@ -312,7 +312,9 @@ impl Registry {
     async fn until_needed(&self, pause: Duration) {
         let pause = tokio::time::sleep(pause);
         tokio::pin!(pause);
+        let Store::Sqlite(store) = &self.0.store;
         loop {
+            store.measure_disk();
             tokio::select! {
                 () = &mut pause => return,
                 () = tokio::time::sleep(PAUSE_AFTER_FAILURE) => {}

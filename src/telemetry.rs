@@ -29,6 +29,10 @@ pub struct Metrics {
     identities: Mutex<BTreeMap<IdentityName, usize>>,
     /// What the latest calls to AWS were told; no metric.
     pub latest: latest::Latest,
+    /// 1 while the daemon is ready, else 0.
+    pub ready: IntGauge,
+    /// When the daemon began, in seconds since the epoch; named as every Prometheus client names it.
+    pub process_start_time_seconds: IntGauge,
     /// URLs and forms signed and recorded, by `identity` and `operation`.
     pub urls_issued: IntCounterVec,
     /// Asks that ended without a URL, and messages that were not read, by `reason` (docs/errors.md).
@@ -46,10 +50,14 @@ pub struct Metrics {
     pub generation_outstanding_urls: IntGaugeVec,
     /// The hard end of the last of them, likewise, in seconds since the epoch; 0 with none.
     pub last_url_end_timestamp_seconds: IntGaugeVec,
+    /// Outstanding URLs that have surely ended early, by `identity`.
+    pub ended_early_urls: IntGaugeVec,
     /// Renewals, by `identity` and `outcome` ([`OUTCOMES`]).
     pub renewals: IntCounterVec,
     /// Calls to STS, by `operation` ([`STS_OPERATIONS`]) and `outcome` ([`OUTCOMES`]).
     pub sts_calls: IntCounterVec,
+    /// Calls to STS that the configuration allows in a minute.
+    pub sts_budget_calls_per_minute: IntGauge,
     /// Answers to a look at a session, by what was looked at ([`PROBED`]) and its `reading` ([`READINGS`]).
     pub probes: IntCounterVec,
     /// Sessions that sign or have signed and were last seen dead, by `identity`.
@@ -66,6 +74,12 @@ pub struct Metrics {
     pub registry_append_seconds: Histogram,
     /// Groups that wait for the writer.
     pub registry_queue_depth: IntGauge,
+    /// Groups that may wait for the writer.
+    pub registry_queue_limit: IntGauge,
+    /// What the registry's file system has left.
+    pub registry_disk_free_bytes: IntGauge,
+    /// How large that is.
+    pub registry_disk_size_bytes: IntGauge,
     /// Rows of one commit.
     pub registry_rows_per_group: Histogram,
     /// Operations of the registry that failed, by `operation` ([`REGISTRY_OPERATIONS`]).
@@ -134,6 +148,7 @@ impl Metrics {
         self.partitions.with_label_values(&[name]).add(0);
         self.sessions_seen_dead.with_label_values(&[name]).add(0);
         self.keys_to_deactivate.with_label_values(&[name]).add(0);
+        self.ended_early_urls.with_label_values(&[name]).add(0);
     }
 
     /// Removes the series of an identity, when nobody is left who counts there.
@@ -163,6 +178,7 @@ impl Metrics {
         let _ = self.partitions.remove_label_values(&[name]);
         let _ = self.sessions_seen_dead.remove_label_values(&[name]);
         let _ = self.keys_to_deactivate.remove_label_values(&[name]);
+        let _ = self.ended_early_urls.remove_label_values(&[name]);
     }
 
     /// Starts the series of every reason at zero. The reasons are those of `error::Error::REASONS`.
@@ -206,10 +222,19 @@ impl Metrics {
 
     /// Says how many keys of an identity can be deactivated.
     pub fn free_keys(&self, identity: &IdentityName, keys: u64) {
+        self.set(&self.keys_to_deactivate, identity, keys);
+    }
+
+    /// Says how many outstanding URLs of an identity have surely ended early.
+    pub fn ended_early(&self, identity: &IdentityName, urls: u64) {
+        self.set(&self.ended_early_urls, identity, urls);
+    }
+
+    /// Nothing is told of an identity that has gone meanwhile.
+    fn set(&self, gauge: &IntGaugeVec, identity: &IdentityName, count: u64) {
         let identities = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
         if identities.contains_key(identity) {
-            let keys = i64::try_from(keys).unwrap_or(i64::MAX);
-            self.keys_to_deactivate.with_label_values(&[identity.as_str()]).set(keys);
+            gauge.with_label_values(&[identity.as_str()]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

@@ -72,6 +72,7 @@ impl Running {
     ) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new()?);
         metrics.reasons_start_at_zero(error::Error::REASONS);
+        metrics.process_start_time_seconds.set(clock.local_now().unix());
         let registry = Registry::open(&config.registry, clock.clone(), Arc::clone(&metrics)).await?;
         let aws = Aws::new(clock.clone(), environment)?;
         let (doors, rooms) = (CancellationToken::new(), CancellationToken::new());
@@ -274,6 +275,7 @@ async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<boo
         }
         let now = readiness(issuer);
         let is_ready = now.reasons.is_empty();
+        metrics.ready.set(i64::from(is_ready));
         if ready.send_replace(is_ready) != is_ready {
             info!(ready = is_ready, reasons = ?now.reasons, "readiness changed");
         }

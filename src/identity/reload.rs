@@ -75,6 +75,7 @@ impl Identities {
     pub fn next(&self, config: &Config) -> Self {
         let shared = Arc::clone(&self.shared);
         shared.budget.set(config.sts.calls_per_minute);
+        shared.metrics.sts_budget_calls_per_minute.set(config.sts.calls_per_minute.into());
         let make = |(name, table): (&IdentityName, &tables::Identity)| {
             let table = tables::Identity { sts: table.sts.or(&config.sts.endpoint), ..table.clone() };
             let former = self.all.get(name);

@@ -9,6 +9,7 @@ mod candidates;
 mod change;
 mod checkpoint;
 mod columns;
+mod disk;
 mod enrol;
 mod events;
 mod export;
@@ -208,6 +209,10 @@ impl Sqlite {
         self.writable.load(Ordering::Relaxed) && !self.queue.is_closed() && self.inodes.in_place().is_ok()
     }
 
+    pub(super) fn measure_disk(&self) {
+        disk::measure(self.inodes.path(), &self.metrics);
+    }
+
     async fn call<T>(&self, call: impl FnOnce(Answer<T>) -> Call) -> Result<T, Error> {
         let (answer, outcome) = oneshot::channel();
         self.queue.try_send(call(answer)).map_err(|refused| match refused {
@@ -245,6 +250,7 @@ fn open(
     let stands = events::stands(&connection, instance).map_err(row)?;
     let stands = Arc::new(watch::Sender::new(stands.into()));
     let (sender, queue) = mpsc::channel(queue_calls.max(1) + OWN_CALLS);
+    metrics.registry_queue_limit.set(i64::try_from(sender.max_capacity()).unwrap_or(i64::MAX));
     let appending = Turns::new(appends(queue_calls.max(1)));
     let writable = Arc::new(AtomicBool::new(true));
     let questions = Readers::new(path.clone(), inodes.clone(), readers::QUESTIONS, metrics.clone());

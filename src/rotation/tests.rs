@@ -290,6 +290,8 @@ async fn what_an_event_that_stands_has_ended_is_told_beside_what_is_outstanding_
         // What is decided is told with it.
         assert_eq!(house.desk.drain(UID, web(), Some(1)).await.unwrap(), status);
     }
+    let early = || house.metrics.ended_early_urls.with_label_values(&["web"]).get();
+    house.until("the gauge says so", async || early() == 2).await;
     let retired = house.desk.retire(UID, web(), 1, true).await.unwrap();
     assert_eq!((retired.breaks_urls, retired.status.ended_early_urls), (2, 2));
     let rows = house.registry.events(DAEMON, 0, MAX_PAGE).await.unwrap();
@@ -298,6 +300,7 @@ async fn what_an_event_that_stands_has_ended_is_told_beside_what_is_outstanding_
     let lifted = NewEvent::new(EventKind::EventLifted, serde_json::json!({}));
     house.registry.lift(id.number, house.clock.now(), lifted).await.unwrap();
     assert_eq!(house.status(1).await.ended_early_urls, 0);
+    house.until("the gauge says that, too", async || early() == 0).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use super::told::{RenewalFailed, Told};
 use super::{GenerationStatus, Reference, Rotation, Row, followed};
 use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
-use crate::registry::{DAEMON, EVENT_LIFE, EventKind, Mark};
+use crate::registry::{DAEMON, EVENT_LIFE, EventKind, Mark, TallyFilter};
 use crate::session::RecordId;
 use crate::session::generation::{Holder, Secret, State, has_no_end};
 use crate::telemetry::Metrics;
@@ -72,6 +72,8 @@ impl Rotation {
             }
         }
         log.keep_only(|session| known.contains(&session));
+        let mut ended = self.assessor().ended(DAEMON, &TallyFilter::default()).await?;
+        rows.iter_mut().for_each(|row| row.ended = ended.remove(&row.row.session.id).unwrap_or_default());
         self.measure(&rows, metrics);
         Ok(due.into_iter().min())
     }
@@ -218,12 +220,14 @@ impl Rotation {
             sums.insert(name.clone(), State::ALL.iter().map(|state| (*state, (0, None))).collect());
         }
         let mut free: BTreeMap<_, u64> = sums.keys().map(|name| (name.clone(), 0)).collect();
+        let mut early = free.clone();
         for row in rows {
             let status = self.told(row);
             let waits = has_no_end(status.kind) && status.state == State::Drained && !row.is_unconfirmed;
             if waits && is_free(&status) {
                 free.entry(status.session.identity.clone()).and_modify(|keys| *keys += 1);
             }
+            early.entry(status.session.identity.clone()).and_modify(|urls| *urls += status.ended_early_urls);
             let states = sums.get_mut(&status.session.identity);
             if let Some((urls, last)) = states.and_then(|states| states.get_mut(&status.state)) {
                 *urls += status.outstanding_urls;
@@ -231,6 +235,7 @@ impl Rotation {
             }
         }
         free.iter().for_each(|(identity, keys)| metrics.free_keys(identity, *keys));
+        early.iter().for_each(|(identity, urls)| metrics.ended_early(identity, *urls));
         for (identity, states) in &sums {
             states.iter().for_each(|(state, (urls, last))| metrics.outstanding(identity, *state, *urls, *last));
         }

@@ -17,6 +17,17 @@ impl Metrics {
         let build = Opts::new("presignd_build_info", "Always 1; the label is the version.");
         add(r, IntGauge::with_opts(build.const_label("version", env!("CARGO_PKG_VERSION")))?)?.set(1);
         Ok(Self {
+            ready: add(
+                r,
+                IntGauge::new(
+                    "presignd_ready",
+                    "1 while an identity can sign and the registry takes records, as /readyz says.",
+                )?,
+            )?,
+            process_start_time_seconds: add(
+                r,
+                IntGauge::new("process_start_time_seconds", "When the daemon began, by the local clock.")?,
+            )?,
             urls_issued: counters(
                 r,
                 "presignd_urls_issued_total",
@@ -65,6 +76,12 @@ impl Metrics {
                 "Hard end of the last of them; 0 with none.",
                 &["identity", "state"],
             )?,
+            ended_early_urls: gauges(
+                r,
+                "presignd_ended_early_urls",
+                "Outstanding URLs that events which stand have surely ended.",
+                &["identity"],
+            )?,
             renewals: counters(
                 r,
                 "presignd_renewals_total",
@@ -72,6 +89,13 @@ impl Metrics {
                 &["identity", "outcome"],
             )?,
             sts_calls: counters(r, "presignd_sts_calls_total", "Calls to STS.", &["operation", "outcome"])?,
+            sts_budget_calls_per_minute: add(
+                r,
+                IntGauge::new(
+                    "presignd_sts_budget_calls_per_minute",
+                    "Calls to STS that the configuration allows; beyond them calls wait.",
+                )?,
+            )?,
             probes: counters(
                 r,
                 "presignd_probes_total",
@@ -110,6 +134,21 @@ impl Metrics {
             registry_queue_depth: add(
                 r,
                 IntGauge::new("presignd_registry_queue_depth", "Groups that wait for the writer.")?,
+            )?,
+            registry_queue_limit: add(
+                r,
+                IntGauge::new("presignd_registry_queue_limit", "Groups that may wait for the writer.")?,
+            )?,
+            registry_disk_free_bytes: add(
+                r,
+                IntGauge::new(
+                    "presignd_registry_disk_free_bytes",
+                    "Bytes that the registry's file system has left for the daemon.",
+                )?,
+            )?,
+            registry_disk_size_bytes: add(
+                r,
+                IntGauge::new("presignd_registry_disk_size_bytes", "Size of the registry's file system.")?,
             )?,
             registry_rows_per_group: histogram(
                 r,

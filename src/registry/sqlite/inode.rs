@@ -26,6 +26,11 @@ impl Inodes {
         Ok(Self { file: Opened::at(path.to_owned())?, log: Opened::at(beside(path, "-wal"))? })
     }
 
+    /// Of the registry's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.file.path
+    }
+
     /// Whether both are in their places; a look at each takes about a microsecond.
     pub(super) fn in_place(&self) -> Result<(), Error> {
         for opened in [&self.file, &self.log] {
