@@ -1,0 +1,60 @@
+{{/* Labels, the image, and the refusals of values that would not work. */}}
+
+{{- define "presignd-lib.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | default .Chart.Version | replace "+" "_" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* A digest wins over a tag: it cannot be moved. */}}
+{{- define "presignd-lib.image" -}}
+{{- $_ := required "presignd.image.repository: no image is published yet; build one, push it, and name it here" .repository -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag }}{{ end -}}
+{{- end }}
+
+{{/* values, place */}}
+{{- define "presignd-lib.check" -}}
+{{- $values := .values -}}
+{{- range $name, $key := $values.keys -}}
+{{- $identity := dig "identity" $name dict $values.config -}}
+{{- if ne (index $identity "source" | default "") "key-file" -}}
+{{- fail (printf "presignd.keys.%s: there is no presignd.config.identity.%s with source: key-file that would read it" $name $name) -}}
+{{- end -}}
+{{- if $identity.path -}}
+{{- fail (printf "presignd.keys.%s says where the key of identity %s lies; leave its path out" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .place "sidecar") (eq $values.registry.type "hostPath") -}}
+{{- fail "presignd.registry.type: hostPath is the registry of a whole node; two pods there would want the same one" -}}
+{{- end -}}
+{{- if and (eq .place "node") (eq $values.registry.type "claim") -}}
+{{- fail "presignd.registry.type: claim is the registry of one daemon, and a DaemonSet has one on each node" -}}
+{{- end -}}
+{{- if and (eq .place "sidecar") (eq $values.startAppWhen "serving") (not $values.http.enabled) -}}
+{{- fail "presignd.startAppWhen: serving is asked of /livez; set presignd.http.enabled, or startAppWhen: ready" -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+values, the securityContexts of a pod and of one of its containers, and its name: a container whose user is known and whom no
+grant is for would be denied each URL. An unknown user or group is the image's own affair.
+*/}}
+{{- define "presignd-lib.check-caller" -}}
+{{- $security := merge (dict) (.container.securityContext | default dict) .pod -}}
+{{- if hasKey $security "runAsUser" -}}
+{{- $uid := int64 $security.runAsUser -}}
+{{- $admitted := and (empty .values.config.grant) (has $uid (list (int64 0) (int64 .values.runAsUser))) -}}
+{{- range .values.config.grant -}}
+{{- $by_uid := and (hasKey . "uid") (eq (int64 .uid) $uid) -}}
+{{- $by_gid := and (hasKey . "gid") (or (not (hasKey $security "runAsGroup")) (eq (int64 .gid) (int64 $security.runAsGroup))) -}}
+{{- if or .any $by_uid $by_gid -}}
+{{- $admitted = true -}}
+{{- end -}}
+{{- end -}}
+{{- if not $admitted -}}
+{{- fail (printf "container %s runs as user %d, and no grant in presignd.config.grant is for that uid: every call would be denied" .container.name $uid) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
