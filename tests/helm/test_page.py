@@ -1,0 +1,45 @@
+"""docs/install-kubernetes.md does what it says, as far as that needs no cluster. tests/docs leaves the page to this."""
+
+import re
+import subprocess
+
+import charts
+
+PAGE = (charts.ROOT / "docs/install-kubernetes.md").read_text()
+BLOCKS = re.findall(r"(\*Not run by the tests:[^\n]*\*\n\n)?```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+
+
+def bash(helm, script, folder):
+    """Runs a script where helm is this one, in the copy of the charts."""
+    (folder / "helm").unlink(missing_ok=True)
+    (folder / "helm").symlink_to(helm)
+    surroundings = charts.surroundings(helm) | {"PATH": f"{folder}:/usr/bin:/bin"}
+    words = ["bash", "-eu", "-o", "pipefail", "-c", script]
+    return subprocess.run(words, cwd=charts.copy(), env=surroundings, capture_output=True, text=True, timeout=60)
+
+
+def test_every_command_of_the_page_works(helm, tmp_path):
+    """Block after block; what would be installed is rendered, and what kubectl would be asked is not asked."""
+    script = "".join(text for skipped, language, text in BLOCKS if language == "sh" and not skipped)
+    assert "helm template" in script
+    left_out = [text for skipped, language, text in BLOCKS if skipped]
+    assert [text.splitlines()[0].split()[:2] for text in left_out] == [["helm", "install"]]
+    install = left_out[0].splitlines()[0].replace("helm install", "helm template")
+    done = bash(helm, f"{script}{install} | diff - rendered.yaml", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_one_line_of_the_page_is_that_of_the_example():
+    """And the example's chart holds nothing more there."""
+    line = (charts.ROOT / "examples/shop-chart/templates/web.yaml").read_text()
+    assert line in [text for _, language, text in BLOCKS if language == "text"]
+
+
+def test_what_the_page_says_of_defaults_is_so():
+    """Its uid, the registry's path and the day that a start may take."""
+    values = charts.objects((charts.ROOT / "helm/presignd-lib/values.yaml").read_text())[0]
+    (daemon,) = charts.daemons(charts.render(charts.HELMS[-1], charts.MODES[0].with_name("sidecar.yaml")))
+    assert f"d {values['registry']['hostPath']} 0700 {values['runAsUser']} {values['runAsGroup']}" in PAGE
+    assert f"d {values['node']['socketDirectory']} 0755 {values['runAsUser']} {values['runAsGroup']}" in PAGE
+    probe = daemon["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] == 24 * 60 * 60
