@@ -115,6 +115,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docs/clients.md", "(cd clients/node && npm install && npm pack)"),
     ("docs/clients.md", "module=example.org/app"),
     (
+        "docs/install-kubernetes.md",
+        "helm install presignd helm/presignd --namespace signing --create-namespace --values values.yaml",
+    ),
+    (
         "docs/leaked-url.md",
         "aws s3api get-bucket-policy --region us-east-1 --bucket photos --query Policy --output text >policy.json",
     ),

@@ -77,4 +77,4 @@ fn anchors(text: &str) -> Vec<String> {
     headings.map(|line| plain(line).chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()).collect()
 }
 
-const FOLDERS: [&str; 6] = ["src/", "tests/", "scripts/", "docs/", "proto/", "examples/"];
+const FOLDERS: [&str; 7] = ["src/", "tests/", "scripts/", "docs/", "proto/", "examples/", "helm/"];
