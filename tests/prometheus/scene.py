@@ -97,8 +97,7 @@ def hold_to_the_scrape(world):
     # What Prometheus adds, and what rules make: of records, the labels that they give now.
     scraped |= {"up": {}, "ALERTS": {"alertname": set(), "alertstate": set()}}
     for record in {rule["record"] for rule in rules() if "record" in rule}:
-        series = world.query(record)
-        assert series, f"nothing is recorded as {record}"
+        series = eventually(f"something is recorded as {record}", lambda record=record: world.query(record))
         scraped[record] = {label: {one["metric"][label] for one in series} for label in series[0]["metric"]}
     wrong, count = [], 0
     places = [(rule.get("alert") or rule["record"], rule["expr"], "") for rule in rules()] + of_dashboard()
