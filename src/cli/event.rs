@@ -104,9 +104,14 @@ fn spoken(statement: &Option<proto::Statement>) -> String {
 fn who(statement: &proto::Statement) -> Option<String> {
     let userid = (!statement.userid.is_empty()).then(|| format!("aws:userid {}", statement.userid));
     let arn = Some(&statement.principal_arn).filter(|arn| !arn.is_empty() && *arn != "*").cloned();
-    match (arn, userid) {
+    let whom = match (arn, userid) {
         (Some(arn), Some(userid)) => Some(format!("{arn} with {userid}")),
         (arn, userid) => arn.or(userid),
+    };
+    let session = (!statement.session_id.is_empty()).then(|| format!("the session {}", statement.session_id));
+    match (session, whom) {
+        (Some(session), Some(whom)) => Some(format!("{session} of {whom}")),
+        (session, whom) => session.or(whom),
     }
 }
 

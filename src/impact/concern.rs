@@ -2,7 +2,7 @@
 //!
 //! Leaves out only what the rules let live; `tests/impact_matrix/laws.rs` holds it to that.
 
-use super::event::{Event, Principal, PublicAccess, What};
+use super::event::{Event, Principal, PublicAccess, Statement, What};
 use super::place::reaches;
 use super::principal::{is_of_role, is_of_user};
 use super::truth::Truth;
@@ -91,7 +91,8 @@ impl<'a> Concern<'a> {
     pub fn names_a_signer(&self) -> bool {
         match &self.event.what {
             What::AllowRemoved(statement) | What::Denied { statement, .. } => {
-                !(statement.userid.is_empty() && matches!(statement.principal_arn.as_str(), "" | "*"))
+                let names_nobody = statement.userid.is_empty() && matches!(statement.principal_arn.as_str(), "" | "*");
+                statement.session.is_some() || !names_nobody
             }
             What::AccountClosed { .. } => true,
             what => self.access_key_id().is_some() || principal(what).is_some(),
@@ -162,7 +163,9 @@ impl<'a> Concern<'a> {
                 }
                 narrow.access_key_id = Some(access_key_id.clone());
             }
-            What::SessionExpired(session) => {
+            What::SessionExpired(session)
+            | What::Denied { statement: Statement { session: Some(session), .. }, .. }
+            | What::AllowRemoved(Statement { session: Some(session), .. }) => {
                 if wanted.session.is_some_and(|own| own != *session) {
                     return None;
                 }

@@ -176,6 +176,9 @@ pub struct Statement {
     /// `aws:userid`, with `*` and `?`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub userid: String,
+    /// Only what that session signed. No policy can say so; what was seen of one session is said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<RecordId>,
     /// The bucket, or the access point by its ARN or alias.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bucket: String,

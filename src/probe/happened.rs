@@ -3,8 +3,7 @@
 //! | session | its key is dead | denied at a canary |
 //! |---|---|---|
 //! | long-term key | the key is deactivated: deleted looks the same, and can not be undone | an Allow is gone: "may end" |
-//! | session whose name was never used before | a Deny of that very session, of everything | the same |
-//! | any other session | an Allow is gone: "may end", because sessions of the same name are meant too | the same |
+//! | session | a Deny of that very session, of everything | the same: sessions of one name are meant alike |
 //!
 //! A canary tells of one key only, and a Deny may spare the rest of its bucket. So URLs that read from there "may end".
 //! Killing a parent's key spares what was minted from it (SEMANTICS.md 1.3 c), so a dead session is no event of its parent.
@@ -57,7 +56,7 @@ impl Former {
     }
 }
 
-/// The row that says it; `None` where no event could mean this session alone, because nobody told whose it is.
+/// The row that says it; `None` where nobody told whose the session is, and what was seen is of whoever it belongs to.
 pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str, former: Former) -> Option<NewEvent> {
     let Edge::Died { after, by } = edge else { return None };
     let after = after.max(former.alive_at);
@@ -66,7 +65,7 @@ pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str,
     // An event cannot take longer; the row keeps what was seen.
     let settles_within = settles_within.min(LONGEST);
     let at = Timestamp::from_unix(by.unix().saturating_sub(settles_within.as_secs().cast_signed()));
-    let event = Event { at, settles_within, endpoint: None, what: what(&session.facts, about)? };
+    let event = Event { at, settles_within, endpoint: None, what: what(session, about)? };
     let body = json!({
         "event": serde_json::to_value(event).ok()?,
         "observed": true,
@@ -96,34 +95,27 @@ pub(super) fn about(row: &EventRow) -> Option<&str> {
     if observed { row.body.get("about")?.as_str() } else { None }
 }
 
-fn what(facts: &Facts, about: About<'_>) -> Option<What> {
-    let long_term = matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root);
-    let bucket = match about {
-        About::Key if long_term => {
-            return Some(What::KeyDeactivated { access_key_id: facts.access_key_id.clone() });
-        }
-        About::Key => None,
-        About::Canary(canary) => Some(canary.bucket.as_str().to_owned()),
-    };
-    let statement = Statement {
+fn what(session: &Session, about: About<'_>) -> Option<What> {
+    let facts = &session.facts;
+    let of = |userid, session, bucket: Option<&str>| Statement {
         policy: Policy::Identity,
         principal_arn: String::new(),
-        userid: userid(facts)?,
+        userid,
+        session,
         actions: bucket.iter().map(|_| "s3:GetObject".to_owned()).collect(),
-        bucket: bucket.unwrap_or_default(),
+        bucket: bucket.unwrap_or_default().to_owned(),
         key_prefix: String::new(),
     };
     match about {
-        About::Key if has_a_name_of_its_own(facts.kind) => {
+        About::Key if matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root) => {
+            Some(What::KeyDeactivated { access_key_id: facts.access_key_id.clone() })
+        }
+        About::Key => {
+            let statement = of(String::new(), Some(session.id), None);
             Some(What::Denied { statement, issued_before: None, signature_age: None })
         }
-        _ => Some(What::AllowRemoved(statement)),
+        About::Canary(canary) => Some(What::AllowRemoved(of(userid(facts)?, None, Some(canary.bucket.as_str())))),
     }
-}
-
-/// presignd never names two sessions alike; metadata services, Identity Center and GetSessionToken do.
-fn has_a_name_of_its_own(kind: CredentialKind) -> bool {
-    matches!(kind, CredentialKind::AssumeRole | CredentialKind::WebIdentity | CredentialKind::FederationToken)
 }
 
 /// `aws:userid`, or what stands for it; `None` while nobody has told it. Without it a statement would speak of everybody.

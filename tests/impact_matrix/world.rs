@@ -110,6 +110,7 @@ fn statements() -> impl Strategy<Value = Statement> {
             policy,
             principal_arn: principal_arn.to_owned(),
             userid: userid.to_owned(),
+            session: None,
             bucket: bucket.to_owned(),
             key_prefix: key_prefix.to_owned(),
             actions: actions.into_iter().map(str::to_owned).collect(),

@@ -199,6 +199,7 @@ fn statement(one: &proto::Statement) -> Value {
         "policy": say::name(one.policy().as_str_name(), "POLICY"),
         "principal_arn": optional(&one.principal_arn),
         "userid": optional(&one.userid),
+        "session_id": optional(&one.session_id),
         "bucket": optional(&one.bucket),
         "key_prefix": optional(&one.key_prefix),
         "actions": one.actions,

@@ -217,6 +217,7 @@ impl<'a> Target<'a> {
             policy: Policy::Bucket,
             principal_arn: String::new(),
             userid: String::new(),
+            session: None,
             bucket: self.bucket().to_owned(),
             key_prefix: String::new(),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),

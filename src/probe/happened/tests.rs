@@ -30,7 +30,9 @@ fn session(kind: CredentialKind, access_key_id: &str, arn: &str, id: &str, name:
         expiry_is_exact: true,
         partition_of: String::new(),
     };
-    let id = RecordId { instance: InstanceId::from_random(1), number: 9 };
+    // Each key is a session of its own.
+    let number = access_key_id.bytes().map(u64::from).sum();
+    let id = RecordId { instance: InstanceId::from_random(1), number };
     Session { id, identity: IdentityName::parse("web").unwrap(), generation: 1, facts }
 }
 
@@ -47,6 +49,7 @@ fn on_instance(number: u64) -> Session {
     let mut one = role("i-0123");
     one.facts.kind = CredentialKind::Ec2Instance;
     one.facts.access_key_id = format!("ASIA{number}");
+    one.id.number = number;
     one
 }
 
@@ -89,11 +92,20 @@ fn a_dead_session_with_a_name_of_its_own_ends_alone() {
 }
 
 #[test]
-fn a_dead_session_that_shares_its_name_surely_ends_no_other() {
-    let seen = event(&on_instance(1), About::Key).unwrap();
-    assert_eq!(verdict(&seen, &on_instance(1), "photos", Operation::GetObject), Verdict::MayEnd);
-    assert_eq!(verdict(&seen, &on_instance(2), "photos", Operation::GetObject), Verdict::MayEnd);
-    assert_eq!(verdict(&seen, &role("a"), "photos", Operation::GetObject), Verdict::Lives);
+fn a_dead_session_that_shares_its_name_ends_alone() {
+    let mut token = user();
+    (token.facts.kind, token.id.number) = (CredentialKind::SessionToken, 77);
+    let mut root = session(CredentialKind::SessionToken, "ASIAROOT", "arn:aws:iam::123456789012:root", "", "");
+    root.facts.principal_unique_id.clear();
+    for (dead, others) in
+        [(on_instance(1), [on_instance(2), role("a")]), (token, [user(), role("a")]), (root, [user(), role("a")])]
+    {
+        let seen = event(&dead, About::Key).unwrap();
+        assert_eq!(verdict(&seen, &dead, "photos", Operation::GetObject), Verdict::Ends);
+        for other in others {
+            assert_eq!(verdict(&seen, &other, "photos", Operation::GetObject), Verdict::Lives);
+        }
+    }
 }
 
 #[test]
@@ -113,7 +125,9 @@ fn a_denied_canary_speaks_of_reading_from_its_bucket_and_never_surely() {
 fn nobody_is_meant_where_nobody_told_whose_it_is() {
     let mut unnamed = role("a");
     unnamed.facts.session_name.clear();
-    assert!(died(&unnamed, About::Key, DIED, "", Former::default()).is_none());
+    assert!(died(&unnamed, About::Canary(&canary()), DIED, "", Former::default()).is_none());
+    let seen = event(&unnamed, About::Key).unwrap();
+    assert_eq!(verdict(&seen, &unnamed, "photos", Operation::GetObject), Verdict::Ends, "the session is known");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn spoken() -> Statement {
         policy: Policy::Bucket.into(),
         principal_arn: "arn:aws:sts::111122223333:assumed-role/web/presignd-1".into(),
         userid: "AROAEXAMPLE:presignd-1".into(),
+        session_id: "k3vq7mza-42".into(),
         bucket: "photos".into(),
         key_prefix: "2026/".into(),
         actions: vec!["s3:Get*".into(), "*".into()],
@@ -213,10 +214,12 @@ fn statements_say_where_they_stand_and_of_what_they_speak() {
     assert_eq!(field(|one| one.actions = vec!["GetObject".into()]), "actions");
     assert_eq!(field(|one| one.actions = vec!["s3:*".into(); 101]), "actions");
     assert_eq!(field(|one| one.userid = "a\nb".into()), "userid");
+    assert_eq!(field(|one| one.session_id = "42".into()), "session_id");
     assert_eq!(field(|one| one.key_prefix = "k".repeat(1025)), "key_prefix");
     assert_eq!(
         field(|one| {
-            (one.policy, one.principal_arn, one.userid) = (Policy::Identity.into(), String::new(), String::new());
+            (one.policy, one.session_id) = (Policy::Identity.into(), String::new());
+            (one.principal_arn, one.userid) = (String::new(), String::new());
         }),
         "principal_arn"
     );

@@ -79,8 +79,9 @@ fn statement(of: Statement) -> proto::Statement {
         Policy::Rcp => WirePolicy::Rcp,
         Policy::Boundary => WirePolicy::Boundary,
     };
-    let Statement { principal_arn, userid, bucket, key_prefix, actions, .. } = of;
-    proto::Statement { policy: policy.into(), principal_arn, userid, bucket, key_prefix, actions }
+    let Statement { principal_arn, userid, session, bucket, key_prefix, actions, .. } = of;
+    let session_id = session.map(|id| id.to_string()).unwrap_or_default();
+    proto::Statement { policy: policy.into(), principal_arn, userid, session_id, bucket, key_prefix, actions }
 }
 
 fn object(of: Object) -> proto::ObjectEvent {
