@@ -77,6 +77,22 @@ def test_a_user_is_let_in_by_its_uid_its_gid_or_as_anybody_and_root_while_there_
         shop(helm, config={"grant": [{"uid": 33} | grant, who | grant]})
 
 
+def test_a_socket_without_a_file_is_refused_where_it_is_everybodys(helm):
+    """On a node, and where a pod is in the network of its host; between the containers of one pod it is let be."""
+    presignd = {"image": charts.IMAGE, "config": {"sockets": {"sign_abstract": "presignd"}}}
+    done = charts.template(helm, {"presignd": presignd})
+    assert done.returncode != 0 and "sign_abstract" in done.stderr
+    shop(helm, config=presignd["config"])
+    template = charts.copy() / SHOP / "templates/_web.tpl"
+    text = template.read_text()
+    try:
+        template.write_text(text.replace("    spec:\n      initContainers", "    spec:\n      hostNetwork: true\n      initContainers"))
+        done = charts.template(helm, {"presignd": presignd}, chart=SHOP)
+    finally:
+        template.write_text(text)
+    assert done.returncode != 0 and "sign_abstract" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize(
     "presignd, word",
     [

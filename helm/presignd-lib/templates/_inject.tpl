@@ -18,9 +18,6 @@ alias `presignd`.
 {{- if eq .values.mode "off" -}}
 {{ .text }}
 {{- else -}}
-{{- if eq .values.mode "sidecar" -}}
-{{- include "presignd-lib.check" (dict "values" .values "place" "sidecar") -}}
-{{- end -}}
 {{- range regexSplit "(?m)^---[ \t]*$" .text -1 }}
 {{- if regexMatch "(?m)^kind:" . }}
 ---
@@ -59,6 +56,7 @@ alias `presignd`.
 {{- $metadata := $pod.metadata | default dict -}}
 {{- $annotations := $metadata.annotations | default dict -}}
 {{- if eq $values.mode "sidecar" -}}
+{{- include "presignd-lib.check" (dict "values" $values "place" "sidecar" "host_network" $spec.hostNetwork) -}}
 {{- if and (has $values.registry.type (list "claim" "volume")) (not (dig "securityContext" "fsGroup" "" $spec)) -}}
 {{- fail (printf "%s %s: its pod needs securityContext.fsGroup, or presignd cannot write to the claim that is its registry" $object.kind $object.metadata.name) -}}
 {{- end -}}

@@ -14,7 +14,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag }}{{ end -}}
 {{- end }}
 
-{{/* values, place */}}
+{{/* values, place, host_network */}}
 {{- define "presignd-lib.check" -}}
 {{- $values := .values -}}
 {{- range $name, $key := $values.keys -}}
@@ -25,6 +25,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if $identity.path -}}
 {{- fail (printf "presignd.keys.%s says where the key of identity %s lies; leave its path out" $name $name) -}}
 {{- end -}}
+{{- end -}}
+{{- if and (or (eq .place "node") .host_network) (dig "sockets" "sign_abstract" "" $values.config) -}}
+{{- fail "presignd.config.sockets.sign_abstract is for the containers of one pod; on a node, or with hostNetwork, it is for no one or for everybody" -}}
 {{- end -}}
 {{- if and (eq .place "sidecar") (eq $values.registry.type "hostPath") -}}
 {{- fail "presignd.registry.type: hostPath is the registry of a whole node; two pods there would want the same one" -}}
