@@ -60,3 +60,34 @@ impl fmt::Display for EndsToo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_surely_ends_and_what_only_may_are_told_apart_by_reason_and_words() {
+        let told = |verdict, mend| {
+            let identity = IdentityName::parse("web").expect("well-formed");
+            let refused = EndsToo { identity, generation: 7, verdict, reason: "DENIED", mend };
+            (refused.verdict(), refused.to_string())
+        };
+        let (verdict, text) = told(Verdict::Ends, Mend::Nothing);
+        assert_eq!(verdict, (Code::FailedPrecondition, "ENDS_TOO"));
+        assert!(text.starts_with("the new URL would end by the same event [DENIED], whoever signs"), "{text}");
+        let (verdict, text) = told(Verdict::MayEnd, Mend::OtherSession);
+        assert_eq!(verdict, (Code::FailedPrecondition, "MAY_END_TOO"));
+        assert!(text.starts_with("the same event may end the new URL as well [DENIED], because web signs"), "{text}");
+        for (mend, part) in [
+            (Mend::OtherSession, "its generation 7; let another key or session"),
+            (Mend::ShorterLife(Duration::from_secs(90)), "let it live 90 s at most"),
+            (Mend::OtherPrincipal, "sign as another user or role"),
+            (Mend::Nothing, "no key or session mends that"),
+        ] {
+            let text = told(Verdict::MayEnd, mend).1;
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}

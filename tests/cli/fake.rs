@@ -1,6 +1,6 @@
 //! A daemon that answers by rote, so that the command line is tested without AWS and without a registry. What it signs
 //! depends on the bucket: `short` is refused as too short, `denied` as denied, `cut` lives half as long as asked, `slow` is never
-//! answered.
+//! answered. What is in `stuck` is not signed again.
 
 mod happening;
 mod impact;

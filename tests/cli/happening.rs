@@ -179,6 +179,17 @@ fn a_place_that_leads_nowhere_is_refused_and_no_daemon_is_waited_for() {
 }
 
 #[test]
+fn of_what_could_not_be_signed_again_the_last_line_says_how_much_the_event_would_end_or_may() {
+    let fake = Fake::start();
+    let again = ["resign", "--all", "--ended-by", "key-deactivated AKIAEXAMPLE", "--bucket", "stuck"];
+    let (code, out, err) = run(&fake.socket, &again);
+    assert_eq!((code, out.as_str()), (254, ""), "{err}");
+    let sums = "4 of 4 could not be signed again (1 would end by the event as well, 2 may end by it no less)";
+    assert!(err.contains(sums), "{err}");
+    assert!(err.contains("aaaaaaaa-2: it is of no use [MAY_END_TOO]"), "{err}");
+}
+
+#[test]
 fn what_an_event_ends_is_signed_again_on_the_admin_socket() {
     let fake = Fake::start();
     let again = ["resign", "--all", "--ended-by", "key-deactivated AKIAEXAMPLE --at -1h", "--bucket", "films"];

@@ -15,6 +15,7 @@ mod objects;
 mod outages;
 mod page;
 mod places;
+mod renewals;
 mod report;
 mod statements;
 mod told;

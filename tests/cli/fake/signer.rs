@@ -43,6 +43,16 @@ fn too_short() -> Status {
     Status::with_error_details(Code::FailedPrecondition, "no URL can live for the 3240 s that are needed", details)
 }
 
+/// A record that is not signed again, and why.
+fn not_signed_again(number: usize, reason: &str) -> ResignResponse {
+    let status = super::happening::refused(Code::FailedPrecondition, reason, "it is of no use");
+    let details: tonic_types::Status = prost::Message::decode(status.details()).unwrap();
+    let (code, message) = (status.code().into(), status.message().to_owned());
+    let failure = Failure { code, message, details: details.details };
+    let result = Some(PresignResult { result: Some(presign_result::Result::Failure(failure)) });
+    ResignResponse { id: format!("aaaaaaaa-{number}"), result, ..ResignResponse::default() }
+}
+
 #[tonic::async_trait]
 impl signer_server::Signer for Rote {
     async fn presign(&self, request: Request<PresignRequest>) -> Answer<PresignResponse> {
@@ -96,8 +106,13 @@ impl signer_server::Signer for Rote {
     type ResignStream = Stream<ResignResponse>;
 
     async fn resign(&self, request: Request<ResignRequest>) -> Answer<Stream<ResignResponse>> {
-        self.0.lock().unwrap().resigned.push(request.into_inner());
-        Ok(Response::new(tokio_stream::iter(Vec::new())))
+        let request = request.into_inner();
+        let is_stuck = request.filter.as_ref().is_some_and(|filter| filter.bucket == "stuck");
+        self.0.lock().unwrap().resigned.push(request);
+        let reasons: &[&str] = if is_stuck { &["ENDS_TOO", "MAY_END_TOO", "MAY_END_TOO", "DENIED"] } else { &[] };
+        let answers: Vec<_> =
+            reasons.iter().zip(1..).map(|(reason, number)| Ok(not_signed_again(number, reason))).collect();
+        Ok(Response::new(tokio_stream::iter(answers)))
     }
 }
 
