@@ -49,7 +49,7 @@ fn first_line(child: &mut std::process::Child) -> String {
     let out = child.stdout.take().unwrap();
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || send.send(std::io::BufReader::new(out).lines().next()));
-    let line = receive.recv_timeout(std::time::Duration::from_secs(20));
+    let line = receive.recv_timeout(std::time::Duration::from_secs(300));
     if line.is_err() {
         child.kill().unwrap();
     }

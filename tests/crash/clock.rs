@@ -97,7 +97,7 @@ async fn a_clock_a_year_ahead_forgets_no_record() {
     let daemon = under_another_clock(&world, &web);
     eventually("it has looked what may be forgotten", async || daemon.log().contains("leapt ahead").then_some(()))
         .await;
-    // Steps of retention are milliseconds apart.
+    // That nothing is forgotten can only be waited for: steps of retention are milliseconds apart.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(records(&world), before);
     // AWS is there again.

@@ -13,11 +13,11 @@ use tokio::process::Command;
 use crate::install::{Node, Python};
 use crate::page::{self, Page, Step, root};
 use crate::shown::is_shown;
-use crate::support::DEADLINE;
 use crate::support::internet::{Behind, Internet};
 use crate::support::keys::{Key, Keys};
 use crate::support::s3::S3;
 use crate::support::sts::Sts;
+use crate::support::{DEADLINE, free_port};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "set PRESIGND_TEST_PYTHON; needs curl, sqlite3, node and npm"]
@@ -86,8 +86,7 @@ impl Host {
         let path = std::env::var_os("PATH").expect("there is a PATH");
         let of_python = python.parent().expect("PRESIGND_TEST_PYTHON is a path").display();
         let path = format!("{}:{of_python}:{}", bin.display(), path.to_string_lossy());
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = port.expect("loopback has a free port").port().to_string();
+        let port = free_port().to_string();
         Self { folder, user, internet, path, port, packages: None, _aws: (sts, s3) }
     }
 

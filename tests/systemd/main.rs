@@ -4,10 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../docs/page.rs"]
-#[allow(dead_code, reason = "one page of them is read here")]
+#[expect(dead_code, reason = "one page of them is read here")]
 mod page;
 #[path = "../docs/shown.rs"]
-#[allow(dead_code, reason = "its tests are run where it stands")]
 mod shown;
 #[path = "../support/mod.rs"]
 mod support;
