@@ -32,6 +32,7 @@ pub mod resign;
 pub mod rotation;
 pub mod say;
 pub mod stoppable;
+pub mod top;
 pub mod urls;
 pub mod wanted;
 pub mod watch;
@@ -86,6 +87,7 @@ pub enum Verb {
     Report(report::Report),
     Events(report::Events),
     Watch(watch::Watch),
+    Top(top::Top),
     Registry(registry::Registry),
     Completions(completions::Completions),
     Man(man::Man),
@@ -164,6 +166,7 @@ pub async fn run(cli: Cli, around: &Surroundings) -> Exit {
             Verb::Report(verb) => verb.run(&cli.globals, around).await,
             Verb::Events(verb) => verb.run(&cli.globals, around).await,
             Verb::Watch(verb) => verb.run(&cli.globals, around).await,
+            Verb::Top(verb) => verb.run(&cli.globals, around).await,
             Verb::Registry(verb) => verb.run(&cli.globals, around).await,
             Verb::Completions(verb) => verb.run(),
             Verb::Man(verb) => verb.run(),

@@ -43,6 +43,11 @@ const IDLE: &[(&str, &[&str], &str)] = &[
     ("resume", &["socket", "admin"], ADMIN),
     ("report", &["socket", "admin"], ADMIN),
     ("events", &["socket", "admin"], ADMIN),
+    (
+        "top",
+        &["socket", "admin", "output"],
+        "it asks on the admin socket, which --admin-socket names, and shows what it hears",
+    ),
     ("registry", &["socket", "admin_socket", "admin", "timeout"], "it asks no daemon, it works on the file"),
 ];
 

@@ -132,7 +132,7 @@ fn line(one: &WatchResponse, is_oldest: bool) -> String {
     [one.cursor.clone(), say::time(one.at.as_ref()), name, of].map(|cell| out::plain(&cell).into_owned()).join("\t")
 }
 
-fn of(what: &What) -> String {
+pub(super) fn of(what: &What) -> String {
     match what {
         What::SessionRenewed(one) => format!("{} generation {}", one.identity, one.generation),
         What::RenewalFailed(one) => {

@@ -13,6 +13,7 @@ mod pages;
 mod registry;
 mod rotation;
 mod terminal;
+mod top;
 
 use std::io::{BufRead, Write};
 use std::path::Path;
