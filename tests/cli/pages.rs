@@ -78,7 +78,8 @@ fn there_is_a_page_of_the_manual_for_every_verb_and_no_other() {
     let mut files: Vec<String> = files.collect();
     let name = |verb: &Vec<String>| format!("{}.1", [vec!["presignd".to_owned()], verb.clone()].concat().join("-"));
     let mut wanted: Vec<String> = verbs().iter().map(name).collect();
-    (files.sort(), wanted.sort());
+    files.sort();
+    wanted.sort();
     assert_eq!(files, wanted);
     for verb in verbs() {
         let words: Vec<&str> = verb.iter().map(String::as_str).collect();

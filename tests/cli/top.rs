@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -20,7 +20,7 @@ struct Terminal {
     far: File,
     before: Termios,
     child: Child,
-    shown: Arc<Mutex<String>>,
+    shown: Arc<(Mutex<String>, Condvar)>,
 }
 
 impl Terminal {
@@ -39,12 +39,13 @@ impl Terminal {
         }
         let end = || Stdio::from(far.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        let shown = Arc::new(Mutex::new(String::new()));
+        let shown = Arc::<(Mutex<String>, Condvar)>::default();
         let (mut out, told) = (File::from(near.try_clone().unwrap()), Arc::clone(&shown));
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = out.read(&mut bytes) {
-                told.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+                told.0.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+                told.1.notify_all();
             }
         });
         Self { near, far, before, child, shown }
@@ -52,15 +53,10 @@ impl Terminal {
 
     /// Until the terminal has been sent this.
     fn shows(&self, text: &str) {
-        let begun = Instant::now();
-        while !self.shown.lock().unwrap().contains(text) {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "{text:?} does not come: {:?}",
-                self.shown.lock().unwrap()
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let (shown, more) = &*self.shown;
+        let misses = |shown: &mut String| !shown.contains(text);
+        let (shown, waited) = more.wait_timeout_while(shown.lock().unwrap(), Duration::from_secs(120), misses).unwrap();
+        assert!(!waited.timed_out(), "{text:?} does not come: {shown:?}");
     }
 
     fn types(&self, keys: &str) {
@@ -127,7 +123,7 @@ fn top_fills_a_terminal_that_grows_and_is_coloured_unless_that_is_not_wanted() {
     plain.types("q");
     let shown = Arc::clone(&plain.shown);
     assert_eq!(plain.ends(), 0);
-    let shown = shown.lock().unwrap();
+    let shown = shown.0.lock().unwrap();
     assert!(!shown.contains("\x1b[38;") && !shown.contains("\x1b[32m"), "{shown:?}");
 }
 
