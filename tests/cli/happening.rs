@@ -77,8 +77,8 @@ fn events_are_listed_with_what_is_known_of_them_and_lifted_by_their_id() {
          events.event.denied.signature_age events.event.denied.statement events.event.denied.statement.actions \
          events.event.denied.statement.bucket events.event.denied.statement.key_prefix \
          events.event.denied.statement.policy events.event.denied.statement.principal_arn \
-         events.event.denied.statement.userid events.event.endpoint events.event.settles_within events.id events.lifted_at events.observed \
-         events.recorded_at events.withdrawn version"
+         events.event.denied.statement.session_id events.event.denied.statement.userid events.event.endpoint \
+         events.event.settles_within events.id events.lifted_at events.observed events.recorded_at events.withdrawn version"
     );
     let (code, out, _) = run(&fake.socket, &["events", "--lift", "aaaaaaaa-12"]);
     assert!(code == 0 && out.contains("2026-11-22T12:00:02Z"), "{out}");

@@ -30,6 +30,7 @@ async fn the_doctor_of_a_daemon_that_is_well_is_content_and_finds_its_files_by_i
     let world = World::new().await;
     world.sts.ahead(3);
     let daemon = world.daemon(&world.web("duration = \"1h\"")).await;
+    eventually("it is ready", async || (daemon.probe("/readyz").await == 200).then_some(())).await;
     let (code, told) = doctor(&daemon).await;
     assert_eq!(code, Some(0), "{told:#}");
     let config = world.config().display().to_string();
