@@ -4,33 +4,29 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to tell")]
 
+#[path = "yardstick/mod.rs"]
+mod yardstick;
+
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use presignd::access::Caller;
 use presignd::assess::{Assessor, Question};
 use presignd::clock::Clock;
 use presignd::impact::event::{Event, Object, Policy, Principal, SETTLES_WITHIN, Statement, What};
-use presignd::issued::{Filter, Fingerprint, IssuedUrl};
-use presignd::registry::{Append, MAX_ROWS, Options, Registry};
-use presignd::s3::form::Signable;
-use presignd::s3::operation::Operation;
-use presignd::s3::request::{Headers, Request};
-use presignd::s3::{Addressing, Bucket, ObjectKey, Region};
-use presignd::session::lifetime::LimitedBy;
-use presignd::session::{CredentialKind, Facts, IdentityName, IssueInterval, Session};
-use presignd::telemetry::Metrics;
-use presignd::time::{Timestamp, Ttl};
+use presignd::issued::Filter;
+use presignd::registry::{Append, MAX_ROWS, Registry};
+use presignd::session::CredentialKind;
+use presignd::time::Timestamp;
+
+use yardstick::records::{enrol, open, url};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let urls = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
     let directory = tempfile::tempdir().unwrap();
     let (path, clock) = (directory.path().join("registry.db"), Clock::system());
-    let options = Options { durable: false, ..Options::at(&path) };
-    let registry = Registry::open(options, clock.clone(), Arc::new(Metrics::new().unwrap())).await.unwrap();
+    let registry = open(&path, &clock, false).await;
     let begun = clock.monotonic();
     fill(&registry, &clock, urls).await;
     println!("{urls} URLs recorded in {:.1?}, {} MB\n", clock.monotonic() - begun, size(&path) >> 20);
@@ -157,67 +153,6 @@ async fn fill(registry: &Registry, clock: &Clock, urls: u64) {
     }
 }
 
-async fn enrol(
-    registry: &Registry,
-    identity: &str,
-    kind: CredentialKind,
-    access_key_id: String,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Arc<Session> {
-    let long_term = expires_at.is_none();
-    let facts = Facts {
-        kind,
-        partition: "aws".to_owned(),
-        account: "123456789012".to_owned(),
-        principal_arn: if long_term { USER } else { SESSION }.to_owned(),
-        principal_unique_id: if long_term { "AIDAUSER" } else { "AROAROLE" }.to_owned(),
-        session_name: if long_term { String::new() } else { access_key_id.clone() },
-        access_key_id,
-        source_identity: String::new(),
-        session_policy_sha256: String::new(),
-        tags: Vec::new(),
-        parent: None,
-        parent_access_key_id: String::new(),
-        issued: IssueInterval { not_before: Some(now), not_after: now },
-        expires_at,
-        expiry_is_exact: true,
-        partition_of: String::new(),
-    };
-    registry.enrol(&IdentityName::parse(identity).unwrap(), facts).await.unwrap()
-}
-
-fn url(registry: &Registry, session: &Session, now: Timestamp, number: u64, life: u64) -> IssuedUrl {
-    let operations = [Operation::GetObject, Operation::GetObject, Operation::PutObject];
-    let bucket = Bucket::parse(&format!("bucket-{}", number % 20)).unwrap();
-    let key = ObjectKey::parse(&format!("folder/{}/object-{number}.jpg", number % 100)).unwrap();
-    let request = Request::of_operation(
-        operations[usize::try_from(number % 3).unwrap()],
-        bucket,
-        Some(key),
-        Vec::new(),
-        Headers::new(Vec::new()).unwrap(),
-        Addressing::default(),
-    );
-    let id = registry.next_url_id();
-    IssuedUrl {
-        id,
-        session: session.id,
-        what: Signable::Request(request.unwrap()),
-        region: Region::parse("eu-central-1").unwrap(),
-        host: "bucket.s3.eu-central-1.amazonaws.com".to_owned(),
-        signed_at: now,
-        ttl: Ttl::new(life).unwrap(),
-        limited_by: LimitedBy::Request,
-        tagged: false,
-        fingerprint: Fingerprint::of(&id.to_string()),
-        caller: Caller { uid: u32::try_from(1000 + number % 10).unwrap(), gid: 100, pid: None, executable: None },
-        on_behalf_of: format!("tenant-{}", number % 1000),
-        labels: Vec::new(),
-        replaces: None,
-    }
-}
-
 fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map(|file| file.len()).unwrap_or_default()
 }
@@ -230,6 +165,4 @@ fn peak_memory() -> u64 {
 }
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-const USER: &str = "arn:aws:iam::123456789012:user/links";
 const ROLE: &str = "arn:aws:iam::123456789012:role/web";
-const SESSION: &str = "arn:aws:sts::123456789012:assumed-role/web/presignd";

@@ -43,7 +43,7 @@ impl Keys {
 
     /// Temporary credentials that live until `ends_at`.
     pub fn session(&self, arn: String, user_id: String, ends_at: i64) -> Key {
-        let token = format!("FwoGZXIvYXdzE/+{}==", secret(300));
+        let token = format!("FwoGZXIvYXdzE/+{}==", secret(960));
         let (access_key_id, secret) = (format!("ASIA{}", letters(16)), secret(40));
         let (token, ends_at) = (Some(token), Some(ends_at));
         self.keep(Key { access_key_id, secret, token, ends_at, active: true, deleted: false, arn, user_id })

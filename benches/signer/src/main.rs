@@ -6,7 +6,8 @@
 //! parameters must sign them alike, or nothing is told.
 
 mod check;
-#[path = "../../common/figures.rs"]
+#[allow(dead_code, reason = "each benchmark takes the part it needs")]
+#[path = "../../yardstick/figures.rs"]
 mod figures;
 mod limit;
 mod peers;
