@@ -314,5 +314,5 @@ fn appends(queue_calls: usize) -> Bounds {
 
 /// Calls of the daemon itself that may wait beside those of users: sessions, events, retention.
 const OWN_CALLS: usize = 64;
-/// How long a registry that is opened may be looked over for damage. The rest of a large one is for `registry verify`.
-const LOOK_OVER: Duration = Duration::from_secs(1);
+/// How long a registry that is opened may be looked over for damage: half of the second in which it must sign again. The rest of a large one is for `registry verify`.
+const LOOK_OVER: Duration = Duration::from_millis(500);
