@@ -78,16 +78,18 @@ impl House {
         (0..rows).map(|_| row(next())).collect()
     }
 
-    /// Rows per second, by so many callers that each have one call of so many rows under way. Two callers keep the
-    /// writer at work with groups of one call: the other's waits while one is committed.
+    /// Rows per second, by so many callers that each have one call of so many rows under way; rows are made before. Two
+    /// callers keep the writer at work with groups of one call: the other's waits while one is committed.
     async fn calls(&self, callers: usize, rows: usize, calls: usize) -> f64 {
+        let of_one = || (0..calls / callers).map(|_| self.rows(rows)).collect::<Vec<_>>();
+        let made: Vec<_> = (0..callers).map(|_| of_one()).collect();
         let began = self.clock.monotonic();
         let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..callers {
-            let house = self.clone();
+        for calls in made {
+            let registry = self.registry.clone();
             tasks.spawn(async move {
-                for _ in 0..calls / callers {
-                    house.registry.append(house.rows(rows)).await.unwrap();
+                for rows in calls {
+                    registry.append(rows).await.unwrap();
                 }
             });
         }
