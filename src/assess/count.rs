@@ -169,7 +169,7 @@ impl<'a> Count<'a> {
         let line = self.parents.line(&tally.session).await?;
         let Tally { session, bucket, uid, operation, urls, last_end, .. } = tally;
         if self.standing.has_ended(&line, &bucket, operation, urls) {
-            self.seen.add_ended(self.event, &line);
+            self.seen.add_ended(self.event, &line, &bucket, operation);
             return Ok(());
         }
         let kin = Kin { session: session.id, bucket, operation, uid, cell: axis.cell(last_end) };

@@ -12,6 +12,7 @@ use crate::impact::event::{Event, What};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::report::{MOST_NAMES, Report};
 use crate::registry::{Registry, Stands};
+use crate::s3::operation::Operation;
 use crate::session::{IdentityName, RecordId, Session};
 use crate::time::{Timestamp, Ttl};
 
@@ -104,9 +105,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// URLs that were ended before: a name that fits them is not mistyped.
-    pub(super) fn add_ended(&mut self, event: &Event, line: &Line) {
-        self.concerned |= Concern::of(event).touches_session(line.lineage());
+    /// URLs that were ended before: a name that fits them is not mistyped. Whether a key does, only their records tell.
+    pub(super) fn add_ended(&mut self, event: &Event, line: &Line, bucket: &str, operation: Operation) {
+        let concern = Concern::of(event);
+        let fits = concern.touches_session(line.lineage()) && concern.touches_place(bucket, operation);
+        self.concerned |= fits && concern.key_prefix().is_none();
     }
 
     pub(super) fn add(&mut self, session: &Session, ending: &Ending) {

@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 use presignd::assess::{Assessment, EarlyEnd, GapReason, Question};
 use presignd::impact::ending::Verdict;
-use presignd::impact::event::{Event, SETTLES_WITHIN, What};
+use presignd::impact::event::{Event, Policy, SETTLES_WITHIN, Statement, What};
 use presignd::impact::reason::Reason;
 use presignd::issued::Filter;
 use presignd::registry::{EventKind, NewEvent, TallyFilter};
@@ -177,6 +177,24 @@ async fn of_a_url_that_has_ended_containment_says_so_and_lists_nothing_that_cann
     // It is ending, and works until then perhaps.
     let (over, ways, ..) = told(&[(deactivated(), 10)]).await;
     assert!(over.is_none() && !ways.contains(&deactivated()) && ways.contains(&key()), "{over:?} {ways:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_nothing_has_is_doubted_also_where_another_event_has_ended_what_there_is() {
+    let (place, _) = of_three().await;
+    stands(&place, &event(&place, bucket(), LONG_AGO)).await;
+    let below = |prefix: &str| {
+        made::deny(Statement { bucket: BUCKET.into(), key_prefix: prefix.into(), ..made::statement(Policy::Bucket) })
+    };
+    for (what, is_unknown) in [
+        (key(), false),
+        (below(made::KEY), false),
+        (below(&format!("{}*", made::KEY)), true),
+        (What::BucketDeleted { bucket: "photso".into() }, true),
+    ] {
+        let answer = asked(&place, what.clone()).await;
+        assert_eq!(gap(&answer, GapReason::NameUnknown).is_some(), is_unknown, "{what:?}: {:?}", answer.gaps);
+    }
 }
 
 /// Whatever stands and whatever is asked: a URL that may work is never left out of a count.
