@@ -51,7 +51,7 @@ pub(super) async fn look(daemon: &Daemon) -> Result<Told, Failure> {
     let all = daemon.identities().list_identities(daemon.ask(ListIdentitiesRequest {})).await?;
     let now = status.as_ref().and_then(|status| status.now.as_ref()).map(|now| now.seconds);
     let now = now.unwrap_or_else(|| Clock::system().local_now().unix());
-    Ok(Told { status, identities: all.into_inner().identities, now, at: Instant::now() })
+    Ok(Told { status, identities: all.into_inner().identities, now, at: Clock::system().monotonic() })
 }
 
 /// What was reported or seen and still stands, oldest first.

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::ask::{News, Told};
 use super::happened::Happened;
+use crate::clock::Clock;
 use crate::grpc::proto::{Identity, Session};
 
 /// The whole of it.
@@ -106,7 +107,7 @@ impl View {
 
     /// Seconds since the daemon was asked.
     pub(super) fn age(&self) -> i64 {
-        i64::try_from(self.told.at.elapsed().as_secs()).unwrap_or(0)
+        i64::try_from(Clock::system().monotonic().duration_since(self.told.at).as_secs()).unwrap_or(0)
     }
 }
 
@@ -122,13 +123,12 @@ const PAGE: isize = 10;
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn view(names: &[&str]) -> View {
         let one = |name: &&str| Identity { name: (*name).to_owned(), ..Identity::default() };
-        let told = Told { status: None, identities: names.iter().map(one).collect(), now: 0, at: Instant::now() };
+        let told =
+            Told { status: None, identities: names.iter().map(one).collect(), now: 0, at: Clock::system().monotonic() };
         View::new("/run/admin.sock".into(), told)
     }
 

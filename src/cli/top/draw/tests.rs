@@ -3,11 +3,11 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use tokio::time::Instant;
 
 use super::*;
 use crate::cli::top::ask::{News, Told};
 use crate::cli::top::happened::{Happened, Weight};
+use crate::clock::Clock;
 use crate::grpc::proto::{GenerationState, GetStatusResponse, Session, SessionReference};
 
 const NOW: i64 = 1_795_348_805;
@@ -39,7 +39,7 @@ fn told(identities: Vec<Identity>) -> Told {
         registry_writable: true,
         ..Default::default()
     };
-    Told { status: Some(status), identities, now: NOW, at: Instant::now() }
+    Told { status: Some(status), identities, now: NOW, at: Clock::system().monotonic() }
 }
 
 /// One of everything.
