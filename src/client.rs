@@ -31,7 +31,7 @@ use std::time::Duration;
 use tonic::transport::Channel;
 
 pub use crate::proto::{Caution, LimitedBy};
-pub use address::{ABSTRACT, endpoint};
+pub use address::{ABSTRACT, Address, endpoint};
 pub use answer::{Life, Presigned, PresignedForm};
 pub use ask::{Post, Presign};
 pub use error::{Error, Refused};

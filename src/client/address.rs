@@ -5,15 +5,34 @@ use tonic::transport::{Endpoint, Error};
 /// What stands before the name of a socket that is no file.
 pub const ABSTRACT: &str = "unix-abstract:";
 
-/// The endpoint of `/run/presignd/sign/presignd.sock`, `unix:/run/…` or `unix-abstract:presignd`.
+/// What an address names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address<'a> {
+    /// A file, by its path.
+    File(&'a str),
+    /// A socket that is no file, by its name alone.
+    Abstract(&'a str),
+}
+
+impl<'a> Address<'a> {
+    /// Reads `/run/presignd/sign/presignd.sock`, `unix:/run/…` or `unix-abstract:presignd`.
+    pub fn read(address: &'a str) -> Self {
+        match address.strip_prefix(ABSTRACT) {
+            Some(name) => Self::Abstract(name),
+            None => Self::File(address.strip_prefix("unix:").unwrap_or(address)),
+        }
+    }
+}
+
+/// Where to connect to, of an address as [`Address::read`] takes it.
 ///
 /// # Errors
 /// None that is known: what is no name of a socket fails when it is connected to.
 pub fn endpoint(address: &str) -> Result<Endpoint, Error> {
-    let path = match address.strip_prefix(ABSTRACT) {
+    let path = match Address::read(address) {
         // As the kernel has it.
-        Some(name) => format!("\0{name}"),
-        None => address.strip_prefix("unix:").unwrap_or(address).to_owned(),
+        Address::Abstract(name) => format!("\0{name}"),
+        Address::File(path) => path.to_owned(),
     };
     Endpoint::from_shared(format!("unix:{path}"))
 }

@@ -11,9 +11,13 @@ use crate::support::eventually;
 use crate::support::sts::Turn;
 
 async fn doctor(daemon: &Daemon) -> (Option<i32>, Value) {
+    doctor_at(daemon, daemon.sign_socket().to_str().expect("UTF-8")).await
+}
+
+async fn doctor_at(daemon: &Daemon, sign_socket: &str) -> (Option<i32>, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_presignd"));
     command.args(["doctor", "--output", "json"]).current_dir("/").stdin(Stdio::null());
-    command.env("PRESIGND_SOCKET", daemon.sign_socket()).env("PRESIGND_ADMIN_SOCKET", daemon.admin_socket());
+    command.env("PRESIGND_SOCKET", sign_socket).env("PRESIGND_ADMIN_SOCKET", daemon.admin_socket());
     let Output { status, stdout, .. } = command.output().await.expect("it starts");
     (status.code(), serde_json::from_slice(&stdout).expect("JSON"))
 }
@@ -46,6 +50,22 @@ async fn the_doctor_of_a_daemon_that_is_well_is_content_and_finds_its_files_by_i
     assert!(outcome == "passed" && message.contains("ahead of this machine"), "{message}");
     assert_eq!((of(&told, "canaries").0, of(&told, "region look-up").0), ("skipped", "skipped"));
     assert!(of(&told, "daemon").1.ends_with("can sign and record"), "{told:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_takes_every_address_of_a_socket_that_other_verbs_take() {
+    let world = World::new().await;
+    let (daemon, by_name) = world.daemon_beside_a_name(&world.web("duration = \"1h\"")).await;
+    content(&daemon).await;
+    for address in [format!("unix:{}", daemon.sign_socket().display()), by_name] {
+        let told = doctor_at(&daemon, &address).await.1;
+        let (outcome, message) = of(&told, "signing socket");
+        assert!(outcome == "passed" && message.contains(&address), "{message}");
+        assert_eq!(of(&told, "daemon").0, "passed", "{told:#}");
+        let told = doctor_at(&daemon, &format!("{address}-not")).await.1;
+        assert_eq!(of(&told, "signing socket").0, "failed", "nobody is at {address}-not");
+    }
+    daemon.kill().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::finding::Finding;
 use crate::cli::connect;
 use crate::cli::exit::{Failure, chain};
+use crate::client::Address;
 use crate::config::Config;
 use crate::grpc::proto::GetStatusResponse;
 use crate::registry;
@@ -109,32 +110,43 @@ fn not_made_yet(path: &Path) -> Finding {
 }
 
 /// Whether it is there, whose it is, and whether somebody answers.
-pub(super) async fn socket(path: &Path, admin: bool) -> Finding {
+pub(super) async fn socket(address: &Path, admin: bool) -> Finding {
     let name = if admin { "admin socket" } else { "signing socket" };
-    let place = path.display();
+    let place = address.display();
     let kept_out = || {
         let kept = format!("your user may not open {place}");
         // Signing is everybody's business, administration is not.
         let found = if admin { Finding::skipped(name, kept) } else { Finding::failed(name, kept) };
         found.next(connect::advice(Some(ErrorKind::PermissionDenied), admin))
     };
-    let file = match std::fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => return kept_out(),
-        Err(error) => {
-            return Finding::failed(name, format!("none at {place}: {error}")).next(connect::advice(None, admin));
+    let (what, answer) = match address.to_str().map_or(Address::File(""), Address::read) {
+        Address::Abstract(name) => {
+            (format!("{place}, which is no file"), timeout(ANSWER, UnixStream::connect(format!("\0{name}"))).await)
         }
-        Ok(file) => file,
+        Address::File(path) => {
+            let path = if path.is_empty() { address } else { Path::new(path) };
+            let file = match std::fs::metadata(path) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => return kept_out(),
+                Err(error) => {
+                    let none = format!("none at {place}: {error}");
+                    return Finding::failed(name, none).next(connect::advice(None, admin));
+                }
+                Ok(file) => file,
+            };
+            if !file.file_type().is_socket() {
+                let other = format!("{place} is no socket");
+                return Finding::failed(name, other).next("move it away, and restart the daemon");
+            }
+            let whose = format!("{place} of uid {} gid {}, mode {:04o}", file.uid(), file.gid(), file.mode() & 0o777);
+            (whose, timeout(ANSWER, UnixStream::connect(path)).await)
+        }
     };
-    if !file.file_type().is_socket() {
-        return Finding::failed(name, format!("{place} is no socket")).next("move it away, and restart the daemon");
-    }
-    let whose = format!("{place} of uid {} gid {}, mode {:04o}", file.uid(), file.gid(), file.mode() & 0o777);
-    match timeout(ANSWER, UnixStream::connect(path)).await {
-        Ok(Ok(_)) => Finding::passed(name, format!("{whose}: somebody answers")),
+    match answer {
+        Ok(Ok(_)) => Finding::passed(name, format!("{what}: somebody answers")),
         Ok(Err(error)) if error.kind() == ErrorKind::PermissionDenied => kept_out(),
-        Ok(Err(error)) => Finding::failed(name, format!("{whose}: nobody answers ({error})"))
+        Ok(Err(error)) => Finding::failed(name, format!("{what}: nobody answers ({error})"))
             .next("the daemon that made it is gone: start one, which takes its place"),
-        Err(_) => Finding::failed(name, format!("{whose}: no answer in {} s", ANSWER.as_secs()))
+        Err(_) => Finding::failed(name, format!("{what}: no answer in {} s", ANSWER.as_secs()))
             .next("the daemon does not take connections: see its log, and restart it"),
     }
 }
