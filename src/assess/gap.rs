@@ -8,7 +8,7 @@ use super::standing::Standing;
 use crate::impact::concern::Concern;
 use crate::impact::contain::Store;
 use crate::impact::ending::Ending;
-use crate::impact::event::{Event, What};
+use crate::impact::event::{Event, Statement, What};
 use crate::impact::reason::{Condition, Reason};
 use crate::impact::report::{MOST_NAMES, Report};
 use crate::registry::{Registry, Stands};
@@ -292,7 +292,7 @@ fn named_in(event: &Event) -> (String, bool) {
         | What::SsoUserDisabled(name)
         | What::IdentityRenewed(name) => name.to_string(),
         What::SessionExpired(id) => id.to_string(),
-        What::AllowRemoved(_) | What::Denied { .. } => "that statement".to_owned(),
+        What::AllowRemoved(statement) | What::Denied { statement, .. } => spoken(statement),
         What::BucketDeleted { bucket } | What::RequesterPays { bucket } | What::PublicAccessBlocked { bucket, .. } => {
             bucket.clone()
         }
@@ -305,6 +305,17 @@ fn named_in(event: &Event) -> (String, bool) {
         What::AccountClosed { account } => format!("account {account}"),
     };
     (what, false)
+}
+
+/// A statement, by what it names.
+fn spoken(statement: &Statement) -> String {
+    let Statement { principal_arn, userid, session, bucket, key_prefix, .. } = statement;
+    let session = session.map(|id| id.to_string()).unwrap_or_default();
+    let whose = [principal_arn, userid, &session].into_iter().filter(|name| !name.is_empty() && *name != "*").cloned();
+    let place = format!("s3://{bucket}/{key_prefix}");
+    let place = Some(place).filter(|_| !bucket.is_empty());
+    let names: Vec<String> = whose.chain(place).collect();
+    if names.is_empty() { "that statement".to_owned() } else { format!("a statement on {}", names.join(" and ")) }
 }
 
 /// Identities or events that one gap names.

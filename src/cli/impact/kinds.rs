@@ -153,7 +153,7 @@ pub struct Statement {
     /// The bucket
     #[arg(long, value_name = "BUCKET", default_value = "", hide_default_value = true)]
     pub bucket: String,
-    /// Keys that begin so
+    /// Keys that begin so: pub/ where the policy says pub/*
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub prefix: String,
     /// An IAM action such as s3:GetObject, with * and ?; may be repeated [default: all]

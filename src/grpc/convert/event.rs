@@ -2,6 +2,7 @@
 //! "nothing ends".
 
 mod parts;
+mod prefix;
 mod wire;
 
 use super::{identity, instant, record_id, within};

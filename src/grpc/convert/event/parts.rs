@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost_types::Duration as WireDuration;
 
-use super::{Principal, What};
+use super::{Principal, What, prefix};
 use crate::grpc::convert::text;
 use crate::grpc::proto;
 use crate::grpc::proto::object_event::Versioning;
@@ -87,7 +87,7 @@ pub(super) fn kms_key(of: proto::KmsKeyDisabled) -> Result<What, Refused> {
         let problem = "is not the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/ID";
         return Err(Refused::new("key_arn", problem));
     }
-    keys_of(&bucket, &key_prefix)?;
+    let key_prefix = keys_of(&bucket, &key_prefix)?;
     Ok(What::KmsKeyDisabled { key_arn, bucket, key_prefix })
 }
 
@@ -122,18 +122,18 @@ fn checked(wire: proto::Statement) -> Result<Statement, Refused> {
         }
         Policy::Bucket | Policy::Identity | Policy::Boundary | Policy::Scp | Policy::Rcp => {}
     }
-    keys_of(&wire.bucket, &wire.key_prefix)?;
-    let proto::Statement { principal_arn, userid, session_id, bucket, key_prefix, actions, .. } = wire;
+    let key_prefix = keys_of(&wire.bucket, &wire.key_prefix)?;
+    let proto::Statement { principal_arn, userid, session_id, bucket, actions, .. } = wire;
     let userid = text("userid", userid, MAX_ID_BYTES)?;
     let session = if session_id.is_empty() { None } else { Some(super::record_id("session_id", &session_id)?) };
     Ok(Statement { policy, principal_arn, userid, session, bucket, key_prefix, actions })
 }
 
-fn keys_of(bucket: &str, key_prefix: &str) -> Result<(), Refused> {
+fn keys_of(bucket: &str, key_prefix: &str) -> Result<String, Refused> {
     if bucket.is_empty() && !key_prefix.is_empty() {
         return Err(Refused::new("bucket", "is empty, but key_prefix is not: name the bucket of those keys"));
     }
-    Ok(())
+    prefix::read(key_prefix)
 }
 
 const MAX_ID_BYTES: usize = 1024;

@@ -41,7 +41,7 @@ fn spoken() -> Statement {
         userid: "AROAEXAMPLE:presignd-1".into(),
         session_id: "k3vq7mza-42".into(),
         bucket: "photos".into(),
-        key_prefix: "2026/".into(),
+        key_prefix: "2026/${*}${$}{${?}}".into(),
         actions: vec!["s3:Get*".into(), "*".into()],
     }
 }
@@ -259,6 +259,10 @@ fn what_does_not_go_together_is_refused() {
         (Wire::IdentityRenewed(IdentityEvent { identity: "a b".into() }), "identity_renewed.identity"),
         (Wire::AccountClosed(AccountEvent { account: "1".into() }), "account_closed.account"),
         (Wire::BucketDeleted(BucketEvent::default()), "bucket_deleted.bucket"),
+        (
+            Wire::AllowRemoved(AllowRemoved { statement: Some(Statement { key_prefix: "pub/*".into(), ..spoken() }) }),
+            "allow_removed.statement.key_prefix",
+        ),
         (
             Wire::AccessPointDeleted(AccessPointEvent { access_point: "photos".into() }),
             "access_point_deleted.access_point",

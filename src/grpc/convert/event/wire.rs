@@ -1,6 +1,6 @@
 //! An event, to the wire: with what was left out filled in.
 
-use super::Wire;
+use super::{Wire, prefix};
 use crate::grpc::convert::{wire_instant, wire_length};
 use crate::grpc::proto;
 use crate::grpc::proto::object_event::Versioning;
@@ -54,7 +54,7 @@ fn what(what: What) -> Wire {
         What::ObjectOverwritten(of) => Wire::ObjectOverwritten(object(of)),
         What::ObjectArchived(of) => Wire::ObjectArchived(object(of)),
         What::KmsKeyDisabled { key_arn, bucket, key_prefix } => {
-            Wire::KmsKeyDisabled(proto::KmsKeyDisabled { key_arn, bucket, key_prefix })
+            Wire::KmsKeyDisabled(proto::KmsKeyDisabled { key_arn, bucket, key_prefix: prefix::wire(&key_prefix) })
         }
         What::UploadEnded { bucket, key, upload_id } => {
             Wire::UploadEnded(proto::UploadEnded { bucket, key, upload_id })
@@ -81,6 +81,7 @@ fn statement(of: Statement) -> proto::Statement {
     };
     let Statement { principal_arn, userid, session, bucket, key_prefix, actions, .. } = of;
     let session_id = session.map(|id| id.to_string()).unwrap_or_default();
+    let key_prefix = prefix::wire(&key_prefix);
     proto::Statement { policy: policy.into(), principal_arn, userid, session_id, bucket, key_prefix, actions }
 }
 
