@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::identity::Identities;
 use crate::impact::concern::Concern;
 use crate::impact::event::Event;
+use crate::impact::outage::Outage;
 use crate::impact::reason::Condition;
 use crate::issued::Filter;
 
@@ -40,11 +41,11 @@ impl Assessor {
             }
         }
         match identities {
-            // What may have to do with any user at all, has not met this one.
+            // What may have to do with anybody at all, has not met this one.
             Some(identities) => {
-                Ok(self.outages(uid, event, identities).await?.iter().any(|outage| {
-                    !outage.conditions.iter().any(|condition| condition == Condition::MintsWithKeyOfUser)
-                }))
+                let of_anybody = [Condition::MintsWithKeyOfUser, Condition::MinterFallsUnder];
+                let is_met = |outage: &Outage| !outage.conditions.iter().any(|one| of_anybody.contains(&one));
+                Ok(self.outages(uid, event, identities).await?.iter().any(is_met))
             }
             None => Ok(false),
         }

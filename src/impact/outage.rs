@@ -7,6 +7,7 @@
 mod coming;
 mod next;
 mod present;
+mod unmet;
 
 pub(super) use next::next_of;
 
@@ -184,13 +185,14 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
     }
     let bars = next::barred(event, holder, holders);
     // It gets none any more, so none falls under the event.
-    let is_kept = bars.is_some() && holder.session.is_none() && event.at <= now;
+    let bars_own = bars.as_ref().filter(|bar| !bar.is_of_strangers());
+    let is_kept = bars_own.is_some() && holder.session.is_none() && event.at <= now;
     let coming = || present::coming(event, holder, holders, now).filter(|_| !is_kept);
     if let Some(dead) = present::dead(event, holder).or_else(coming) {
-        let recovery = match (next::recovery(event, holder, holders), bars) {
+        let recovery = match (next::recovery(event, holder, holders), bars_own) {
             (Recovery::None, _) => Recovery::None,
             (own, None) => own,
-            (_, Some(bar)) => bar.recovery.and_then_of(holder.identity),
+            (_, Some(bar)) => bar.recovery.clone().and_then_of(holder.identity),
         };
         // One that is not there yet is issued before that instant at the latest.
         let ends = match &recovery {

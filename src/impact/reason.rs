@@ -125,6 +125,7 @@ conditions! {
     IsThatPrincipal "the session, whose principal presignd could not name, is of the principal that is meant";
     MintedByThatUser "the federated session was minted by that user";
     MintsWithKeyOfUser "the key that mints its sessions is that user's";
+    MinterFallsUnder "the credentials that mint its sessions fall under it";
     IsOfTheDeleted "the session is of the one that was deleted, not of one made under its name later";
     IssuedBefore "STS issued the session before that instant";
     NoOtherAllow "no other policy allows the request";

@@ -381,6 +381,49 @@ fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_use
 }
 
 #[test]
+fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall_under_the_event() {
+    let (name, aws) = (identity("web"), aws());
+    let told = |minted_by: &str, what: What| -> Vec<Vec<Condition>> {
+        let mut session = signed(CredentialKind::AssumeRole).session;
+        session.facts.parent_access_key_id = minted_by.to_owned();
+        let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
+        let holder =
+            Holder { identity: &name, source, signs_for: &aws, session: Some(&session), last: None, parent: None };
+        let all = outages(&event(what), &[holder], at(AT));
+        all.iter().filter(|one| one.loss == Loss::NoSession).map(|one| one.conditions.iter().collect()).collect()
+    };
+    let of = |policy, principal_arn: &str, action: &str| {
+        let (principal_arn, actions) = (principal_arn.to_owned(), vec![action.to_owned()]);
+        deny(Statement { principal_arn, actions, ..statement(policy) })
+    };
+    let elsewhere = "arn:aws:iam::111122223333:role/Elsewhere";
+    let (user, nobody) = ("arn:aws:iam::111122223333:user/elsewhere", "");
+    let revoked = What::SessionsRevoked { principal: principal(elsewhere), issued_before: at(AT) };
+    use Condition::{MemberAccount, MinterFallsUnder};
+    let (falls, both): (&[_], &[_]) = (&[MinterFallsUnder], &[MinterFallsUnder, MemberAccount]);
+    let table: [(What, Option<&[Condition]>, Option<&[Condition]>); 12] = [
+        (of(Policy::Scp, nobody, "sts:*"), Some(both), Some(both)),
+        (of(Policy::Scp, nobody, "sts:GetSessionToken"), None, None),
+        (of(Policy::Scp, nobody, "s3:*"), None, None),
+        (of(Policy::Rcp, nobody, "sts:*"), Some(&[MemberAccount]), Some(&[MemberAccount])),
+        (of(Policy::Bucket, nobody, "*"), None, None),
+        (of(Policy::Identity, user, "sts:AssumeRole"), Some(falls), Some(falls)),
+        (of(Policy::Identity, elsewhere, "sts:AssumeRole"), None, Some(falls)),
+        (of(Policy::Scp, ROLE_ARN, "sts:*"), None, None),
+        (What::RoleDeleted(principal(elsewhere)), None, Some(falls)),
+        (revoked, None, Some(falls)),
+        (What::RoleDeleted(role("Signer")), None, None),
+        (deny(Statement { session: Some(id(77)), ..statement(Policy::Identity) }), None, None),
+    ];
+    for (what, by_key, by_session) in table {
+        for (minted_by, wanted) in [("AKIASTRANGER", by_key), ("ASIASTRANGER", by_session)] {
+            let wanted: Vec<Vec<Condition>> = wanted.map(<[_]>::to_vec).into_iter().collect();
+            assert_eq!(told(minted_by, what.clone()), wanted, "{minted_by}: {what:?}");
+        }
+    }
+}
+
+#[test]
 fn a_key_that_its_base_uses_no_more_keeps_nobody_from_the_next_session() {
     check(
         &rotated(),

@@ -1,13 +1,13 @@
 //! The session that would come next: whether it can be had after the event, and whether what it signs would live.
 
-use super::{Holder, Recovery, Source, coming, present};
+use super::{Holder, Recovery, Source, coming, present, unmet};
+use crate::impact::Lineage;
 use crate::impact::ending::Conditions;
 use crate::impact::event::{Event, Policy, Principal, Statement, What};
-use crate::impact::principal::{Arn, ROLE_ID, is_of_role};
+use crate::impact::principal::{Arn, is_of_role};
 use crate::impact::reason::Condition;
 use crate::impact::rules::forecast::{is_from_provider, is_handed_out, is_of_sign_in};
 use crate::impact::truth::Truth;
-use crate::impact::{Lineage, actions};
 use crate::session::{CredentialKind, ISSUE_IS_SURE_AFTER, IssueInterval, Session};
 use crate::time::Timestamp;
 
@@ -27,6 +27,14 @@ fn bar(message: &'static str) -> Bar {
 /// Whether the event keeps the holder from its next session.
 pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>]) -> Option<Bar> {
     let minter = minter(holder, holders);
+    if let Some(bar) = known(event, holder, holders, minter) {
+        return Some(bar);
+    }
+    if minter.is_none() { unmet::barred(event, holder, holders) } else { None }
+}
+
+/// As far as it is known whose credentials mint.
+fn known(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], minter: Option<&Session>) -> Option<Bar> {
     // With the credentials of a base, so that nothing which hands sessions out matters.
     let is_minted = matches!(holder.source, Source::Minted { .. });
     let like = coming::like(holder, holders);
@@ -36,13 +44,8 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
         What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
             mints(access_key_id, holder, holders).then(|| bar("the access key that mints its sessions is dead"))
         }
-        What::UserDeleted(user) => {
-            let conditions = match minter {
-                Some(minter) => present::of(event, minter.into())?.conditions,
-                // Whose the default chain's key is, presignd does not ask.
-                None if is_minted && is_user(user) => Conditions::of(Condition::MintsWithKeyOfUser),
-                None => return None,
-            };
+        What::UserDeleted(_) => {
+            let conditions = present::of(event, minter?.into())?.conditions;
             Some(Bar { conditions, ..bar("the user whose credentials it uses is deleted") })
         }
         What::RoleDeleted(role) if assumes(role, holder) => {
@@ -158,14 +161,6 @@ fn mints(key: &str, holder: &Holder<'_>, holders: &[Holder<'_>]) -> bool {
     }
 }
 
-/// Whether a user may be meant.
-fn is_user(principal: &Principal) -> bool {
-    match Arn::parse(&principal.arn) {
-        Some(arn) => arn.resource.starts_with("user/"),
-        None => !principal.unique_id.starts_with(ROLE_ID),
-    }
-}
-
 /// Whether its sessions are of that role.
 fn assumes(role: &Principal, holder: &Holder<'_>) -> bool {
     let by_session = coming::like(holder, &[]).map(|session| is_of_role(role, &session.facts));
@@ -214,14 +209,7 @@ fn forbidden(
 
 /// Whether it denies that session the call that mints.
 fn forbids(event: &Event, statement: &Statement, holder: &Holder<'_>, minter: &Session) -> Option<Conditions> {
-    let Source::Minted { kind, .. } = holder.source else { return None };
-    let action = match kind {
-        CredentialKind::SessionToken => "sts:GetSessionToken",
-        CredentialKind::FederationToken => "sts:GetFederationToken",
-        _ => "sts:AssumeRole",
-    };
-    let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty();
-    if statement.policy == Policy::Bucket || !everywhere || !actions::names(&statement.actions, action) {
+    if !unmet::speaks_of_minting(statement, holder) {
         return None;
     }
     let whole = Event { what: present::of_all_requests(&event.what), ..event.clone() };
