@@ -92,7 +92,7 @@ impl Identity {
     /// Keeps a generation from signing, and has another looked for where it signed. Whether it was stopped, and may have
     /// signed before.
     pub fn stop_generation(&self, session: &Session) -> bool {
-        self.keeper_of(session).is_some_and(|keeper| keeper.stop_with(session.id, |live| live.gate.close()))
+        self.keeper_of(session).is_some_and(|keeper| keeper.close(session.id))
     }
 
     /// Takes [`Self::stop_generation`] back, where that stopped it.

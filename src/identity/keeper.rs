@@ -249,7 +249,7 @@ impl Keeper {
     /// Until told to stop, or until nobody needs it: then `true`. A source that is being asked when it is told to stop is
     /// given up; what it has given is recorded first.
     pub(super) async fn run(&self) -> bool {
-        let mut due = self.first();
+        self.first();
         // What was taken over is looked after from the beginning.
         let mut look_at = self.look_at();
         let mut not_before: Option<Instant> = None;
@@ -258,6 +258,7 @@ impl Keeper {
             if self.is_over() {
                 return true;
             }
+            let due = self.kept().due;
             // Wakes for the end of the session too: the gauges must not call a dead one ready.
             let ends_at = self.current().and_then(|live| live.session.facts.expires_at);
             let next = if self.idles(due, self.now()) { Due::default() } else { due };
@@ -297,7 +298,7 @@ impl Keeper {
             };
             let outcome = outcome.map_err(Arc::new);
             not_before = Some(self.clock.monotonic() + self.pace.min_pause);
-            due = self.settle(&outcome);
+            self.settle(&outcome);
             look_at = if self.looks_after(&outcome) { self.look_at() } else { None };
             self.conclude(done + 1, outcome);
         }
@@ -312,7 +313,7 @@ impl Keeper {
 
     /// When the first attempt is due: at once, unless there is a session that was taken over. A tenant's waits until
     /// somebody wants to sign.
-    fn first(&self) -> Due {
+    fn first(&self) {
         let now = self.now();
         let mut kept = self.kept();
         kept.due = match kept.shelf.current(now.wall) {
@@ -320,7 +321,6 @@ impl Keeper {
             None if self.need.is_some() => Due::default(),
             None => Due::after(Duration::ZERO, now),
         };
-        kept.due
     }
 
     /// When the next attempt is due after one that gave `session`.
@@ -337,7 +337,7 @@ impl Keeper {
     }
 
     /// Notes how an attempt went, and says when the next is due.
-    fn settle(&self, outcome: &Result<Arc<Live>, Arc<RenewError>>) -> Due {
+    fn settle(&self, outcome: &Result<Arc<Live>, Arc<RenewError>>) {
         let label = if outcome.is_ok() { "ok" } else { "failed" };
         self.metrics.renewals.with_label_values(&[self.name.as_str(), label]).inc();
         let now = self.now();
@@ -360,7 +360,6 @@ impl Keeper {
             }
         };
         debug!(identity = %self.name, next_at = ?kept.due.shown(now), "next attempt");
-        kept.due
     }
 
     fn now(&self) -> Now {

@@ -13,10 +13,12 @@ use crate::time::Timestamp;
 pub(super) struct Shelf {
     /// Newest last.
     all: Vec<Arc<Live>>,
-    /// What the source gave last,
+    /// What the source gave last of what might sign,
     given: Option<RecordId>,
     /// and what signs in its place: a session that lives longer and signed before, or what an operator let sign again.
     preferred: Option<RecordId>,
+    /// What the source gives and may not sign: it was stopped, or waits to be confirmed. It takes nobody's place.
+    withheld: Option<RecordId>,
 }
 
 impl Shelf {
@@ -27,8 +29,20 @@ impl Shelf {
     pub(super) fn put(&mut self, live: Arc<Live>, now: Timestamp) {
         let goes_on = self.outlives(&live, now).filter(|signs| signs.session.facts.expires_at.is_some());
         self.preferred = goes_on.map(|signs| signs.session.id).filter(|id| *id != live.session.id);
-        self.given = Some(live.session.id);
+        (self.given, self.withheld) = (Some(live.session.id), None);
         self.stand(live, now);
+    }
+
+    /// The source gives this, which may not sign, and nothing else any more.
+    pub(super) fn withhold(&mut self, given: RecordId) {
+        self.withheld = Some(given);
+    }
+
+    /// Notes that what the source gives was stopped, if it is this; or that it may sign again.
+    pub(super) fn stop(&mut self, id: RecordId, is_stopped: bool) {
+        if self.given == Some(id) && self.withheld.is_none_or(|withheld| withheld == id) {
+            self.withheld = Some(id).filter(|_| is_stopped);
+        }
     }
 
     /// Lets sign what the source gave last, although what signs lives longer.
@@ -37,8 +51,12 @@ impl Shelf {
     }
 
     /// Lets a generation sign that did not any more: a session as long as nothing that comes lives longer, a long-term key
-    /// in the place of what the source gives, until that gives something once more.
+    /// in the place of what the source gives, until that gives something once more. What the source gives itself has its
+    /// place by right.
     pub(super) fn prefer(&mut self, live: Arc<Live>, now: Timestamp) {
+        if self.withheld == Some(live.session.id) {
+            (self.given, self.withheld) = (self.withheld, None);
+        }
         self.preferred = Some(live.session.id).filter(|id| Some(*id) != self.given);
         self.stand(live, now);
     }
@@ -46,7 +64,8 @@ impl Shelf {
     /// Whether it is a long-term key that the source gives, and yet another was let sign in its place.
     pub(super) fn is_displaced(&self, id: RecordId) -> bool {
         let is_key = |live: &Arc<Live>| live.session.facts.expires_at.is_none();
-        self.preferred.is_some() && self.given == Some(id) && self.find(id).is_some_and(is_key)
+        let is_given = self.withheld.is_none() && self.given == Some(id);
+        self.preferred.is_some() && is_given && self.find(id).is_some_and(is_key)
     }
 
     /// Whether it is a session that signs as soon as the one that signs is stopped or seen dead: that came before it, and

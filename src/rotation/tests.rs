@@ -1,6 +1,7 @@
 //! The desk, its watchman and the issuer together, in virtual time.
 
 mod ended;
+mod given;
 mod house;
 mod shared;
 

@@ -3,11 +3,11 @@
 //! A key that takes another's place signs once AWS has confirmed it; until then the other goes on. A generation that an
 //! operator drained or retired does not sign, however often the source gives it.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use tracing::{info, warn};
 
-use super::Keeper;
+use super::{Keeper, Kept};
 use crate::identity::Live;
 use crate::identity::error::{ENDED, REGISTRY, RenewError};
 use crate::identity::mint::Minted;
@@ -90,6 +90,7 @@ impl Keeper {
         let Some(row) = rows.into_iter().find(|row| row.session.id == live.session.id) else { return Ok(()) };
         let Session { generation, facts, .. } = &*live.session;
         if row.retired_at.is_some() {
+            drop(self.withhold(live.session.id));
             return Err(RenewError::retired(&facts.access_key_id, *generation));
         }
         // Before it signs anything; the room that looks lets it sign again.
@@ -101,7 +102,7 @@ impl Keeper {
             return Ok(());
         }
         live.gate.close();
-        self.kept().shelf.keep(Arc::clone(live), self.clock.now());
+        self.withhold(live.session.id).shelf.keep(Arc::clone(live), self.clock.now());
         Err(RenewError::drained(&self.name, &facts.access_key_id, *generation))
     }
 
@@ -113,8 +114,18 @@ impl Keeper {
             "the new key {} (generation {generation}) does not sign yet, the old one does: {error}",
             facts.access_key_id
         );
-        self.kept().prepared = Some(live);
+        let mut kept = self.withhold(live.session.id);
+        kept.prepared = Some(live);
+        drop(kept);
         RenewError::new(error.reason(), message)
+    }
+
+    /// Remembers what the source gives: whoever is let sign in its place later signs only until that may.
+    fn withhold(&self, given: RecordId) -> MutexGuard<'_, Kept> {
+        let mut kept = self.kept();
+        kept.prepared.take_if(|live| live.session.id == given);
+        kept.shelf.withhold(given);
+        kept
     }
 
     /// What signs in the place of a generation, although that may sign too.
@@ -126,11 +137,13 @@ impl Keeper {
 
     /// Ends the failure to get a generation that signs again: its source gives it, and nothing else was wrong.
     pub(in crate::identity) fn forgive(&self, session: RecordId) {
-        let (now, mut kept) = (self.clock.now(), self.kept());
-        let signs = kept.shelf.current(now).filter(|live| live.session.id == session);
+        let (now, mut kept) = (self.now(), self.kept());
+        let signs = kept.shelf.current(now.wall).filter(|live| live.session.id == session);
         let failed = kept.last_failure.as_ref().and_then(|error| error.generation());
-        if signs.is_some_and(|live| Some(live.session.generation) == failed) {
+        if let Some(live) = signs.filter(|live| Some(live.session.generation) == failed) {
             (kept.failures, kept.last_failure) = (0, None);
+            // Nothing is to be tried again: that would put it in the place of what an operator prefers meanwhile.
+            kept.due = self.next(&mut kept, &live.session, now);
         }
     }
 

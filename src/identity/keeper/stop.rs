@@ -21,6 +21,12 @@ impl Keeper {
         stopped
     }
 
+    /// Keeps a generation from signing until somebody lets it: also what its source gives. Whether it may have signed.
+    pub(in crate::identity) fn close(&self, session: RecordId) -> bool {
+        self.kept().shelf.stop(session, true);
+        self.stop_with(session, |live| live.gate.close())
+    }
+
     /// Lets a generation sign that was kept from it.
     pub(in crate::identity) fn start(&self, session: RecordId) {
         let mut kept = self.kept();
@@ -43,7 +49,8 @@ impl Keeper {
 
     /// Takes back that a generation was stopped: it signs if it did, and rests if it did not.
     pub(in crate::identity) fn go_on(&self, session: RecordId) {
-        let kept = self.kept();
+        let mut kept = self.kept();
+        kept.shelf.stop(session, false);
         let Some(live) = kept.of(session) else { return };
         // Of a key in whose place another came meanwhile, the gate stays closed.
         if !has_no_end(live.session.facts.kind) || kept.shelf.stands(&live) {

@@ -20,7 +20,7 @@ async fn told_of(house: &House, name: &str) -> Vec<crate::registry::EventKind> {
     own.map(|row| row.kind).filter(|kind| kinds.contains(kind)).collect()
 }
 
-fn free_keys(house: &House, name: &str) -> i64 {
+pub(super) fn free_keys(house: &House, name: &str) -> i64 {
     let row = format!("presignd_keys_to_deactivate{{identity=\"{name}\"}} ");
     let text = house.metrics.encode();
     text.lines().find_map(|line| line.strip_prefix(&row)).unwrap().parse().unwrap()
