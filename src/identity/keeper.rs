@@ -8,7 +8,7 @@ mod needed;
 mod stop;
 mod waiting;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -274,13 +274,13 @@ impl Keeper {
             self.pulse.works(self.clock.monotonic());
             self.measure();
             let done = self.ended.borrow().number;
-            let now = self.now();
-            let is_due = due.is_over(now) && !self.idles(due, now);
-            if !is_due && self.wanted.load(Ordering::Relaxed) <= done {
+            let (now, mut news) = (self.now(), false);
+            if !self.is_called_for(done) {
                 if look_at.is_none_or(|at| at > now.steady) {
                     continue;
                 }
-                let Some(news) = self.stop.run_until_cancelled(self.source.has_news()).await else { return false };
+                let Some(found) = self.stop.run_until_cancelled(self.source.has_news()).await else { return false };
+                news = found;
                 if !news {
                     look_at = self.look_at();
                     continue;
@@ -288,7 +288,11 @@ impl Keeper {
                 not_before = not_before.filter(|_| !self.source.tells_changes());
             }
             let rest = self.rest(not_before.unwrap_or(now.steady));
-            let Some(()) = self.stop.run_until_cancelled(rest).await else { return false };
+            let Some(found) = self.stop.run_until_cancelled(rest).await else { return false };
+            // What was due when the pause began may have been forgiven.
+            if !(news || found || self.is_called_for(done)) {
+                continue;
+            }
             self.need.iter().for_each(Need::answer);
             self.pulse.works(self.clock.monotonic());
             let Some(outcome) = self.stop.run_until_cancelled(self.ask_source()).await else { return false };
@@ -309,18 +313,6 @@ impl Keeper {
         minted.unwrap_or_else(|_| {
             Err(RenewError::new(TIMEOUT, "the source did not answer in time; presignd tries again by itself"))
         })
-    }
-
-    /// When the first attempt is due: at once, unless there is a session that was taken over. A tenant's waits until
-    /// somebody wants to sign.
-    fn first(&self) {
-        let now = self.now();
-        let mut kept = self.kept();
-        kept.due = match kept.shelf.current(now.wall) {
-            Some(live) => self.next(&mut kept, &live.session, now),
-            None if self.need.is_some() => Due::default(),
-            None => Due::after(Duration::ZERO, now),
-        };
     }
 
     /// When the next attempt is due after one that gave `session`.

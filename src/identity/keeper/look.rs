@@ -23,13 +23,13 @@ impl Keeper {
         waits_for_a_key || self.source.tells_changes() || self.kept().prepared.is_some()
     }
 
-    /// Waits out the pause, or until somebody has changed what the source reads.
-    pub(super) async fn rest(&self, until: Instant) {
+    /// Waits out the pause, or until somebody has changed what the source reads: then `true`.
+    pub(super) async fn rest(&self, until: Instant) -> bool {
         loop {
             let look_at = self.look_at().filter(|_| self.source.tells_changes());
             tokio::select! {
-                () = sleep_until(Some(until)) => return,
-                () = sleep_until(look_at) => if self.source.has_news().await { return },
+                () = sleep_until(Some(until)) => return false,
+                () = sleep_until(look_at) => if self.source.has_news().await { return true },
             }
         }
     }

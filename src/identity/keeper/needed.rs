@@ -1,6 +1,7 @@
-//! A keeper that nobody may need: it rests while nobody asks, and is over when nothing is left that anybody could ask for.
+//! When an attempt is called for, also of a keeper that nobody may need: it rests while nobody asks, and is over when nothing is left that anybody could ask for.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::super::due::{Due, Now};
 use super::super::need::Need;
@@ -24,6 +25,24 @@ impl Keeper {
             // It may have rested.
             self.look();
         }
+    }
+
+    /// When the first attempt is due: at once, unless there is a session that was taken over. A tenant's waits until
+    /// somebody wants to sign.
+    pub(super) fn first(&self) {
+        let now = self.now();
+        let mut kept = self.kept();
+        kept.due = match kept.shelf.current(now.wall) {
+            Some(live) => self.next(&mut kept, &live.session, now),
+            None if self.need.is_some() => Due::default(),
+            None => Due::after(Duration::ZERO, now),
+        };
+    }
+
+    /// Whether another attempt is due, or wanted by somebody, after that many.
+    pub(super) fn is_called_for(&self, done: u64) -> bool {
+        let (now, due) = (self.now(), self.kept().due);
+        (due.is_over(now) && !self.idles(due, now)) || self.wanted.load(Ordering::Relaxed) > done
     }
 
     /// Whether what is due is put off until somebody asks.

@@ -20,6 +20,8 @@ struct World {
     of_another_store: bool,
     looked_at: usize,
     asked: usize,
+    /// Seconds between attempts, from the next start on.
+    min_pause: u64,
 }
 
 impl World {
@@ -170,7 +172,8 @@ fn keep(world: &Arc<Mutex<World>>, clock: &Clock, registry: &Registry) -> (Arc<I
     let (name, stop) = (IdentityName::parse("web").unwrap(), CancellationToken::new());
     let metrics = Arc::new(Metrics::new().unwrap());
     let source = Box::new(File { clock: clock.clone(), world: Arc::clone(world) });
-    let pace = Pace { headroom: None, min_pause: Duration::from_secs(1) };
+    let min_pause = Duration::from_secs(world.lock().unwrap().min_pause.max(1));
+    let pace = Pace { headroom: None, min_pause };
     let (kept, until) = (registry.clone(), stop.clone());
     let keeper = Keeper::new(name.clone(), source, pace, kept, clock.clone(), Arc::clone(&metrics), until);
     let identity = Arc::new(Identity::new(name, tables::Identity::of_default_chain(), keeper, metrics));
@@ -258,6 +261,28 @@ async fn a_key_that_an_operator_drained_does_not_sign_and_says_so_until_that_is_
     house.until("it signs again", |house| house.signs() == Some(1)).await;
     house.restart();
     house.until("and after a restart", |house| house.signs() == Some(1)).await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_due_before_a_drain_was_cancelled_undoes_nothing_after_its_pause() {
+    let mut house = House::new().await;
+    house.change(|world| (world.min_pause, _) = (300, world.known.insert(World::id(2))));
+    house.restart();
+    house.until("it signs", |house| house.signs() == Some(1)).await;
+    house.mark(1, DRAIN).await;
+    house.put(2);
+    house.until("the second signs", |house| house.signs() == Some(2)).await;
+    house.mark(2, DRAIN).await;
+    house.put(1);
+    let refused = |house: &House| house.identity.status().last_failure.contains(&World::id(1));
+    house.until("the first is refused", refused).await;
+    sleep(Duration::from_secs(100)).await;
+    for number in [1, 2] {
+        house.mark(number, Mark::CancelDrain).await;
+        assert_eq!(house.signs(), Some(number));
+    }
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!((house.signs(), house.secret(1).await), (Some(2), Secret::Displaced), "the file is as it was");
 }
 
 #[tokio::test]
