@@ -106,6 +106,7 @@ impl Assessor {
         let standing = standing::Standing::of(&self.registry, now);
         let mut count = count::Count::new(self, question, standing, now);
         count.all(&question.filter, &mut report).await?;
+        count.look_closer(&question.filter).await?;
         let mut gaps = gap::gaps(&self.registry, question, &report, count.seen(), count.standing(), now);
         let is_seen = gaps.iter().all(|gap| gap.reason != GapReason::NotSeen);
         if !is_seen && !self.knows(question.uid, &question.event, identities).await? {

@@ -91,6 +91,11 @@ impl<'a> Count<'a> {
         &self.standing
     }
 
+    /// Looks at URLs one by one where it depends on them whether events that stand touch any that was counted.
+    pub(super) async fn look_closer(&mut self, filter: &Filter) -> Result<(), Error> {
+        self.standing.look_closer(self.registry, self.uid, filter, &mut self.parents).await
+    }
+
     /// Adds everything outstanding that the filter wants, less what events that stand have surely ended by now.
     pub(super) async fn all(&mut self, filter: &Filter, report: &mut Report) -> Result<(), Error> {
         self.by_name = told_by_name(self.registry, self.uid, self.event).await?;

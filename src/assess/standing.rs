@@ -3,6 +3,8 @@
 //!
 //! Takes nothing out of a count that it has not surely ended by now; what it may end, or ends soon, is told beside it.
 
+mod touched;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub(super) struct Standing {
     of_sessions: HashMap<RecordId, Arc<[usize]>>,
     ended: u64,
     touched: u64,
+    /// Of those that depend on the URL, at most so many besides.
+    perhaps: u64,
     /// Only what cannot be undone counts as ended.
     is_for_good: bool,
 }
@@ -51,6 +55,26 @@ struct Stood {
     /// Whether it was met in a count.
     has_ended: bool,
     has_touched: bool,
+    /// Where it depends on each URL.
+    asks: Option<Asks>,
+}
+
+/// Which URLs one of them asks for.
+#[derive(Debug, Clone)]
+struct Asks {
+    operations: Vec<Operation>,
+    /// `None`: of several.
+    bucket: Option<String>,
+}
+
+impl Asks {
+    fn of(asks: &mut Option<Self>, bucket: &str, operation: Operation) {
+        let asks = asks.get_or_insert_with(|| Self { operations: Vec::new(), bucket: Some(bucket.to_owned()) });
+        if !asks.operations.contains(&operation) {
+            asks.operations.push(operation);
+        }
+        asks.bucket = asks.bucket.take().filter(|known| known == bucket);
+    }
 }
 
 impl Standing {
@@ -62,8 +86,17 @@ impl Standing {
             is_asked: false,
             has_ended: false,
             has_touched: false,
+            asks: None,
         });
-        Self { now, events: events.collect(), of_sessions: HashMap::new(), ended: 0, touched: 0, is_for_good: false }
+        Self {
+            now,
+            events: events.collect(),
+            of_sessions: HashMap::new(),
+            ended: 0,
+            touched: 0,
+            perhaps: 0,
+            is_for_good: false,
+        }
     }
 
     /// The same, for the question what would be lost for good: what comes back when an event is undone, has not ended.
@@ -81,26 +114,33 @@ impl Standing {
 
     /// Whether all these URLs, outstanding by their hard ends, have surely been ended by now.
     pub(super) fn has_ended(&mut self, line: &Line, bucket: &str, operation: Operation, urls: u64) -> bool {
-        let (subject, mut touch) = (Subject::Group { bucket, operation }, Vec::new());
+        let (subject, mut touch, mut ask) = (Subject::Group { bucket, operation }, Vec::new(), Vec::new());
         for place in self.of_session(line).iter().copied() {
-            let stood = &mut self.events[place];
-            match ending(&stood.stands.event, line.lineage(), subject) {
+            let told = ending(&self.events[place].stands.event, line.lineage(), subject);
+            match told {
                 Some(ending) if ending.verdict == Verdict::Lives => {}
-                Some(ending)
-                    if !stood.is_asked && is_over(&ending, self.now) && !(self.is_for_good && ending.reversible) =>
-                {
-                    stood.has_ended = true;
+                Some(ending) if self.takes_out(&self.events[place], &ending) => {
+                    self.events[place].has_ended = true;
                     self.ended += urls;
                     return true;
                 }
-                _ => touch.push(place),
+                Some(_) => touch.push(place),
+                None => ask.push(place),
             }
         }
-        if !touch.is_empty() {
-            self.touched += urls;
+        match (touch.is_empty(), ask.is_empty()) {
+            (false, _) => self.touched += urls,
+            (true, false) => self.perhaps += urls,
+            (true, true) => {}
         }
         touch.into_iter().for_each(|place| self.events[place].has_touched = true);
+        ask.into_iter().for_each(|place| Asks::of(&mut self.events[place].asks, bucket, operation));
         false
+    }
+
+    /// Whether a count leaves out what the event does so to all URLs of a group.
+    fn takes_out(&self, stood: &Stood, ending: &Ending) -> bool {
+        !stood.is_asked && is_over(ending, self.now) && !(self.is_for_good && ending.reversible)
     }
 
     /// Which of them has surely ended all these URLs by now; the newest.
@@ -144,7 +184,7 @@ impl Standing {
     /// URLs that were found touched at most, and by what.
     pub(super) fn touched(&self) -> (u64, Vec<&Stands>) {
         let by = self.events.iter().filter(|stood| stood.has_touched).map(|stood| &stood.stands);
-        (self.touched, by.collect())
+        (self.touched + self.perhaps, by.collect())
     }
 
     /// None of them ends a URL after its own end, which its session may have moved since it was signed.

@@ -5,7 +5,7 @@ use presignd::assess::{Assessment, EarlyEnd, GapReason, Question};
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, Policy, SETTLES_WITHIN, Statement, What};
 use presignd::impact::reason::Reason;
-use presignd::issued::Filter;
+use presignd::issued::{Filter, IssuedUrl};
 use presignd::registry::{EventKind, NewEvent, TallyFilter};
 use presignd::s3::operation::Operation;
 use presignd::session::RecordId;
@@ -91,6 +91,31 @@ async fn what_an_event_may_have_ended_or_is_just_ending_is_counted_and_told() {
         assert!(told.starts_with("Up to 3 ") && told.contains(&id), "{told}");
         assert_eq!(gap(&answer, GapReason::EndedByEvent), None);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_touches_nothing_that_is_counted_is_not_named() {
+    let (mut random, place) = (Random::of(50), Place::empty(700).await);
+    let get = |random: &mut Random, key| {
+        let what = made::ask(Operation::GetObject).key(key).url().what;
+        IssuedUrl { what, ..place.url(random, 4000) }
+    };
+    place.append(vec![get(&mut random, "a/1"), get(&mut random, "a/2"), get(&mut random, "b/1")]).await;
+    let keys = |key_prefix: &str| {
+        let denied =
+            Statement { bucket: BUCKET.into(), key_prefix: key_prefix.into(), ..made::statement(Policy::Bucket) };
+        made::deny(denied)
+    };
+    let told = async |what: What| {
+        let id = stands(&place, &event(&place, what, LONG_AGO)).await;
+        let answer = asked(&place, renewed()).await;
+        let told = gap(&answer, GapReason::EventStands).map(ToOwned::to_owned);
+        let named = told.as_ref().is_some_and(|told| told.contains(&id));
+        (told.map(|told| told.split(" are ").next().unwrap_or_default().to_owned()), named)
+    };
+    assert_eq!(told(keys("nothing/begins/so")).await, (None, false));
+    assert_eq!(told(keys("b/")).await, (Some("Up to 1 of the counted URLs".to_owned()), true));
+    assert_eq!(told(keys("nothing/else")).await, (Some("Up to 1 of the counted URLs".to_owned()), false));
 }
 
 #[tokio::test(start_paused = true)]
