@@ -103,6 +103,8 @@ impl Assessor {
         };
         let signer = identities.and_then(|identities| identities.identity(&record.session.identity));
         let endpoint = signer.as_ref().map_or(Endpoint::Aws, |signer| signer.s3().endpoint());
+        let all = identities.into_iter().flat_map(|all| all.names().filter_map(|name| all.identity(name)));
+        let endpoint = Store::endpoint_of(&record.url, endpoint, all.map(|identity| identity.s3().endpoint()));
         let role_arn = signer.as_ref().and_then(|signer| holders::role_arn(signer.table()));
         let configured = Configured { endpoint: &endpoint, role_arn };
         gaps.extend(Store::of(&record.url, &endpoint).as_ref().map(gap::of_store));

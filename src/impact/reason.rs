@@ -28,7 +28,7 @@ macro_rules! reasons {
 
 reasons! {
     NotConcerned "NOT_CONCERNED" "The event does not concern this URL.";
-    AlreadyEnded "ALREADY_ENDED" "The URL has reached its own end by then.";
+    AlreadyEnded "ALREADY_ENDED" "The URL's own end comes first.";
 
     KeyInactive "KEY_INACTIVE" "The access key that signed is inactive; made active again, its URLs work again.";
     KeyDeleted "KEY_DELETED" "The access key that signed is deleted.";

@@ -1,8 +1,9 @@
 //! What is proposed to contain a URL, and the very commands.
 
-use presignd::impact::contain::{Configured, Containment, containments};
+use presignd::impact::contain::{Configured, Containment, Store, containments};
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Policy, What};
+use presignd::issued::IssuedUrl;
 use presignd::s3::operation::Operation;
 use presignd::session::CredentialKind;
 use presignd::signer::endpoint::Endpoint;
@@ -245,6 +246,25 @@ fn arns_are_of_the_partition_of_the_session_or_else_of_the_region() {
     url.region = presignd::s3::Region::parse("us-gov-west-1").expect("a region");
     let found = containments(&url, unnamed.by(), &Endpoint::Aws, at(1000));
     assert!(found[0].steps[1].text.contains("arn:aws-us-gov:s3:::photos/"));
+}
+
+#[test]
+fn the_scheme_of_a_store_is_known_as_long_as_any_identity_signs_for_it() {
+    let of = |text: &str| Endpoint::parse(text).expect("an endpoint");
+    let url = |host: &str| IssuedUrl { host: host.to_owned(), ..ask(Operation::GetObject).url() };
+    let told = |host: &str, own: Endpoint| {
+        let others = [Endpoint::Aws, of("http://store.example:9000/s3")].into_iter();
+        let endpoint = Store::endpoint_of(&url(host), own, others);
+        Store::of(&url(host), &endpoint).map(|store| store.endpoint_url)
+    };
+    let (at_store, by_bucket) = ("store.example:9000", "photos.store.example:9000");
+    for host in [at_store, by_bucket] {
+        assert_eq!(told(host, Endpoint::Aws).as_deref(), Some("http://store.example:9000/s3"), "{host}");
+    }
+    let own = of("http://store.example:9000");
+    assert_eq!(told(at_store, own).as_deref(), Some("http://store.example:9000"), "its own comes first");
+    assert_eq!(told("gone.example", Endpoint::Aws).as_deref(), Some("https://gone.example"));
+    assert_eq!(told("photos.s3.eu-central-1.amazonaws.com", Endpoint::Aws), None);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct Store {
     pub host: String,
     /// For `--endpoint-url`.
     pub endpoint_url: String,
-    /// Whether the configuration names that endpoint. If not, the scheme is taken to be https, and the host may begin with
+    /// Whether the configuration names that endpoint, of whatever identity. If not, the scheme is taken to be https, and the host may begin with
     /// the bucket's name.
     pub is_configured: bool,
 }
@@ -54,5 +54,12 @@ impl Store {
         }
         let host = behind.unwrap_or(&url.host).to_owned();
         Some(Self { endpoint_url: format!("https://{host}"), host, is_configured: false })
+    }
+
+    /// The endpoint to which the URL leads, so that its scheme is known: that of the identity that signed or, where that has
+    /// another by now or is not configured any more, of one of the others. `own` where none leads there.
+    pub fn endpoint_of(url: &IssuedUrl, own: Endpoint, mut others: impl Iterator<Item = Endpoint>) -> Endpoint {
+        let leads_there = |endpoint: &Endpoint| Self::of(url, endpoint).is_some_and(|store| store.is_configured);
+        if leads_there(&own) { own } else { others.find(leads_there).unwrap_or(own) }
     }
 }
