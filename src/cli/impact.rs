@@ -10,8 +10,8 @@ mod when;
 
 use clap::Subcommand;
 
-use super::connect::Globals;
-use super::exit::Failure;
+use super::connect::{Daemon, Globals};
+use super::exit::{Failure, warn};
 use super::flags;
 use super::length::Length;
 use super::out::{self, Format};
@@ -208,8 +208,12 @@ impl Impact {
         let daemon = globals.connect_admin(around).await?;
         if asked.list || asked.csv {
             let form = if asked.csv { list::Form::Csv } else { globals.output.unwrap_or(Format::Table).into() };
-            let ask = ListAffectedRequest { event: Some(event), filter: Some(filter), with_living: asked.living };
-            return list::print(&daemon, ask, form).await;
+            let (event, filter) = (Some(event), Some(filter));
+            let ask = ListAffectedRequest { event: event.clone(), filter: filter.clone(), with_living: asked.living };
+            if list::print(&daemon, ask, form).await? == 0 {
+                doubt(&daemon, AssessRequest { event, filter, by_on_behalf_of: false }).await?;
+            }
+            return Ok(());
         }
         let by_on_behalf_of = asked.by == Some(By::OnBehalfOf);
         let ask = daemon.ask(AssessRequest { event: Some(event), filter: Some(filter), by_on_behalf_of });
@@ -221,6 +225,15 @@ impl Impact {
         }
         Ok(())
     }
+}
+
+/// Of a list without URLs: whether a slip may have emptied it, on stderr.
+async fn doubt(daemon: &Daemon, ask: AssessRequest) -> Result<(), Failure> {
+    let answer = daemon.impact().assess(daemon.ask(ask)).await?.into_inner();
+    for gap in answer.gaps.iter().filter(|gap| ["NAME_UNKNOWN", "FILTER_HIDES"].contains(&&*gap.reason)) {
+        warn(&format!("{} [{}]", gap.message, gap.reason));
+    }
+    Ok(())
 }
 
 impl Asked {

@@ -263,6 +263,18 @@ fn a_leaked_url_is_read_from_stdin_and_never_shown() {
 }
 
 #[test]
+fn an_empty_list_of_a_name_that_nobody_knows_doubts_the_name_on_stderr() {
+    let fake = Fake::start();
+    for form in ["text", "json"] {
+        let words = ["impact", "key-deactivated", "AKIATYPO", "--list", "--output", form];
+        let (code, out, err) = run(&fake.socket, &words);
+        assert_eq!((code, &*out, &*err), (0, "", "presignd: Is that the right key? [NAME_UNKNOWN]\n"));
+    }
+    let (_, out, err) = run(&fake.socket, &["impact", "key-deactivated", "AKIAEXAMPLE", "--list"]);
+    assert!(!out.is_empty() && err.is_empty(), "{err}");
+}
+
+#[test]
 fn a_list_whose_reader_leaves_is_no_panic() {
     let fake = Fake::start();
     for form in ["text", "table", "json"] {

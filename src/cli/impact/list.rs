@@ -37,7 +37,8 @@ impl From<Format> for Form {
 }
 
 /// Asks and prints until nothing more comes. The whole may take as long as it takes; no single URL may keep us waiting.
-pub(super) async fn print(daemon: &Daemon, ask: ListAffectedRequest, form: Form) -> Result<(), Failure> {
+/// Answers how many.
+pub(super) async fn print(daemon: &Daemon, ask: ListAffectedRequest, form: Form) -> Result<usize, Failure> {
     let patience = daemon.patience();
     let mut impact = daemon.impact();
     let mut stream =
@@ -84,7 +85,8 @@ pub(super) async fn print(daemon: &Daemon, ask: ListAffectedRequest, form: Form)
         out.flush()?;
         printed += page.len();
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    Ok(printed)
 }
 
 /// What has come: at least one unless the stream has ended, and at most a screenful or so.

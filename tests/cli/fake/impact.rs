@@ -29,9 +29,19 @@ fn gap() -> Gap {
     Gap { reason: "SIGNED_ELSEWHERE".into(), message: "Only URLs of this registry are counted.".into() }
 }
 
+fn unknown() -> Gap {
+    Gap { reason: "NAME_UNKNOWN".into(), message: "Is that the right key?".into() }
+}
+
+fn names_nothing(event: Option<&Event>) -> bool {
+    let what = event.and_then(|event| event.what.as_ref());
+    matches!(what, Some(event::What::KeyDeactivated(key)) if key.access_key_id == "AKIATYPO")
+}
+
 #[tonic::async_trait]
 impl impact_server::Impact for Rote {
     async fn assess(&self, request: Request<AssessRequest>) -> Answer<AssessResponse> {
+        let is_typo = names_nothing(request.get_ref().event.as_ref());
         self.0.lock().unwrap().assessed.push(request.into_inner());
         let totals = Some(Totals { ends: 42, may_end: 0, lives: 1161 });
         let point = |seconds, alive, alive_after| CurvePoint { at: at(seconds), alive, alive_after, maybe_after: 0 };
@@ -42,7 +52,7 @@ impl impact_server::Impact for Rote {
             groups: vec![Group { by: group::By::Bucket.into(), name: "films".into(), totals }],
             curve: vec![point(0, 1203, 1161), point(1800, 0, 0)],
             breaks_nothing_from: at(1800),
-            gaps: vec![gap()],
+            gaps: if is_typo { vec![gap(), unknown()] } else { vec![gap()] },
             outages: outages(),
             assessed_at: at(0),
             stands_as: Vec::new(),
@@ -52,6 +62,7 @@ impl impact_server::Impact for Rote {
     type ListAffectedStream = Stream<ListAffectedResponse>;
 
     async fn list_affected(&self, request: Request<ListAffectedRequest>) -> Answer<Stream<ListAffectedResponse>> {
+        let records = if names_nothing(request.get_ref().event.as_ref()) { 0 } else { RECORDS };
         self.0.lock().unwrap().listed.push(request.into_inner());
         let ended = StandingEvent { id: "aaaaaaaa-12".into(), ending: Some(ends()) };
         let one = |number| {
@@ -59,7 +70,7 @@ impl impact_server::Impact for Rote {
             let (url, ending) = (Some(record(number)), Some(ends()));
             Ok(ListAffectedResponse { url, ending, not_counted: ended_by.is_some(), ended_by })
         };
-        Ok(Response::new(tokio_stream::iter((0..RECORDS).map(one).collect::<Vec<_>>())))
+        Ok(Response::new(tokio_stream::iter((0..records).map(one).collect::<Vec<_>>())))
     }
 
     async fn contain(&self, request: Request<ContainRequest>) -> Answer<ContainResponse> {
