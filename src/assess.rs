@@ -3,6 +3,7 @@
 //!
 //! Never decides what an event does (`impact` does), never writes, and never holds more than a page of URLs.
 
+mod alive;
 mod cells;
 mod contain;
 mod count;
@@ -17,6 +18,7 @@ mod places;
 mod standing;
 mod walk;
 
+pub use alive::SeenAlive;
 pub use contain::{Contained, Costed};
 pub use count::MOST_OPEN;
 pub use ended::Ended;
@@ -112,6 +114,7 @@ impl Assessor {
         if !is_seen && !self.knows(question.uid, &question.event, identities).await? {
             gaps.push(gap::unknown(&question.event));
         }
+        gaps.extend(self.contradicted(question.uid, &question.event).await?);
         gaps.extend(places::several(&self.registry, question.uid, &question.event).await?);
         let of_all = match touched(&report) {
             0 if question.filter != Filter::default() => self.touched_of_all(question, now).await?,

@@ -51,6 +51,8 @@ gap_reasons! {
     NotSeen "NOT_SEEN";
     /// Nor does presignd know the name from elsewhere: perhaps it is mistyped.
     NameUnknown "NAME_UNKNOWN";
+    /// The key is said to be dead, and presignd has seen it alive since.
+    SeenAlive "SEEN_ALIVE";
     /// The bucket's name is known at several endpoints, and nobody said which is meant.
     SeveralEndpoints "SEVERAL_ENDPOINTS";
     /// The filter leaves out all that the event touches.
@@ -90,7 +92,7 @@ pub(super) fn of_store(store: &Store) -> Gap {
         store.host
     );
     if !store.is_configured {
-        message += " The identity that signed has another endpoint now, so the scheme https is a guess.";
+        message += " No identity has that endpoint now, so the scheme https is a guess.";
     }
     Gap::new(GapReason::OtherStore, message)
 }

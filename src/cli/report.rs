@@ -75,8 +75,16 @@ impl Report {
             ])
             .print(format)?,
         }
+        if answer.stood {
+            let at = say::time(reported.event.as_ref().and_then(|event| event.at.as_ref()));
+            warn(&format!("{} says so already, as of {at}, and stands: nothing was written", reported.id));
+        }
         for gap in &answer.gaps {
-            let text = format!("{} If it is not, withdraw it: presignd events --withdraw {}", gap.message, reported.id);
+            let text = {
+                let is_seen = gap.reason == "SEEN_ALIVE";
+                let wrong = if is_seen { "If it never happened" } else { "If it is not" };
+                format!("{} {wrong}, withdraw it: presignd events --withdraw {}", gap.message, reported.id)
+            };
             warn(&format!("{text} [{}]", gap.reason));
         }
         Ok(())
@@ -179,7 +187,11 @@ fn sheet(events: &[ReportedEvent]) -> Sheet {
                 Some(said) => format!("withdrawn {}", say::time(said.withdrawn_at.as_ref())),
                 None => say::time(one.lifted_at.as_ref()),
             }),
-            dash(if one.observed { one.cause.clone() } else { "reported".to_owned() }),
+            dash(match &one.seen_alive_at {
+                _ if one.observed => one.cause.clone(),
+                Some(_) => format!("reported, but seen alive {}", say::time(one.seen_alive_at.as_ref())),
+                None => "reported".to_owned(),
+            }),
             of(one),
         ]);
     }

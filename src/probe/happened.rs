@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::belief::Edge;
 use crate::config::probe::Canary;
 use crate::impact::event::{Event, Policy, Statement, What};
-use crate::registry::{EventKind, EventRow, NewEvent};
+use crate::registry::{EventKind, EventRow, KEY_ITSELF, NewEvent};
 use crate::session::{CredentialKind, Facts, RecordId, Session};
 use crate::time::Timestamp;
 
@@ -32,7 +32,7 @@ impl About<'_> {
     /// `key`, or `s3://bucket/key`.
     pub(super) fn text(self) -> String {
         match self {
-            Self::Key => "key".to_owned(),
+            Self::Key => KEY_ITSELF.to_owned(),
             Self::Canary(canary) => canary.text(),
         }
     }

@@ -219,5 +219,7 @@ impl Registry {
 pub const MAX_SESSIONS: usize = 10 * MAX_PAGE;
 /// The word of whoever looks for a key that AWS does not know any more.
 pub const KEY_DEAD: &str = "key-dead";
+/// Of things that are looked at: whether the key itself lives.
+pub const KEY_ITSELF: &str = "key";
 /// The state of a session of which nothing is believed.
 pub const NOTHING_SEEN: &str = "";

@@ -30,6 +30,8 @@ pub struct Reported {
     pub lifted_at: Option<Timestamp>,
     /// It never happened, and who said so.
     pub withdrawn: Option<Withdrawn>,
+    /// In a list: when the daemon last saw the key alive that is said to be dead by a report that stands.
+    pub seen_alive_at: Option<Timestamp>,
 }
 
 /// An event was reported, or taken for seen, in error. Undone, it has ended URLs from its instant on until then; withdrawn, it
@@ -78,6 +80,7 @@ impl Reported {
                 recorded_at: row.at,
                 lifted_at: row.lifted_at,
                 withdrawn,
+                seen_alive_at: None,
             }),
             (EventKind::EventLifted, Ok(Body { event, observed, cause, lifts: Some(lifts), withdrawn })) => {
                 Some(Self {
@@ -88,6 +91,7 @@ impl Reported {
                     recorded_at: lifts.recorded_at,
                     lifted_at: Some(row.at),
                     withdrawn,
+                    seen_alive_at: None,
                 })
             }
             _ => None,
@@ -140,6 +144,7 @@ impl Rotation {
             recorded_at: now,
             lifted_at: None,
             withdrawn: None,
+            seen_alive_at: None,
         };
         let row = registry.note(reported.row(EventKind::EventHappened)).await.map_err(Error::registry)?;
         tracing::info!(number = row.number, event = ?reported.event.what, at = %reported.event.at, "an event was reported");
@@ -217,7 +222,24 @@ impl Rotation {
         let registry = self.issuer.registry();
         let rows = if with_lifted { registry.happened(uid).await } else { registry.standing(uid).await };
         let rows = rows.map_err(Error::registry)?;
-        Ok(rows.iter().filter_map(|row| Reported::of(row, registry)).collect())
+        let mut all: Vec<_> = rows.iter().filter_map(|row| Reported::of(row, registry)).collect();
+        let alive = self.assessor().seen_alive(uid).await?;
+        for one in all.iter_mut().filter(|one| !one.observed && one.lifted_at.is_none()) {
+            one.seen_alive_at = alive.since(&one.event);
+        }
+        Ok(all)
+    }
+
+    /// The same thing of whatever instants, as it was reported and stands; the first, which did it, comes first.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn reported_before(&self, event: &Event) -> Result<Vec<Event>, Error> {
+        let all = self.happened(DAEMON, false).await?;
+        let same = all.into_iter().filter(|one| !one.observed && one.event.is_of_the_same(event));
+        let mut same: Vec<_> = same.map(|one| one.event).collect();
+        same.sort_by_key(|event| event.at);
+        Ok(same)
     }
 }
 

@@ -37,6 +37,15 @@ fn a_name_that_nobody_knows_is_written_down_and_asked_about_on_stderr() {
 }
 
 #[test]
+fn a_report_that_stands_already_says_so_on_stderr() {
+    let fake = Fake::start();
+    assert_eq!(run(&fake.socket, &["report", "key-deactivated", "AKIAEXAMPLE"]).2, "");
+    let (code, _, err) = run(&fake.socket, &["report", "key-deactivated", "AKIAEXAMPLE"]);
+    let said = "aaaaaaaa-12 says so already, as of 2026-11-22T12:00:00Z, and stands: nothing was written";
+    assert_eq!((code, err), (0, format!("presignd: {said}\n")));
+}
+
+#[test]
 fn an_event_that_makes_no_sense_is_not_reported() {
     let fake = Fake::start();
     for (words, said) in [
@@ -78,7 +87,8 @@ fn events_are_listed_with_what_is_known_of_them_and_lifted_by_their_id() {
          events.event.denied.statement.bucket events.event.denied.statement.key_prefix \
          events.event.denied.statement.policy events.event.denied.statement.principal_arn \
          events.event.denied.statement.session_id events.event.denied.statement.userid events.event.endpoint \
-         events.event.settles_within events.id events.lifted_at events.observed events.recorded_at events.withdrawn version"
+         events.event.settles_within events.id events.lifted_at events.observed events.recorded_at \
+         events.seen_alive_at events.withdrawn version"
     );
     let (code, out, _) = run(&fake.socket, &["events", "--lift", "aaaaaaaa-12"]);
     assert!(code == 0 && out.contains("2026-11-22T12:00:02Z"), "{out}");

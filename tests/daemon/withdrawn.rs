@@ -47,6 +47,27 @@ fn long_ago(key: &str) -> Event {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_report_without_an_instant_is_the_one_that_stands_and_with_another_is_another() {
+    let world = World::new().await;
+    let daemon = world.daemon(&from_file(&world)).await;
+    let told = async |at: Option<i64>| {
+        let at = at.map(|ago| prost_types::Timestamp { seconds: crate::support::now() - ago, nanos: 0 });
+        let answer = report(&daemon, Event { at, ..key_deleted("AKIAOTHER") }).await.expect("it is taken");
+        (answer.event.expect("an event").id, answer.stood)
+    };
+    let (first, stood) = told(Some(100)).await;
+    assert!(!stood);
+    assert_eq!(told(None).await, (first.clone(), true));
+    let (second, stood) = told(Some(50)).await;
+    assert!(second != first && !stood, "another instant is another event");
+    for id in [&first, &second] {
+        taken_back(&daemon, id, true).await.expect("it never happened");
+    }
+    let (third, stood) = told(None).await;
+    assert!(![first, second].contains(&third) && !stood, "what is withdrawn stands no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_cannot_be_undone_is_withdrawn_and_is_as_if_it_had_never_stood() {
     let world = World::new().await;
     let daemon = world.daemon(&from_file(&world)).await;

@@ -13,6 +13,7 @@ pub fn report(answer: &proto::ReportEventResponse) -> Value {
         "event": answer.event.as_ref().map(reported),
         "totals": answer.totals.as_ref().map(totals),
         "gaps": gaps(&answer.gaps),
+        "stood": answer.stood,
     })
 }
 
@@ -29,6 +30,7 @@ pub fn reported(one: &proto::ReportedEvent) -> Value {
             "withdrawn_at": time(&said.withdrawn_at),
             "uid": said.uid,
         })),
+        "seen_alive_at": time(&one.seen_alive_at),
     })
 }
 

@@ -155,19 +155,32 @@ impl Services {
     /// What it does is counted before it is written down, so that an event which cannot be read leaves nothing.
     async fn reported(&self, call: &Call, event: Option<WireEvent>) -> Result<ReportEventResponse, Error> {
         let now = self.issuer.clock().now();
-        let question = self.question(call, event, None, false, now)?;
+        let names = |name: fn(&WireEvent) -> bool| event.as_ref().is_some_and(name);
+        let (names_instant, names_length) = (names(|one| one.at.is_some()), names(|one| one.settles_within.is_some()));
+        let mut question = self.question(call, event, None, false, now)?;
+        let former = self.rotation.reported_before(&question.event).await?;
+        // Whoever says it again and no other instant, says the same.
+        if let Some(former) = former.first().filter(|_| !names_instant) {
+            question.event.at = former.at;
+            if !names_length {
+                question.event.settles_within = former.settles_within;
+            }
+        }
         if matches!(question.event.what, What::IdentityRenewed(_)) {
             let problem = "is nothing that happens at AWS: presignd writes down its own renewals, and Watch tells them";
             return Err(Refused::new("event.identity_renewed", problem).into());
         }
         let rules = self.issuer.rules();
         let answer = self.assessor.assess_among(&question, Some(&rules.identities), now).await?;
-        let unknown = answer.gaps.into_iter().filter(|gap| gap.reason == GapReason::NameUnknown);
+        let told = [GapReason::NameUnknown, GapReason::SeenAlive];
+        let gaps = answer.gaps.into_iter().filter(|gap| told.contains(&gap.reason)).map(wire_gap).collect();
+        let stood = former.contains(&question.event);
         let event = self.rotation.report(question.event).await?;
         Ok(ReportEventResponse {
             event: Some(reported_event(event)),
             totals: Some(wire_totals(answer.report.totals())),
-            gaps: unknown.map(wire_gap).collect(),
+            gaps,
+            stood,
         })
     }
 

@@ -62,7 +62,8 @@ impl rotation_server::Rotation for Rote {
         let gaps = if is_typo { vec![unknown] } else { Vec::new() };
         self.0.lock().unwrap().reported.extend(event);
         let totals = Some(Totals { ends: 42, may_end: 0, lives: 1161 });
-        Ok(Response::new(ReportEventResponse { event: Some(happening::reported(12)), totals, gaps }))
+        let stood = self.0.lock().unwrap().reported.len() > 1;
+        Ok(Response::new(ReportEventResponse { event: Some(happening::reported(12)), totals, gaps, stood }))
     }
 
     async fn lift_event(&self, request: Request<LiftEventRequest>) -> Answer<LiftEventResponse> {
