@@ -21,7 +21,12 @@ fn bucket_in_host(host: &str) -> Option<&str> {
     if !is_aws(host) {
         return None;
     }
-    let before = &host[..service_at(host)?.checked_sub(1)?];
+    let service = service_at(host)?;
+    let before = &host[..service.checked_sub(1)?];
+    // A bucket may be called `vpce-…` too.
+    if !host[service..].split('.').any(|label| label == "vpce") {
+        return Some(before);
+    }
     // An interface endpoint: `bucket.vpce-…` before the service, and a bucket before that in virtual-host style.
     match before.strip_prefix("vpce-").map(|_| 0).or_else(|| before.find(".vpce-")) {
         None => Some(before),

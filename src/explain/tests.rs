@@ -100,6 +100,9 @@ fn bucket_and_key_are_read_from_every_form_of_host() {
         ("logs--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", "/a", ("logs--use1-az4--x-s3", "a")),
         ("bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com", "/photos/a", ("photos", "a")),
         ("photos.bucket.vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com", "/a", ("photos", "a")),
+        ("vpce-1a2b-3c.s3.us-east-1.vpce.amazonaws.com", "/photos/a", ("photos", "a")),
+        ("vpce-s.s3.us-east-1.amazonaws.com", "/a/b", ("vpce-s", "a/b")),
+        ("my.vpce-s.s3.us-east-1.amazonaws.com", "/a", ("my.vpce-s", "a")),
         ("minio.example:9000", "/photos/a", ("photos", "a")),
         ("s3.example", "/", ("", "")),
     ] {
