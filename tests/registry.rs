@@ -9,6 +9,7 @@ mod registry {
     pub(crate) mod file;
     pub(crate) mod filters;
     pub(crate) mod generations;
+    pub(crate) mod log;
     pub(crate) mod made;
     pub(crate) mod offline;
     pub(crate) mod older;

@@ -276,35 +276,6 @@ async fn what_was_answered_survives_a_kill() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_is_emptied_while_a_daemon_writes_and_waits_for_a_reader() {
-    const LONG: u64 = 16 << 20;
-    let place = Place::new();
-    let (registry, session) = place.with_session().await;
-    let log = || std::fs::metadata(place.path().with_extension("db-wal")).unwrap().len();
-    let write = async |rows: usize| {
-        let urls = (0..rows).map(|_| {
-            let on_behalf_of = "x".repeat(4000);
-            append(&presignd::issued::IssuedUrl { on_behalf_of, ..url(&registry, &session, request("k")) })
-        });
-        registry.append(urls.collect()).await.unwrap();
-    };
-    let reader = Connection::open(place.path()).unwrap();
-    reader.execute_batch("BEGIN; SELECT count(*) FROM urls").unwrap();
-    while log() < 2 * LONG {
-        write(500).await;
-    }
-    assert_eq!(reader.query_row("SELECT count(*) FROM urls", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
-    drop(reader);
-    // The thread that copies takes its time; the writer goes on meanwhile.
-    while log() >= LONG {
-        write(1).await;
-        assert!(log() < 16 * LONG, "the log still has {} bytes", log());
-    }
-    registry.close().await;
-    assert!(!place.path().with_extension("db-wal").exists());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_full_queue_refuses_the_next_call() {
     let place = Place::new();
     let options = Options { queue_calls: 1, ..place.options() };

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::append::{self, Item};
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, Pages};
 use super::inode::Inodes;
 use super::search::Search;
 use super::state::{State, Statements};
@@ -119,12 +119,25 @@ pub(super) struct Setup {
 
 /// The thread's body: until `Close`, or until every handle is gone.
 pub(super) fn run(setup: Setup) {
-    let Setup { connection, path, durable, instance, queue, writable, inodes, events, stands, search, metrics, lock } =
-        setup;
-    let closing = match Statements::prepare(&connection) {
-        Ok(statements) => {
+    let Setup {
+        mut connection,
+        path,
+        durable,
+        instance,
+        queue,
+        writable,
+        inodes,
+        events,
+        stands,
+        search,
+        metrics,
+        lock,
+    } = setup;
+    let pages = Pages::of(&mut connection);
+    let closing = match pages.and_then(|pages| Ok((pages, Statements::prepare(&connection)?))) {
+        Ok((pages, statements)) => {
             let state = State::new(&connection, instance, statements);
-            let checkpoints = Checkpoints::start(&path, durable, metrics.clone());
+            let checkpoints = Checkpoints::start(&path, durable, pages, metrics.clone());
             let (held, told, damaged, closing) = (None, None, false, Vec::new());
             let at = inodes.clone();
             let closing = Writer {
