@@ -17,6 +17,7 @@ mod registry {
     pub(crate) mod requests;
     pub(crate) mod retention;
     pub(crate) mod search;
+    pub(crate) mod sums;
     pub(crate) mod sync;
     pub(crate) mod tallies;
 }

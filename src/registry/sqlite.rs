@@ -2,6 +2,7 @@
 //!
 //! Told the time by the handle above; never asks for it.
 
+mod ahead;
 mod append;
 mod ask;
 mod backup;

@@ -97,11 +97,12 @@ async fn an_export_ends_where_its_reader_has_had_enough() {
 }
 
 /// Each is something that must not be, and the words by which it is told.
-const SABOTAGE: [(&str, &str); 21] = [
+const SABOTAGE: [(&str, &str); 22] = [
     ("DELETE FROM sessions", "its session is missing"),
     ("DELETE FROM buckets", "its bucket is missing"),
     ("DELETE FROM callers", "its caller is missing"),
     ("UPDATE sessions SET urls_issued = urls_issued + 1", "its count of URLs is not the number of its rows"),
+    ("UPDATE registry SET summed_up_to = 0", "its count of URLs is not the number of its rows"),
     ("UPDATE sessions SET last_url_ends_at = 1", "its session does not know of it"),
     ("UPDATE sessions SET last_url = 1", "its session does not know of it"),
     ("UPDATE urls SET usable_until = usable_until + 1", "its end is not its length"),

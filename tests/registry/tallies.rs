@@ -17,9 +17,9 @@ use super::made::{ASKER, NOW, append, facts, in_bucket, name, request, url};
 use super::place::Place;
 
 /// Session, slot, bucket, uid and operation.
-type Key = (u64, Timestamp, String, u32, &'static str);
+pub(crate) type Key = (u64, Timestamp, String, u32, &'static str);
 /// URLs and their last end.
-type Counts = BTreeMap<Key, (u64, Timestamp)>;
+pub(crate) type Counts = BTreeMap<Key, (u64, Timestamp)>;
 
 fn add(counts: &mut Counts, tallies: impl IntoIterator<Item = Tally>) {
     for tally in tallies {
@@ -33,7 +33,7 @@ fn add(counts: &mut Counts, tallies: impl IntoIterator<Item = Tally>) {
 }
 
 /// What a desk does: whole slots, and the rows of the slot that is under way.
-async fn outstanding(registry: &Registry, filter: &TallyFilter, now: Timestamp) -> Counts {
+pub(crate) async fn outstanding(registry: &Registry, filter: &TallyFilter, now: Timestamp) -> Counts {
     let mut counts = Counts::new();
     let mut after = None;
     loop {
@@ -61,7 +61,7 @@ async fn rows(registry: &Registry, filter: &Filter, from: Timestamp, to: Timesta
     }
 }
 
-fn counted<'a>(urls: impl Iterator<Item = &'a IssuedUrl>) -> Counts {
+pub(crate) fn counted<'a>(urls: impl Iterator<Item = &'a IssuedUrl>) -> Counts {
     let mut counts = Counts::new();
     for url in urls {
         let end = url.usable_until();
@@ -277,7 +277,8 @@ async fn a_scan_gets_through_more_rows_of_one_second_than_a_page_looks_at() {
          INSERT INTO urls SELECT i, session, signed_at, expires_in, usable_until, limited_by, operation, method, \
          bucket, key, query, headers, form, addressing, region, host, tagged, fingerprint, caller, pid, \
          CASE WHEN i IN (60000, 60001, {copies}) THEN 'rare' ELSE '' END, labels, replaces FROM n, urls; \
-         UPDATE sessions SET urls_issued = {copies} + 1, last_url = {copies} + 1"
+         UPDATE sessions SET urls_issued = {copies} + 1, last_url = {copies} + 1; \
+         UPDATE registry SET summed_up_to = {copies} + 1"
     ))
     .unwrap();
     drop(file);

@@ -81,7 +81,7 @@ fn write_url(state: &mut State<'_>, session: i64, row: UrlRow) -> Result<(), Err
     let slot = slot_of(Timestamp::from_unix(row.usable_until));
     let kin = Kin { session, slot, bucket, uid, operation: row.operation };
     state.oldest = Some(state.oldest.map_or(row.number, |oldest| oldest.min(row.number)));
-    state.written.push(Written { number: row.number, usable_until: row.usable_until, kin });
+    state.note(Written { number: row.number, usable_until: row.usable_until, kin });
     Ok(())
 }
 

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0004_hosts.sql"),
     include_str!("0005_alive.sql"),
     include_str!("0006_since.sql"),
+    include_str!("0007_sums.sql"),
 ];
 
 /// The newest schema version that this program knows.

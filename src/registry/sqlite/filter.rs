@@ -2,6 +2,7 @@
 
 use rusqlite::types::Value;
 
+use super::ahead;
 use super::columns;
 use super::rows::{DICTIONARIES, RECORD};
 use crate::issued::Filter;
@@ -27,7 +28,6 @@ impl Conditions {
 /// The sessions that a filter can mean at all; `None` when it can mean none.
 pub(super) fn sessions(filter: &Filter, instance: InstanceId) -> Option<Conditions> {
     let mut conditions = Conditions::default();
-    conditions.and("urls_issued > urls_forgotten", []);
     if let Some(identity) = &filter.identity {
         conditions.and("identity = ?", [text(identity.as_str())]);
     }
@@ -40,10 +40,15 @@ pub(super) fn sessions(filter: &Filter, instance: InstanceId) -> Option<Conditio
     if let Some(key) = &filter.access_key_id {
         conditions.and("access_key_id = ?", [text(key)]);
     }
+    // Records that the sums do not hold yet may be of any session, with any end.
+    let (has_urls, ahead) = ("urls_issued > urls_forgotten", ahead::SESSIONS);
     if let Some(after) = filter.usable_after {
-        conditions.and("last_url_ends_at > ?", [Value::Integer(after.unix())]);
+        let may_match = format!("({has_urls} AND last_url_ends_at > ? OR number IN {ahead})");
+        conditions.and(&may_match, [Value::Integer(after.unix())]);
         // Rows hold the ends that were signed; a session that turned out to end sooner took its URLs along.
         conditions.and("(expires_at IS NULL OR expires_at > ?)", [Value::Integer(after.unix())]);
+    } else {
+        conditions.and(&format!("({has_urls} OR number IN {ahead})"), []);
     }
     Some(conditions)
 }

@@ -1,5 +1,5 @@
 //! Sessions with what hangs below them. What is outstanding comes from tallies and, for the slot that is under way, from
-//! the index of hard ends: both are read once for all sessions of an answer.
+//! the index of hard ends; what tallies do not hold yet comes from its rows. All are read once for all sessions of an answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::ahead::AHEAD;
 use super::rows::{self, SESSION, SESSION_COLUMNS};
 use crate::registry::generation::{Observed, SessionRow};
 use crate::registry::tally::{first_slot, slot_end};
@@ -80,14 +81,17 @@ fn rows(
 ) -> Result<Vec<SessionRow>, Error> {
     let sql = format!(
         "WITH under_way AS MATERIALIZED (SELECT session, count(*) AS urls FROM urls INDEXED BY urls_by_end \
-           WHERE usable_until > ?1 AND usable_until <= ?2 GROUP BY session) \
-         SELECT {SESSION}, s.enrolled_at, s.last_url_ends_at, s.drained_since, s.retired_at, s.retired_by_force, s.replaced, \
+           WHERE usable_until > ?1 AND usable_until <= ?2 GROUP BY session), \
+         ahead AS MATERIALIZED (SELECT session, sum(usable_until > ?2) AS urls, max(usable_until) AS last_end \
+           FROM urls NOT INDEXED WHERE {AHEAD} GROUP BY session) \
+         SELECT {SESSION}, s.enrolled_at, {LAST_END}, s.drained_since, s.retired_at, s.retired_by_force, s.replaced, \
            o.state, o.cause, o.at, o.since, o.otherwise_at, o.alive, \
-           CASE WHEN s.last_url_ends_at > ?1 THEN \
+           CASE WHEN {LAST_END} > ?1 THEN \
              coalesce((SELECT urls FROM under_way w WHERE w.session = s.number), 0) + \
-             coalesce((SELECT sum(urls) FROM tallies t WHERE t.session = s.number AND t.slot >= ?3), 0) \
+             coalesce((SELECT sum(urls) FROM tallies t WHERE t.session = s.number AND t.slot >= ?3), 0) + \
+             coalesce(a.urls, 0) \
            ELSE 0 END, s.signs_since \
-         FROM sessions s LEFT JOIN observed o ON o.session = s.number WHERE {which} LIMIT ?4"
+         FROM sessions s LEFT JOIN observed o ON o.session = s.number LEFT JOIN ahead a ON a.session = s.number WHERE {which} LIMIT ?4"
     );
     let bounds = [now.unix(), slot_end(now).unix(), first_slot(now), MAX_PAGE as i64].map(Value::Integer);
     let mut statement = connection.prepare(&sql)?;
@@ -98,6 +102,9 @@ fn rows(
     }
     Ok(sessions)
 }
+
+/// The last hard end of a session, by the sums and by what they do not hold yet.
+const LAST_END: &str = "max(coalesce(s.last_url_ends_at, a.last_end), coalesce(a.last_end, s.last_url_ends_at))";
 
 /// `{"key": 1795348800}`.
 fn alive_at(sights: &str) -> Result<BTreeMap<String, Timestamp>, Error> {

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::ahead::AHEAD;
 use super::candidates::{self, Wanted};
 use super::filter;
 use super::rows::{DICTIONARIES, RECORD, Reader};
@@ -26,12 +27,18 @@ pub(super) fn list(
     // One view of the file for all of it.
     let connection = &*connection.unchecked_transaction()?;
     let Some(sessions) = filter::sessions(filter, instance) else { return Ok(Vec::new()) };
-    let sql =
-        format!("SELECT json_group_array(number), min(first_url), max(last_url) FROM sessions WHERE {}", sessions.sql);
-    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let (numbers, first, last): (String, Option<i64>, Option<i64>) =
+    // What the sums do not hold yet comes after all that they hold.
+    let sql = format!(
+        "SELECT json_group_array(number), count(*), coalesce(min(first_url), (SELECT summed_up_to + 1 FROM registry)), \
+         coalesce((SELECT max(number) FROM urls WHERE {AHEAD}), max(last_url), 0) FROM sessions WHERE {}",
+        sessions.sql
+    );
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let (numbers, count, first, last): (String, i64, i64, i64) =
         connection.query_row(&sql, params_from_iter(sessions.values), row)?;
-    let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let last = before.map_or(last, |before| last.min(i64::try_from(before).unwrap_or(i64::MAX) - 1));
     let by_index = filter::is_narrowed(filter) && few(connection, filter, &numbers)?;
     let conditions = filter::whole(filter, &numbers);

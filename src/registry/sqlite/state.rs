@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::hosts::Hosts;
-use super::sums::{self, Written};
+use super::sums::{Sums, Written};
 use crate::access::Caller;
 use crate::registry::Error;
 use crate::session::InstanceId;
@@ -21,6 +21,7 @@ pub(super) struct Statements<'c> {
     pub(super) url: Statement<'c>,
     pub(super) session: Statement<'c>,
     pub(super) tally: Statement<'c>,
+    pub(super) summed: Statement<'c>,
     pub(super) host: Statement<'c>,
     pub(super) look_request: Statement<'c>,
     pub(super) request: Statement<'c>,
@@ -51,6 +52,7 @@ impl<'c> Statements<'c> {
                 "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
                  ON CONFLICT DO UPDATE SET urls = urls + excluded.urls, last_end = max(last_end, excluded.last_end)",
             )?,
+            summed: connection.prepare("UPDATE registry SET summed_up_to = ?1")?,
             host: connection.prepare(
                 "INSERT INTO hosts VALUES (?1, ?2, ?3, ?4) \
                  ON CONFLICT DO UPDATE SET last_signed = max(last_signed, excluded.last_signed)",
@@ -75,10 +77,8 @@ pub(super) struct State<'c> {
     buckets: HashMap<String, i64>,
     hosts: Hosts,
     callers: HashMap<Caller, i64>,
-    /// Records of the group that the sums on disk do not know of yet,
-    pub(super) written: Vec<Written>,
-    /// and how many of them are not of the call under way.
-    written_before: usize,
+    /// What the sums on disk lack; `None` until read.
+    sums: Option<Sums>,
     /// The smallest number of a record of the group.
     pub(super) oldest: Option<i64>,
     /// The last event of the group,
@@ -102,8 +102,7 @@ impl<'c> State<'c> {
             buckets,
             hosts: Hosts::default(),
             callers,
-            written: Vec::new(),
-            written_before: 0,
+            sums: None,
             oldest: None,
             noted: None,
             noted_before: None,
@@ -114,13 +113,37 @@ impl<'c> State<'c> {
 
     /// Begins a group.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
-        Ok(self.statements.begin.execute([]).map(drop)?)
+        self.statements.begin.execute([])?;
+        if self.sums.is_none() {
+            self.sums = Some(Sums::read(self.connection)?);
+        }
+        Ok(())
     }
 
-    /// Brings the sums on disk up to the records of the group.
+    /// Notes a record of the group for the sums.
+    pub(super) fn note(&mut self, written: Written) {
+        self.sums.as_mut().expect("read when the group began").note(written);
+    }
+
+    /// Brings the sums on disk up to all that was written.
     pub(super) fn sum_up(&mut self) -> Result<(), Error> {
-        let written = std::mem::take(&mut self.written);
-        sums::write(&mut self.statements, &written)
+        self.sums.as_mut().map_or(Ok(()), |sums| sums.bring_up(&mut self.statements))
+    }
+
+    /// Brings the sums on disk up to the group as far as they must be.
+    pub(super) fn end_sums(&mut self) -> Result<(), Error> {
+        self.sums.as_mut().map_or(Ok(()), |sums| sums.end_group(&mut self.statements))
+    }
+
+    /// The same for all, in a transaction of its own, when no more is written.
+    pub(super) fn sum_up_alone(&mut self) {
+        if self.sums.as_ref().is_some_and(Sums::is_whole) {
+            return;
+        }
+        // What fails is made up for by whoever writes next; readers count right without.
+        if self.begin().and_then(|()| self.sum_up()).and_then(|()| self.commit()).is_err() {
+            self.abandon();
+        }
     }
 
     /// Puts the group on disk.
@@ -131,7 +154,7 @@ impl<'c> State<'c> {
     /// Gives the group up.
     pub(super) fn abandon(&mut self) {
         self.drop_memory();
-        self.written.clear();
+        self.sums = None;
         self.oldest = None;
         self.noted = None;
         // Fails when the failure has undone it already.
@@ -140,7 +163,7 @@ impl<'c> State<'c> {
 
     /// Begins one call of a group.
     pub(super) fn mark(&mut self) -> Result<(), Error> {
-        self.written_before = self.written.len();
+        self.sums.iter_mut().for_each(Sums::mark);
         self.noted_before = self.noted;
         Ok(self.statements.mark.execute([]).map(drop)?)
     }
@@ -153,7 +176,7 @@ impl<'c> State<'c> {
     /// Undoes one call of a group; fails when the whole group is undone.
     pub(super) fn undo(&mut self) -> Result<(), Error> {
         self.drop_memory();
-        self.written.truncate(self.written_before);
+        self.sums.iter_mut().for_each(Sums::undo);
         self.noted = self.noted_before;
         Ok(self.connection.execute_batch("ROLLBACK TO one_call; RELEASE one_call")?)
     }

@@ -1,15 +1,16 @@
-//! Tallies of whole slots, page by page in the order of their table.
+//! Tallies of whole slots, page by page in the order of their table; what the table does not hold yet is added to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
+use super::ahead::{self, Order, Sum};
 use super::filter;
 use super::rows::Reader;
 use crate::issued::Filter;
-use crate::registry::tally::{Page, TALLY_PAGE, Tally, TallyFilter, TallyPlace, first_slot};
+use crate::registry::tally::{Page, TALLY_PAGE, Tally, TallyFilter, TallyPlace, first_slot, slot_end};
 use crate::registry::{Error, SLOT_SECONDS};
 use crate::s3::operation::Operation;
 use crate::session::InstanceId;
@@ -25,13 +26,13 @@ pub(super) fn page(
 ) -> Result<Page<Tally, TallyPlace>, Error> {
     // One view of the file for all of it.
     let connection = &*connection.unchecked_transaction()?;
-    let mut items = Vec::new();
     let filter = Filter { usable_after: Some(now), ..filter.into() };
     let Some(sessions) = sessions(connection, &filter, instance, after.as_ref())? else {
-        return Ok(Page { items, next: None });
+        return Ok(Page { items: Vec::new(), next: None });
     };
     let [bucket, operations] = bound(connection, &filter)?;
-    let mut read = Read::new(connection, instance);
+    let mut ahead = ahead(connection, &filter, &bucket, now)?;
+    let mut page = Filling { read: Read::new(connection, instance), items: Vec::new(), last: None };
     let mut statement = connection.prepare(
         "SELECT slot, bucket, uid, operation, urls, last_end FROM tallies \
          WHERE session = ?1 AND (slot, bucket, uid, operation) > (?2, ?3, ?4, ?5) AND (?6 IS NULL OR bucket = ?6) \
@@ -42,23 +43,83 @@ pub(super) fn page(
     for session in sessions {
         // No bucket has the number -1: all of the first slot comes after this.
         let start = (first_slot(now), -1, 0, String::new());
-        let (slot, of, uid, operation) = match after.take() {
+        let start = match after.take() {
             Some(place) if place.session == session => (place.slot, place.bucket, place.uid, place.operation),
             _ => start,
         };
+        let mut own = ahead.remove(&session).unwrap_or_default();
+        own.retain(|order, _| *order > start);
+        let (slot, of, uid, operation) = start;
         let mut rows = statement.query(params![session, slot, of, uid, operation, bucket, filter.uid, operations])?;
         while let Some(row) = rows.next()? {
-            let (slot, bucket, uid) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let operation = row.get_ref(3)?.as_str().unwrap_or_default();
-            let key = Key { session, slot, bucket, uid, operation };
-            items.push(read.tally(key, row.get(4)?, row.get(5)?)?);
-            if items.len() == TALLY_PAGE {
-                let operation = operation.to_owned();
-                return Ok(Page { items, next: Some(TallyPlace { session, slot, bucket, uid, operation }) });
+            let order: Order = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (mut urls, mut last_end): Sum = (row.get(4)?, row.get(5)?);
+            while let Some(first) = own.first_entry().filter(|first| *first.key() < order) {
+                let (order, sum) = first.remove_entry();
+                page.add(session, order, sum)?;
+            }
+            if let Some((more, end)) = own.remove(&order) {
+                (urls, last_end) = (urls + more, last_end.max(end));
+            }
+            page.add(session, order, (urls, last_end))?;
+            if page.is_full() {
+                return Ok(page.end());
             }
         }
+        for (order, sum) in own {
+            page.add(session, order, sum)?;
+        }
+        if page.is_full() {
+            return Ok(page.end());
+        }
     }
-    Ok(Page { items, next: None })
+    Ok(Page { next: None, ..page.end() })
+}
+
+/// A page that is being filled.
+struct Filling<'c> {
+    read: Read<'c>,
+    items: Vec<Tally>,
+    /// Of the last item.
+    last: Option<TallyPlace>,
+}
+
+impl Filling<'_> {
+    /// Adds the next in order, where there is room.
+    fn add(&mut self, session: i64, (slot, bucket, uid, operation): Order, (urls, last_end): Sum) -> Result<(), Error> {
+        if self.is_full() {
+            return Ok(());
+        }
+        let key = Key { session, slot, bucket, uid, operation: &operation };
+        self.items.push(self.read.tally(key, urls, last_end)?);
+        self.last = self.is_full().then_some(TallyPlace { session, slot, bucket, uid, operation });
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.items.len() == TALLY_PAGE
+    }
+
+    fn end(self) -> Page<Tally, TallyPlace> {
+        Page { items: self.items, next: self.last }
+    }
+}
+
+/// What matches of the records that the tallies on disk do not hold yet.
+fn ahead(
+    connection: &Connection,
+    filter: &Filter,
+    bucket: &Value,
+    now: Timestamp,
+) -> Result<BTreeMap<i64, BTreeMap<Order, Sum>>, Error> {
+    let mut ahead = ahead::tallies(connection, slot_end(now).unix())?;
+    let is_meant = |(_, of, uid, operation): &Order| {
+        (*bucket == Value::Null || *bucket == Value::Integer(*of))
+            && filter.uid.is_none_or(|wanted| wanted == *uid)
+            && (filter.operations.is_empty() || filter.operations.iter().any(|wanted| wanted.as_str() == operation))
+    };
+    ahead.values_mut().for_each(|own| own.retain(|order, _| is_meant(order)));
+    Ok(ahead)
 }
 
 /// The numbers of sessions that may match, in order; `None` when there is none.

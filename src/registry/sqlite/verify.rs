@@ -141,12 +141,13 @@ const CHECKS: &[(&str, &str)] = &[
     ("SELECT 'url ' || number FROM urls WHERE length(fingerprint) <> 16", "its fingerprint is not 16 bytes"),
     (
         "SELECT 'url ' || u.number FROM urls u JOIN sessions s ON s.number = u.session \
-         WHERE u.usable_until > s.last_url_ends_at OR u.number NOT BETWEEN s.first_url AND s.last_url",
+         WHERE u.number <= (SELECT summed_up_to FROM registry) AND (u.usable_until > s.last_url_ends_at OR u.number NOT BETWEEN s.first_url AND s.last_url)",
         "its session does not know of it",
     ),
     (
         "SELECT 'session ' || s.number FROM sessions s LEFT JOIN \
-         (SELECT session, count(*) AS rows FROM urls GROUP BY session) u ON u.session = s.number \
+         (SELECT session, count(*) AS rows FROM urls \
+         WHERE number <= (SELECT summed_up_to FROM registry) GROUP BY session) u ON u.session = s.number \
          WHERE s.urls_issued - s.urls_forgotten <> coalesce(u.rows, 0)",
         "its count of URLs is not the number of its rows",
     ),
@@ -162,7 +163,8 @@ const CHECKS: &[(&str, &str)] = &[
            WHERE slot * 900 >= (SELECT kept_at FROM registry) UNION ALL \
           SELECT u.session, (u.usable_until - 1) / 900, u.bucket, c.uid, u.operation, -count(*), -max(u.usable_until) \
            FROM urls u JOIN callers c ON c.number = u.caller \
-           WHERE (u.usable_until - 1) / 900 * 900 >= (SELECT kept_at FROM registry) GROUP BY 1, 2, 3, 4, 5) \
+           WHERE u.number <= (SELECT summed_up_to FROM registry) \
+           AND (u.usable_until - 1) / 900 * 900 >= (SELECT kept_at FROM registry) GROUP BY 1, 2, 3, 4, 5) \
          GROUP BY session, slot, bucket, uid, operation HAVING sum(urls) <> 0 OR sum(last_end) <> 0",
         "its tallies are not the numbers of its rows",
     ),

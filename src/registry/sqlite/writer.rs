@@ -205,6 +205,7 @@ impl Writer<'_> {
                 self.queue.close();
             }
         }
+        self.state.sum_up_alone();
         self.checkpoints.finish(self.state.connection);
         self.closing
     }
@@ -246,7 +247,7 @@ impl Writer<'_> {
         }
         if lost.is_none() {
             // Looked at again: a URL leaves only when its record is where the next start looks for it.
-            let commit = self.discard_search().and_then(|()| self.state.sum_up()).and_then(|()| self.state.commit());
+            let commit = self.discard_search().and_then(|()| self.state.end_sums()).and_then(|()| self.state.commit());
             lost = commit.and_then(|()| self.inodes.in_place()).err();
         }
         if lost.is_some() {
