@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 
 /// The identities of a configuration, each with the line of a session that it signs with, or that it had last.
 #[derive(Default)]
-pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm, Has)>);
+pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm, Has, Option<Timestamp>)>);
 
 /// Whether the session signs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,13 +27,14 @@ enum Has {
 impl Holders {
     /// Those that sign nothing that works after the event, by name.
     pub(super) fn outages(&self, event: &Event, now: Timestamp) -> Vec<Outage> {
-        let holders = self.0.iter().map(|(identity, line, signs_for, has)| {
+        let holders = self.0.iter().map(|(identity, line, signs_for, has, renews_at)| {
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
                 source: source(identity.table()),
                 signs_for,
                 session: by.filter(|_| *has == Has::Now).map(|by| by.session),
+                renews_at: *renews_at,
                 last: by.filter(|_| *has == Has::Had).map(|by| by.session),
                 parent: by.and_then(|by| by.parent),
             }
@@ -66,11 +67,17 @@ impl Assessor {
                 };
                 let partition = partition(last.as_ref(), identity.table());
                 let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &partition);
-                all.push((Arc::clone(&identity), last, signs_for, Has::Had));
+                all.push((Arc::clone(&identity), last, signs_for, Has::Had, None));
             }
+            // Of those that fail nobody knows when they are.
+            let status = identity.status();
+            let renews_at = status.next_renewal_at.filter(|_| status.failures == 0);
             for live in signing {
                 let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &live.session.facts.partition);
-                all.push((Arc::clone(&identity), Some(parents.line(&live.session).await?), signs_for, Has::Now));
+                // Of tenants it is told of the first alone.
+                let renews_at = renews_at.filter(|_| live.session.facts.partition_of.is_empty());
+                let line = Some(parents.line(&live.session).await?);
+                all.push((Arc::clone(&identity), line, signs_for, Has::Now, renews_at));
             }
         }
         Ok(Holders(all))

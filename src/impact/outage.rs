@@ -31,6 +31,8 @@ pub struct Holder<'a> {
     pub signs_for: &'a Realm,
     /// The session that signs now.
     pub session: Option<&'a Session>,
+    /// When another is to take its place by itself, as far as that is planned.
+    pub renews_at: Option<Timestamp>,
     /// Where there is none: the last that it had, as far as anybody remembers.
     pub last: Option<&'a Session>,
     /// The session that minted it, or the last, where it is known.
@@ -188,7 +190,8 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
     let bars_own = bars.as_ref().filter(|bar| !bar.is_of_strangers());
     let is_kept = bars_own.is_some() && holder.session.is_none() && event.at <= now;
     let coming = || present::coming(event, holder, holders, now).filter(|_| !is_kept);
-    if let Some(dead) = present::dead(event, holder).or_else(coming) {
+    let present = || present::dead(event, holder).filter(|_| !coming::is_renewed_before(event, holder));
+    if let Some(dead) = present().or_else(coming) {
         let recovery = match (next::recovery(event, holder, holders), bars_own) {
             (Recovery::None, _) => Recovery::None,
             (own, None) => own,
@@ -206,7 +209,7 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
             may_come_later: false,
             reach: dead.reach,
             conditions: dead.conditions,
-            mended_by: ends.filter(|_| recovery != Recovery::None),
+            mended_by: next::planned(holder, &recovery).or(ends).filter(|_| recovery != Recovery::None),
             recovery,
             lends_nothing: present::is_of_credentials(&event.what),
         });

@@ -47,6 +47,7 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
     let last = Some(&last).filter(|_| known == Known::Last);
     let holders = [
         Holder {
+            renews_at: None,
             identity: &names[0],
             source: source(TENANTS_ROLE),
             signs_for: &aws,
@@ -55,6 +56,7 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
             parent: None,
         },
         Holder {
+            renews_at: None,
             identity: &names[1],
             source: source(ROLE_ARN),
             signs_for: &aws,
@@ -176,7 +178,15 @@ fn a_session_of_another_role_than_the_configuration_says_by_now_tells_nothing() 
     let (name, aws) = (identity("tenants"), Realm::parse("aws").expect("a partition"));
     let former = session("tenants", "Former", "presignd-red");
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: Some(TENANTS_ROLE) };
-    let holder = Holder { identity: &name, source, signs_for: &aws, session: None, last: Some(&former), parent: None };
+    let holder = Holder {
+        renews_at: None,
+        identity: &name,
+        source,
+        signs_for: &aws,
+        session: None,
+        last: Some(&former),
+        parent: None,
+    };
     let told = |role: &str| outages(&event(of_bucket(role)), &[holder], at(AT)).len();
     assert_eq!(told("arn:aws:iam::111122223333:role/Former"), 0);
     assert_eq!(told(TENANTS_ROLE), 1);
@@ -189,6 +199,7 @@ fn a_token_that_was_never_had_is_of_the_user_whose_key_will_mint_it() {
     let told = |what: &What, of_chain: bool| {
         let minted = |kind| Source::Minted { kind, base: Some(&names[0]).filter(|_| !of_chain), role_arn: None };
         let none = Holder {
+            renews_at: None,
             identity: &names[1],
             source: minted(CredentialKind::SessionToken),
             signs_for: &aws,
@@ -241,7 +252,8 @@ fn what_a_file_held_last_says_nothing_of_what_it_will_hold() {
         let session = signed(kind).session;
         let (present, last) = if is_there { (Some(&session), None) } else { (None, Some(&session)) };
         let source = Source::Read;
-        let holder = Holder { identity: &name, source, signs_for: &aws, session: present, last, parent: None };
+        let holder =
+            Holder { renews_at: None, identity: &name, source, signs_for: &aws, session: present, last, parent: None };
         let event = Event { at: at(SESSION_END + 60), ..event(of_bucket("")) };
         outages(&event, &[holder], at(AT)).len()
     };
@@ -262,6 +274,7 @@ fn whoever_is_based_on_one_without_a_session_is_kept_back_only_until_that_has_on
         let minted =
             |base, role_arn| Source::Minted { kind: CredentialKind::AssumeRole, base, role_arn: Some(role_arn) };
         let one = Holder {
+            renews_at: None,
             identity: &names[0],
             source: minted(None, TENANTS_ROLE),
             signs_for: &aws,

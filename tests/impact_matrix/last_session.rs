@@ -46,6 +46,7 @@ fn stops(happens: i64, settles: u64, what: What) -> Vec<(String, i64, bool)> {
         (Source::Read, &node, None),
     ];
     let holders = names.iter().zip(all).map(|(identity, (source, session, parent))| Holder {
+        renews_at: None,
         identity,
         source,
         signs_for: &aws,
@@ -100,6 +101,7 @@ fn of_several_tenants_the_first_to_stop_says_whether_its_instant_is_sure() {
     });
     let key = signed(CredentialKind::LongTermKey).session;
     let holder = |identity, source, session| Holder {
+        renews_at: None,
         identity,
         source,
         signs_for: &aws,
@@ -119,4 +121,65 @@ fn of_several_tenants_the_first_to_stop_says_whether_its_instant_is_sure() {
     };
     assert_eq!(told(AT), [(String::new(), Some(at(HOP_ENDS)), false)]);
     assert_eq!(told(AT + 60), [(String::new(), Some(at(HOP_ENDS)), true)]);
+}
+
+/// Whose role is revoked, and who is based on it; each with what a session of its own mints.
+#[test]
+fn a_base_that_is_renewed_by_itself_in_time_keeps_nobody_from_the_next_session() {
+    let (names, aws) = (["role", "hop", "far"].map(identity), Realm::parse("aws").expect("a partition"));
+    let role = role_session("role", "Role", USER_KEY, ROLE_ENDS);
+    let hop = role_session("hop", "Hop", "ASIAROLE", HOP_ENDS);
+    let far = role_session("far", "Far", "ASIAHOP", HOP_ENDS);
+    let minted = |base| Source::Minted { kind: CredentialKind::AssumeRole, base, role_arn: None };
+    let told = |renews_at: Option<i64>| {
+        let role = Holder {
+            identity: &names[0],
+            source: minted(None),
+            signs_for: &aws,
+            session: Some(&role),
+            renews_at: renews_at.map(at),
+            last: None,
+            parent: None,
+        };
+        let hop = Holder { identity: &names[1], source: minted(Some(&names[0])), session: Some(&hop), ..role };
+        let far = Holder { identity: &names[2], source: minted(Some(&names[1])), session: Some(&far), ..role };
+        let [hop, far] = [hop, far].map(|one| Holder { renews_at: None, ..one });
+        let revoked = "arn:aws:iam::111122223333:role/Role";
+        let what = What::SessionsRevoked { principal: principal(revoked), issued_before: at(AT) };
+        let all = outages(&event(what), &[role, hop, far], at(AT));
+        all.iter().map(|one| one.identity.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(told(None), "role hop far", "nobody knows when it is renewed but at its end");
+    assert_eq!(told(Some(HOP_ENDS - 300)), "role");
+    assert_eq!(told(Some(HOP_ENDS + 1)), "role hop far");
+    assert_eq!(told(Some(AT + 1)), "role hop far", "a session that is got so soon may be one of the revoked");
+}
+
+#[test]
+fn an_event_to_come_falls_on_the_session_that_is_there_by_then() {
+    let (name, aws) = (identity("role"), Realm::parse("aws").expect("a partition"));
+    let session = role_session("role", "Role", USER_KEY, ROLE_ENDS);
+    let told = |source, renews_at: i64, happens: i64, what: What| {
+        let holder = Holder {
+            identity: &name,
+            source,
+            signs_for: &aws,
+            session: Some(&session),
+            renews_at: Some(at(renews_at)),
+            last: None,
+            parent: None,
+        };
+        let event = Event { at: at(happens), ..event(what) };
+        let all = outages(&event, &[holder], at(AT));
+        all.iter().map(|one| (one.at.expect("it has a session").unix(), one.is_certain())).collect::<Vec<_>>()
+    };
+    let minted = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
+    let role = || principal("arn:aws:iam::111122223333:role/Role");
+    let revoked = || What::SessionsRevoked { principal: role(), issued_before: at(AT) };
+    let (before, after) = (AT + 600, AT + 1200);
+    assert_eq!(told(minted, after, before, revoked()), [(before, true)]);
+    assert_eq!(told(minted, before, after, revoked()), [], "by then it signs with one that was issued later");
+    assert_eq!(told(Source::Read, before, after, revoked()), [(after, true)], "a source may give the same again");
+    let gone = told(minted, before, after, What::RoleDeleted(role()));
+    assert_eq!(gone, [(after, true)], "whichever session it has is of the role");
 }

@@ -77,6 +77,7 @@ fn found(house: &House, what: What) -> Vec<Outage> {
         .into_iter()
         .enumerate()
         .map(|(place, source)| Holder {
+            renews_at: None,
             identity: &house.names[place],
             source,
             signs_for: &aws,
@@ -320,7 +321,7 @@ fn what_a_user_minted_with_a_key_is_minted_again_unless_the_user_is_denied() {
         let sessions = [(&key, None), (&gst, Some(&key)), (&gft, Some(&key))];
         let aws = aws();
         let holders = sessions.into_iter().zip(&names).zip(sources).map(|(((session, parent), identity), source)| {
-            Holder { identity, source, signs_for: &aws, session: Some(session), last: None, parent }
+            Holder { renews_at: None, identity, source, signs_for: &aws, session: Some(session), last: None, parent }
         });
         outages(&event(what), &holders.collect::<Vec<_>>(), at(AT)).iter().map(word).collect::<Vec<_>>()
     };
@@ -349,8 +350,15 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
         .collect();
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: Some(role_name) };
     let aws = aws();
-    let holder =
-        |session| Holder { identity: &name, source, signs_for: &aws, session: Some(session), last: None, parent: None };
+    let holder = |session| Holder {
+        renews_at: None,
+        identity: &name,
+        source,
+        signs_for: &aws,
+        session: Some(session),
+        last: None,
+        parent: None,
+    };
     let holders: Vec<_> = sessions.iter().map(holder).collect();
     let told = |what| -> Vec<(String, bool)> {
         let all = outages(&event(what), &holders, at(AT));
@@ -368,7 +376,15 @@ fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_use
     let (name, aws) = (identity("web"), aws());
     let session = signed(CredentialKind::AssumeRole).session;
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
-    let holder = Holder { identity: &name, source, signs_for: &aws, session: Some(&session), last: None, parent: None };
+    let holder = Holder {
+        renews_at: None,
+        identity: &name,
+        source,
+        signs_for: &aws,
+        session: Some(&session),
+        last: None,
+        parent: None,
+    };
     let told = |whose| outages(&event(What::UserDeleted(whose)), std::slice::from_ref(&holder), at(AT));
     for arn in [USER_ARN, "arn:aws:iam::999999999999:user/elsewhere"] {
         let [outage] = &told(principal(arn))[..] else { panic!("{arn}") };
@@ -387,8 +403,15 @@ fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall
         let mut session = signed(CredentialKind::AssumeRole).session;
         session.facts.parent_access_key_id = minted_by.to_owned();
         let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
-        let holder =
-            Holder { identity: &name, source, signs_for: &aws, session: Some(&session), last: None, parent: None };
+        let holder = Holder {
+            renews_at: None,
+            identity: &name,
+            source,
+            signs_for: &aws,
+            session: Some(&session),
+            last: None,
+            parent: None,
+        };
         let all = outages(&event(what), &[holder], at(AT));
         all.iter().filter(|one| one.loss == Loss::NoSession).map(|one| one.conditions.iter().collect()).collect()
     };

@@ -104,6 +104,7 @@ fn who_signs_for_another_place_is_not_stopped() {
         .iter()
         .zip(&places)
         .map(|(identity, signs_for)| Holder {
+            renews_at: None,
             identity,
             source: Source::Read,
             signs_for,

@@ -24,7 +24,7 @@ fn told(
     what: What,
 ) -> Vec<Outage> {
     let (name, aws) = (identity("web"), Realm::parse("aws").expect("a partition"));
-    let holder = Holder { identity: &name, source, signs_for: &aws, session, last, parent: None };
+    let holder = Holder { renews_at: None, identity: &name, source, signs_for: &aws, session, last, parent: None };
     outages(&Event { at: at(happens), ..event(what) }, &[holder], at(AT))
 }
 
@@ -114,6 +114,7 @@ fn who_gets_no_next_session_is_not_said_to_sign_dead_links_with_it() {
     let (key, token) = (signed(CredentialKind::LongTermKey).session, signed(CredentialKind::SessionToken).session);
     let of = |happens: i64| {
         let base = Holder {
+            renews_at: None,
             identity: &names[0],
             source: Source::Read,
             signs_for: &aws,

@@ -45,6 +45,7 @@ impl Months {
         let aws = Realm::parse("aws").expect("a partition");
         let holders: Vec<_> = (0..self.kept.len())
             .map(|number| Holder {
+                renews_at: None,
                 identity: &self.kept[number].name,
                 source: self.told(number),
                 signs_for: &aws,

@@ -94,7 +94,11 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
         text += &format!(". So it is if {}", one.condition);
     }
     if is_mended_by_renewal(one) {
-        let later = one.renew_from.as_ref().filter(|from| one.at.as_ref().is_some_and(|at| from.seconds > at.seconds));
+        // Where it stops later, the command may be given before that, but no sooner.
+        let is_later = |from: &&prost_types::Timestamp| {
+            one.loss() == Loss::NoSession || one.at.as_ref().is_some_and(|at| from.seconds > at.seconds)
+        };
+        let later = one.renew_from.as_ref().filter(is_later);
         let from = later.map(|from| format!(" from {} on", say::time(Some(from)))).unwrap_or_default();
         return text + &format!(". Renewing mends it{from}:");
     }

@@ -11,11 +11,18 @@ use crate::impact::principal::{Arn, Nature, ROLE_ID, nature};
 use crate::session::{CredentialKind, Facts, InstanceId, IssueInterval, RecordId, Session};
 use crate::time::Timestamp;
 
-/// The session with which the holder signs when the event comes, where that is none of now: there is none, or it has run
-/// out by then. `None`: it is one of now, or nobody knows what comes.
+/// Whether another session has taken its place by itself when the event comes. What a source gives may be the same again.
+pub(super) fn is_renewed_before(event: &Event, holder: &Holder<'_>) -> bool {
+    holder.source != Source::Read
+        && holder.session.is_some()
+        && holder.renews_at.is_some_and(|renewed| renewed + SURELY < event.at)
+}
+
+/// The session with which the holder signs when the event comes, where that is none of now: there is none, it has run out
+/// by then, or another has taken its place. `None`: it is one of now, or nobody knows what comes.
 pub(super) fn coming(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestamp) -> Option<Session> {
     let signs = |session: &Session| session.facts.expires_at.is_none_or(|ends| ends > event.at);
-    if holder.session.is_some_and(signs) {
+    if holder.session.is_some_and(signs) && !is_renewed_before(event, holder) {
         return None;
     }
     let like = like(holder, holders)?;
@@ -176,5 +183,7 @@ fn minting_user<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a F
 
 /// What the next session is called; no name that AWS gives looks so.
 const NEXT: &str = "(next)";
+/// A renewal that is tried once more when it fails is done by then.
+const SURELY: Duration = Duration::from_secs(60);
 /// As exactly as instants are known here.
 const SECOND: Duration = Duration::from_secs(1);

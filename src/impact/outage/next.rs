@@ -100,6 +100,13 @@ pub(super) fn recovery(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>
     }
 }
 
+/// When its next session comes by itself, where that is spared and nobody else must be renewed first.
+pub(super) fn planned(holder: &Holder<'_>, recovery: &Recovery) -> Option<Timestamp> {
+    let Recovery::Renewal { of, from } = recovery else { return None };
+    let alone = of.as_slice() == std::slice::from_ref(holder.identity);
+    holder.renews_at.filter(|at| alone && at >= from)
+}
+
 /// From when on AWS issues sessions that the event does not concern, if there are such.
 fn spared_from(event: &Event) -> Timestamp {
     match &event.what {
@@ -203,8 +210,9 @@ fn forbidden(
     let next = lent_by.and_then(|base| Some(successor(event, base, base.session?)));
     let lends_again = next.is_some_and(|next| forbids(event, statement, holder, &next).is_none());
     let Some(lent_by) = lent_by.filter(|_| lends_again) else { return Some(Bar { conditions, ..bar(message) }) };
-    let mended_by = lent_by.session.and_then(|session| session.facts.expires_at);
-    Some(Bar { conditions, recovery: recovery(event, lent_by, holders), message, mended_by })
+    let recovery = recovery(event, lent_by, holders);
+    let mended_by = planned(lent_by, &recovery).or(lent_by.session.and_then(|session| session.facts.expires_at));
+    Some(Bar { conditions, recovery, message, mended_by })
 }
 
 /// Whether it denies that session the call that mints.
