@@ -200,8 +200,9 @@ fn of_standing(standing: &Standing) -> Vec<Gap> {
     if urls > 0 {
         let does = if events.len() == 1 { "it has ended, ends or may end" } else { "they have ended, end or may end" };
         let message = format!(
-            "Up to {urls} of the counted URLs are touched by {}: what {does} of them is not taken in. presignd find \
+            "Up to {urls} of the counted URLs {} touched by {}: what {does} of them is not taken in. presignd find \
              tells it of a URL, and so does --list.",
+            if urls == 1 { "is" } else { "are" },
             named(&ids(&events))
         );
         gaps.push(Gap::new(GapReason::EventStands, message));

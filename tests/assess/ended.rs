@@ -111,11 +111,11 @@ async fn an_event_that_touches_nothing_that_is_counted_is_not_named() {
         let answer = asked(&place, renewed()).await;
         let told = gap(&answer, GapReason::EventStands).map(ToOwned::to_owned);
         let named = told.as_ref().is_some_and(|told| told.contains(&id));
-        (told.map(|told| told.split(" are ").next().unwrap_or_default().to_owned()), named)
+        (told.map(|told| told.split(" touched ").next().unwrap_or_default().to_owned()), named)
     };
     assert_eq!(told(keys("nothing/begins/so")).await, (None, false));
-    assert_eq!(told(keys("b/")).await, (Some("Up to 1 of the counted URLs".to_owned()), true));
-    assert_eq!(told(keys("nothing/else")).await, (Some("Up to 1 of the counted URLs".to_owned()), false));
+    assert_eq!(told(keys("b/")).await, (Some("Up to 1 of the counted URLs is".to_owned()), true));
+    assert_eq!(told(keys("nothing/else")).await, (Some("Up to 1 of the counted URLs is".to_owned()), false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,8 @@ impl Standing {
                     return Ok(None);
                 }
                 let page = registry.scan(uid, &pass, after, MAX_PAGE.min(*left)).await.map_err(Error::registry)?;
-                *left = left.saturating_sub(page.items.len());
+                let least = if page.next.is_some() { OF_PART } else { OF_WHOLE };
+                *left = left.saturating_sub(page.items.len().max(least));
                 for record in &page.items {
                     let line = parents.line(&record.session).await?;
                     let is_touched = self.told(&line, record).iter().any(|(event, _)| *event == place);
@@ -102,4 +103,8 @@ fn narrowed(filter: &Filter, asks: Asks) -> Option<Filter> {
 }
 
 /// Rows that one answer reads for it, some milliseconds' worth.
-const MOST_READ: usize = 2000;
+const MOST_READ: usize = 4000;
+/// What a page costs at least that is not the last: it has looked at many rows that do not match.
+const OF_PART: usize = 1000;
+/// And one that is.
+const OF_WHOLE: usize = 20;

@@ -203,6 +203,10 @@ mod tests {
         let why = "2026-11-22T14:02:00Z: the key that mints its sessions is dead.";
         assert_eq!(told(&later), format!("up stops signing not before {why}"));
         assert_eq!(told(&sure), format!("up stops signing at {why}"));
+        // A command that is given before its session runs out must not be given too soon.
+        let kept = Outage { at: at(3600), recovery: Recovery::Renewal.into(), ..revoked("up", 12) };
+        let kept = Outage { loss: Loss::NoSession.into(), ..kept };
+        assert!(told(&kept).ends_with(". Renewing mends it from 2026-11-22T14:02:12Z on:"), "{}", told(&kept));
         assert_eq!([&later, &sure].map(|one| cells(one)[6].clone()), ["not-before", "-"]);
         assert_eq!(super::told(&[later, sure]).len(), 2, "they do not fare alike");
     }
