@@ -17,6 +17,7 @@ mod gauges;
 mod instance;
 mod keeper;
 mod keyfile;
+mod lends;
 mod mint;
 mod minting;
 mod mourn;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::RenewError;
+pub use lends::Lends;
 pub use mourn::Told;
 pub use parts::NOBODY;
 pub use pulse::Pulse;

@@ -25,7 +25,7 @@ use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::issuer::Issuer;
 use crate::probe::Seen;
-use crate::registry::{MAX_PAGE, SessionRow, TallyFilter};
+use crate::registry::{MAX_PAGE, Mark, SessionRow, TallyFilter};
 use crate::session::generation::{Generation, Holder, Secret, SeenDead, State};
 use crate::session::{CredentialKind, IdentityName, RecordId, Session};
 use crate::time::Timestamp;
@@ -121,13 +121,15 @@ impl Row {
         let row = &self.row;
         let secret =
             if self.signed && matches!(secret, Secret::Rests | Secret::Displaced) { Secret::Signs } else { secret };
+        // That another had taken its place is over as soon as its source gives it again.
+        let is_back = row.replaced && is_given(secret);
         let seen = row.observed.as_ref().and_then(|seen| Some((Seen::parse(&seen.state)?, seen)));
         Generation {
             session: &row.session,
             enrolled_at: row.enrolled_at,
             signs_since: row.signs_since,
             followed_at: self.followed_at,
-            drained_since: row.drained_since,
+            drained_since: row.drained_since.filter(|_| !is_back),
             retired_at: row.retired_at,
             secret,
             outstanding: row.outstanding,
@@ -218,7 +220,7 @@ impl Rotation {
                 rows = self.at_home(followed(alive));
             }
         }
-        self.join(uid, &signing, &mut rows).await?;
+        self.join(uid, &signing, &mut rows, None).await?;
         self.add_ended(uid, &mut rows, &mut ended).await?;
         let now = self.issuer.clock().now();
         let mut statuses: Vec<_> = rows.iter().map(|row| row.status(self.secret_of(&row.row.session), now)).collect();
@@ -243,6 +245,15 @@ impl Rotation {
     /// Every generation of an identity, newest first, at most [`MAX_STATUSES`]; without what has ended early, and who else has
     /// its key.
     async fn rows(&self, uid: u32, identity: &IdentityName) -> Result<Vec<Row>, Error> {
+        self.rows_if(uid, identity, |_| {}).await
+    }
+
+    async fn rows_if(
+        &self,
+        uid: u32,
+        identity: &IdentityName,
+        decided: impl Fn(&mut SessionRow),
+    ) -> Result<Vec<Row>, Error> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
             let page = self.issuer.registry().generations(uid, identity, before).await.map_err(Error::registry)?;
@@ -250,17 +261,35 @@ impl Rotation {
             let is_last = page.len() < MAX_PAGE;
             all.extend(page);
             if is_last || all.len() >= MAX_STATUSES {
+                all.iter_mut().for_each(decided);
                 return Ok(self.at_home(followed(all)));
             }
         }
     }
 
     async fn row(&self, uid: u32, identity: &IdentityName, generation: u64) -> Result<Row, Error> {
+        self.row_if(uid, identity, generation, None).await
+    }
+
+    /// The same as if that had been decided of it.
+    async fn row_if(
+        &self,
+        uid: u32,
+        identity: &IdentityName,
+        generation: u64,
+        mark: Option<(Mark, Timestamp)>,
+    ) -> Result<Row, Error> {
         let signing = self.signing();
-        let rows = self.rows(uid, identity).await?;
+        let rows = self.rows_if(uid, identity, |row| {
+            if let Some((mark, now)) = mark.filter(|_| row.session.generation == generation) {
+                row.be_marked(mark, now);
+            }
+        });
+        let rows = rows.await?;
         let found = rows.into_iter().find(|row| row.row.session.generation == generation);
         let mut row = found.ok_or_else(|| Unchanged::Unknown { identity: identity.clone(), generation })?;
-        self.join(uid, &signing, std::slice::from_mut(&mut row)).await?;
+        let stopped = Some(row.row.session.id).filter(|_| mark.is_some_and(|(mark, _)| mark != Mark::CancelDrain));
+        self.join(uid, &signing, std::slice::from_mut(&mut row), stopped).await?;
         let mut ended = HashMap::new();
         if row.row.outstanding > 0 {
             let of = TallyFilter { session: Some(row.row.session.id), ..TallyFilter::default() };
@@ -294,6 +323,11 @@ fn followed(rows: Vec<SessionRow>) -> Vec<Row> {
         }
     });
     with.collect()
+}
+
+/// Whether a key is what its source gives, be it that it signs, waits or is dead; or what signs in its place.
+fn is_given(secret: Secret) -> bool {
+    matches!(secret, Secret::Signs | Secret::StandsIn | Secret::Waits | Secret::Dead | Secret::Displaced)
 }
 
 fn too_many() -> Error {

@@ -6,9 +6,9 @@ use super::Assessor;
 use super::parents::{Line, Parents};
 use crate::config::identity::{AssumeRole, FederationToken, SessionToken, Source as Table, WebIdentity};
 use crate::error::Error;
-use crate::identity::{Identities, Identity};
+use crate::identity::{Identities, Identity, Lends as Lent};
 use crate::impact::event::Event;
-use crate::impact::outage::{self, Holder, Outage, Source};
+use crate::impact::outage::{self, Holder, Lends, Outage, Source};
 use crate::session::CredentialKind;
 use crate::signer::realm::Realm;
 use crate::time::Timestamp;
@@ -17,26 +17,45 @@ use crate::time::Timestamp;
 #[derive(Default)]
 pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm, Has, Option<Timestamp>)>);
 
-/// Whether the session signs.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Whether the session signs; what is lent where none does.
 enum Has {
     Now,
-    Had,
+    Had(Lent),
+}
+
+impl Has {
+    fn lends(&self) -> Lends<'_> {
+        match self {
+            Self::Had(Lent::Soon(keys)) => Lends::Keys(keys),
+            Self::Had(Lent::Nothing) => Lends::Nothing,
+            Self::Now | Self::Had(Lent::Now(_) | Lent::Unknown) => Lends::Whatever,
+        }
+    }
 }
 
 impl Holders {
     /// Those that sign nothing that works after the event, by name.
     pub(super) fn outages(&self, event: &Event, now: Timestamp) -> Vec<Outage> {
+        self.if_they_lend(Has::lends, event, now)
+    }
+
+    /// The same if each could be given another session: whoever has to do with the event at all.
+    pub(super) fn concerned(&self, event: &Event, now: Timestamp) -> Vec<Outage> {
+        self.if_they_lend(|_| Lends::Whatever, event, now)
+    }
+
+    fn if_they_lend(&self, lends: impl Fn(&Has) -> Lends<'_>, event: &Event, now: Timestamp) -> Vec<Outage> {
         let holders = self.0.iter().map(|(identity, line, signs_for, has, renews_at)| {
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
                 source: source(identity.table()),
                 signs_for,
-                session: by.filter(|_| *has == Has::Now).map(|by| by.session),
+                session: by.filter(|_| matches!(has, Has::Now)).map(|by| by.session),
                 renews_at: *renews_at,
-                last: by.filter(|_| *has == Has::Had).map(|by| by.session),
+                last: by.filter(|_| matches!(has, Has::Had(_))).map(|by| by.session),
                 parent: by.and_then(|by| by.parent),
+                lends: lends(has),
             }
         });
         outage::outages(event, &holders.collect::<Vec<_>>(), now)
@@ -67,7 +86,7 @@ impl Assessor {
                 };
                 let partition = partition(last.as_ref(), identity.table());
                 let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &partition);
-                all.push((Arc::clone(&identity), last, signs_for, Has::Had, None));
+                all.push((Arc::clone(&identity), last, signs_for, Has::Had(identity.lends(&newest)), None));
             }
             // Of those that fail nobody knows when they are.
             let status = identity.status();

@@ -45,7 +45,9 @@ impl Assessor {
             Some(identities) => {
                 let of_anybody = [Condition::MintsWithKeyOfUser, Condition::MinterFallsUnder];
                 let is_met = |outage: &Outage| !outage.conditions.iter().any(|one| of_anybody.contains(&one));
-                Ok(self.outages(uid, event, identities).await?.iter().any(is_met))
+                let event = self.at_its_place(uid, event).await?;
+                let holders = self.holders(uid, identities).await?;
+                Ok(holders.concerned(&event, self.clock.now()).iter().any(is_met))
             }
             None => Ok(false),
         }

@@ -45,6 +45,11 @@ impl Shelf {
         }
     }
 
+    /// What the source gives, as far as is known since the start, whether or not it may sign.
+    pub(super) fn gives(&self) -> Option<RecordId> {
+        self.withheld.or(self.given)
+    }
+
     /// Lets sign what the source gave last, although what signs lives longer.
     pub(super) fn supersede(&mut self, given: RecordId) {
         self.preferred.take_if(|_| self.given == Some(given));

@@ -12,6 +12,7 @@ mod unmet;
 pub(super) use next::next_of;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ending::Conditions;
@@ -37,6 +38,19 @@ pub struct Holder<'a> {
     pub last: Option<&'a Session>,
     /// The session that minted it, or the last, where it is known.
     pub parent: Option<&'a Session>,
+    /// What those that are based on it are given their sessions with, where it has none.
+    pub lends: Lends<'a>,
+}
+
+/// What an identity that signs nothing lends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lends<'a> {
+    /// Whatever session comes.
+    Whatever,
+    /// One of these keys, with which it may come to sign by itself.
+    Keys(&'a [Arc<Session>]),
+    /// Nothing until somebody acts, whatever becomes of the keys and sessions that it had.
+    Nothing,
 }
 
 /// Where sessions come from.
@@ -185,15 +199,19 @@ fn own(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>], now: Timestam
     if event.bucket().is_some() && !event.may_be_at(holder.signs_for) {
         return None;
     }
-    let bars = next::barred(event, holder, holders);
+    // It gets no next session in any case.
+    let is_cut_off = next::is_cut_off(holder, holders);
+    let bars = next::barred(event, holder, holders).filter(|_| !is_cut_off);
     // It gets none any more, so none falls under the event.
     let bars_own = bars.as_ref().filter(|bar| !bar.is_of_strangers());
     let is_kept = bars_own.is_some() && holder.session.is_none() && event.at <= now;
-    let coming = || present::coming(event, holder, holders, now).filter(|_| !is_kept);
-    let present = || present::dead(event, holder).filter(|_| !coming::is_renewed_before(event, holder));
+    let coming = || present::coming(event, holder, holders, now).filter(|_| !is_kept && !is_cut_off);
+    let is_followed = !is_cut_off && coming::is_renewed_before(event, holder);
+    let present = || present::dead(event, holder).filter(|_| !is_followed);
     if let Some(dead) = present().or_else(coming) {
         let recovery = match (next::recovery(event, holder, holders), bars_own) {
             (Recovery::None, _) => Recovery::None,
+            _ if is_cut_off => Recovery::None,
             (own, None) => own,
             (_, Some(bar)) => bar.recovery.clone().and_then_of(holder.identity),
         };
@@ -241,6 +259,7 @@ fn reach_further(event: &Event, holders: &[Holder<'_>], found: &mut BTreeMap<usi
         let base = holders.iter().position(|one| one.identity == base).and_then(|base| found.get(&base));
         let Some(base) = base.filter(|base| base.lends_nothing) else { continue };
         match found.get(&place) {
+            None if next::is_cut_off(holder, holders) => {}
             None => further.extend(kept_from(event, holder, base, now).map(|found| (place, found))),
             // Its own next session must be minted, and by what is dead itself.
             Some(one) if base.loss == Loss::DeadLinks && one.is_mended_by(holder.identity) => {

@@ -33,6 +33,23 @@ pub struct SessionRow {
     pub observed: Option<Observed>,
 }
 
+impl SessionRow {
+    /// As the registry will have it once that is written down.
+    pub fn be_marked(&mut self, mark: Mark, now: Timestamp) {
+        match mark {
+            Mark::Drain { replaced } => {
+                self.replaced = replaced && (self.drained_since.is_none() || self.replaced);
+                self.drained_since = self.drained_since.or(Some(now));
+            }
+            Mark::CancelDrain => (self.drained_since, self.replaced, self.signs_since) = (None, false, Some(now)),
+            Mark::Retire { forced } => {
+                self.retired_by_force = if self.retired_at.is_none() { forced } else { self.retired_by_force };
+                self.retired_at = self.retired_at.or(Some(now));
+            }
+        }
+    }
+}
+
 /// What is decided of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {

@@ -291,12 +291,8 @@ impl Rotation {
         told: impl FnOnce(GenerationStatus) -> Told,
     ) -> Result<GenerationStatus, Error> {
         let Reference { identity, generation, access_key_id, id, .. } = Reference::from(&*before.row.session);
-        let (mut as_marked, now) = (self.row(uid, &identity, generation).await?, self.issuer.clock().now());
-        match mark {
-            Mark::Drain { .. } => as_marked.row.drained_since = as_marked.row.drained_since.or(Some(now)),
-            Mark::CancelDrain => (as_marked.row.drained_since, as_marked.row.signs_since) = (None, Some(now)),
-            Mark::Retire { .. } => as_marked.row.retired_at = Some(now),
-        }
+        let now = self.issuer.clock().now();
+        let as_marked = self.row_if(uid, &identity, generation, Some((mark, now))).await?;
         let event = told(self.told(&as_marked)).event();
         self.issuer.registry().mark(id, mark, event).await.map_err(Error::registry)?;
         let status = self.told(&self.row(uid, &identity, generation).await?);

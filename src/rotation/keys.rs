@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Rotation, Row, followed};
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, Lends};
 use crate::registry::SessionRow;
 use crate::session::generation::{Hold, Holder, Secret, State, has_no_end};
 use crate::session::{RecordId, Session};
@@ -21,7 +21,14 @@ impl Rotation {
     }
 
     /// Adds to rows of long-term keys who else has them.
-    pub(super) async fn join(&self, uid: u32, signing: &HashSet<RecordId>, rows: &mut [Row]) -> Result<(), Error> {
+    /// `stopped` is a generation whose stop is about to be written down.
+    pub(super) async fn join(
+        &self,
+        uid: u32,
+        signing: &HashSet<RecordId>,
+        rows: &mut [Row],
+        stopped: Option<RecordId>,
+    ) -> Result<(), Error> {
         let key_of = |row: &SessionRow| row.session.facts.access_key_id.clone();
         let keys = rows.iter().filter(|row| has_no_end(row.row.session.facts.kind)).map(|row| key_of(&row.row));
         let keys: HashSet<String> = keys.collect();
@@ -36,7 +43,7 @@ impl Rotation {
             by_key.entry(key_of(&row.row)).or_default().push(holder);
         }
         for identity in self.identities() {
-            let (hold, with) = self.mints_with(uid, &identity).await?;
+            let (hold, with) = self.mints_with(uid, &identity, stopped).await?;
             for key in with.into_iter().filter(|key| keys.contains(key)) {
                 by_key.entry(key).or_default().push(minter(&identity, hold));
             }
@@ -65,7 +72,7 @@ impl Rotation {
             if gets_more || identity.signing_generation().is_some() {
                 continue;
             }
-            let own = || (0..rows.len()).filter(|at| rows[*at].row.session.identity == *identity.name());
+            let own = || (0..rows.len()).rev().filter(|at| rows[*at].row.session.identity == *identity.name());
             let may_sign = |row: &Row| {
                 let secret = self.secret_of(&row.row.session);
                 let state = row.generation(secret, "").state(now);
@@ -108,11 +115,16 @@ impl Rotation {
 
     /// The keys with which an identity gets its next session, as far as is known: that of its base, or of whoever minted
     /// what it has.
-    async fn mints_with(&self, uid: u32, identity: &Identity) -> Result<(Hold, HashSet<String>), Error> {
+    async fn mints_with(
+        &self,
+        uid: u32,
+        identity: &Identity,
+        stopped: Option<RecordId>,
+    ) -> Result<(Hold, HashSet<String>), Error> {
         if let Some(base) = identity.table().base().and_then(|base| self.identity(base)) {
             return match base.signing_generation() {
                 Some(live) => Ok((Hold::Mints, HashSet::from([live.session.facts.access_key_id.clone()]))),
-                None => self.would_mint_with(uid, &base).await,
+                None => self.would_mint_with(uid, &base, stopped).await,
             };
         }
         let signing = identity.signing();
@@ -129,27 +141,37 @@ impl Rotation {
 
     /// Of a base that signs nothing: the keys that it may come to lend, or else the one that it lent until it was stopped,
     /// with which nobody is given a session any more.
-    async fn would_mint_with(&self, uid: u32, base: &Identity) -> Result<(Hold, HashSet<String>), Error> {
+    async fn would_mint_with(
+        &self,
+        uid: u32,
+        base: &Identity,
+        stopped: Option<RecordId>,
+    ) -> Result<(Hold, HashSet<String>), Error> {
         let now = self.issuer.clock().now();
         let rows = self.issuer.registry().generations(uid, base.name(), None).await.map_err(Error::registry)?;
-        let rows = followed(rows);
-        let key_of = |row: &Row| row.row.session.facts.access_key_id.clone();
-        let is_prepared =
-            |row: &&Row| row.generation(self.secret_of(&row.row.session), "").state(now) == State::Prepared;
-        let may: HashSet<String> = rows.iter().filter(is_prepared).map(key_of).collect();
+        let key_of = |session: &Session| session.facts.access_key_id.clone();
+        let may = match base.lends(&rows) {
+            Lends::Now(session) => vec![session],
+            Lends::Soon(keys) => keys,
+            Lends::Unknown | Lends::Nothing => Vec::new(),
+        };
+        let may: HashSet<String> =
+            may.iter().filter(|session| Some(session.id) != stopped).map(|session| key_of(session)).collect();
         if !may.is_empty() {
             return Ok((Hold::Mints, may));
         }
-        let last = rows.iter().filter_map(|row| Some((stopped_at(row, now)?, row))).max_by_key(|(at, _)| *at);
-        Ok((Hold::CutOff, last.map(|(_, row)| key_of(row)).into_iter().collect()))
+        let rows = followed(rows);
+        let stopped = rows.iter().rev().filter_map(|row| Some((stopped_at(row, now)?, row)));
+        let last = stopped.max_by_key(|(at, _)| *at);
+        Ok((Hold::CutOff, last.map(|(_, row)| key_of(&row.row.session)).into_iter().collect()))
     }
 }
 
 /// When it was kept from signing, where nothing else took its place: now, while that is not written down yet, or it was seen
 /// dead.
-fn stopped_at(row: &Row, now: Timestamp) -> Option<Timestamp> {
-    let stopped_at = row.row.drained_since.or(row.row.retired_at).filter(|_| !row.row.replaced);
-    stopped_at.or_else(|| row.followed_at.is_none().then_some(now))
+pub(super) fn stopped_at(row: &Row, now: Timestamp) -> Option<Timestamp> {
+    let stopped_at = row.row.drained_since.or(row.row.retired_at);
+    stopped_at.or_else(|| row.followed_at.is_none().then_some(now)).filter(|_| !row.row.replaced)
 }
 
 fn minter(identity: &Identity, hold: Hold) -> Holder {

@@ -3,6 +3,7 @@
 mod ended;
 mod given;
 mod house;
+mod lends;
 mod shared;
 
 use std::time::Duration;

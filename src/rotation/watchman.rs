@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::log::{Change, Log};
 use super::told::{RenewalFailed, Told};
-use super::{GenerationStatus, Reference, Rotation, Row, followed};
+use super::{GenerationStatus, Reference, Rotation, Row, followed, is_given};
 use crate::error::{Error, Unchanged};
 use crate::identity::Identity;
 use crate::registry::{DAEMON, EVENT_LIFE, EventKind, Mark, TallyFilter};
@@ -57,7 +57,7 @@ impl Rotation {
         let signing = self.signing();
         let rows = self.issuer.registry().sessions(DAEMON, None).await.map_err(Error::registry)?;
         let mut rows = self.at_home(followed(rows));
-        self.join(DAEMON, &signing, &mut rows).await?;
+        self.join(DAEMON, &signing, &mut rows, None).await?;
         let known: HashSet<_> = rows.iter().map(|row| row.row.session.id).collect();
         let mut due = Vec::new();
         for row in &rows {
@@ -120,7 +120,7 @@ impl Rotation {
             (None, Secret::Rests | Secret::Gone) if own.signing_generation().is_some() => {
                 Some(Mark::Drain { replaced: true })
             }
-            (Some(_), Secret::Signs | Secret::StandsIn) if row.row.replaced => Some(Mark::CancelDrain),
+            (Some(_), secret) if row.row.replaced && is_given(secret) => Some(Mark::CancelDrain),
             _ => None,
         };
         if wanted(&own).is_none() {

@@ -2,7 +2,7 @@
 //! that comes befalls them.
 
 use presignd::impact::event::{Event, Policy, Statement, What};
-use presignd::impact::outage::{Holder, Loss, Recovery, Source, outages};
+use presignd::impact::outage::{Holder, Lends, Loss, Recovery, Source, outages};
 use presignd::session::{CredentialKind, Session};
 use presignd::signer::realm::Realm;
 
@@ -54,6 +54,7 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
             session: None,
             last,
             parent: None,
+            lends: Lends::Whatever,
         },
         Holder {
             renews_at: None,
@@ -63,6 +64,7 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
             session: Some(&present),
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         },
     ];
     let event = Event { at: at(happens), ..event(what) };
@@ -186,6 +188,7 @@ fn a_session_of_another_role_than_the_configuration_says_by_now_tells_nothing() 
         session: None,
         last: Some(&former),
         parent: None,
+        lends: Lends::Whatever,
     };
     let told = |role: &str| outages(&event(of_bucket(role)), &[holder], at(AT)).len();
     assert_eq!(told("arn:aws:iam::111122223333:role/Former"), 0);
@@ -206,6 +209,7 @@ fn a_token_that_was_never_had_is_of_the_user_whose_key_will_mint_it() {
             session: None,
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         };
         let of_user = match of_chain {
             // Another that the default chain mints for has had one.
@@ -252,8 +256,16 @@ fn what_a_file_held_last_says_nothing_of_what_it_will_hold() {
         let session = signed(kind).session;
         let (present, last) = if is_there { (Some(&session), None) } else { (None, Some(&session)) };
         let source = Source::Read;
-        let holder =
-            Holder { renews_at: None, identity: &name, source, signs_for: &aws, session: present, last, parent: None };
+        let holder = Holder {
+            renews_at: None,
+            identity: &name,
+            source,
+            signs_for: &aws,
+            session: present,
+            last,
+            parent: None,
+            lends: Lends::Whatever,
+        };
         let event = Event { at: at(SESSION_END + 60), ..event(of_bucket("")) };
         outages(&event, &[holder], at(AT)).len()
     };
@@ -281,6 +293,7 @@ fn whoever_is_based_on_one_without_a_session_is_kept_back_only_until_that_has_on
             session: None,
             last: Some(&last),
             parent: None,
+            lends: Lends::Whatever,
         };
         let of_hop = minted(Some(&names[0]), "arn:aws:iam::111122223333:role/Hop");
         let two = Holder { identity: &names[1], source: of_hop, session: Some(&hop), last: None, ..one };

@@ -2,7 +2,7 @@
 //! before that one ends.
 
 use presignd::impact::event::{Event, What};
-use presignd::impact::outage::{Holder, Loss, Source, outages};
+use presignd::impact::outage::{Holder, Lends, Loss, Source, outages};
 use presignd::session::{CredentialKind, Session};
 use presignd::signer::realm::Realm;
 
@@ -53,6 +53,7 @@ fn stops(happens: i64, settles: u64, what: What) -> Vec<(String, i64, bool)> {
         session: Some(session),
         last: None,
         parent,
+        lends: Lends::Whatever,
     });
     let event = Event { at: at(happens), settles_within: seconds(settles), ..event(what) };
     let told = outages(&event, &holders.collect::<Vec<_>>(), at(AT));
@@ -108,6 +109,7 @@ fn of_several_tenants_the_first_to_stop_says_whether_its_instant_is_sure() {
         session: Some(session),
         last: None,
         parent: None,
+        lends: Lends::Whatever,
     };
     let minted = Source::Minted { kind: CredentialKind::AssumeRole, base: Some(&names[0]), role_arn: None };
     let told = |happens: i64| {
@@ -140,6 +142,7 @@ fn a_base_that_is_renewed_by_itself_in_time_keeps_nobody_from_the_next_session()
             renews_at: renews_at.map(at),
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         };
         let hop = Holder { identity: &names[1], source: minted(Some(&names[0])), session: Some(&hop), ..role };
         let far = Holder { identity: &names[2], source: minted(Some(&names[1])), session: Some(&far), ..role };
@@ -168,6 +171,7 @@ fn an_event_to_come_falls_on_the_session_that_is_there_by_then() {
             renews_at: Some(at(renews_at)),
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         };
         let event = Event { at: at(happens), ..event(what) };
         let all = outages(&event, &[holder], at(AT));

@@ -3,6 +3,7 @@
 
 mod coming;
 mod containment;
+mod cut_off;
 mod events;
 mod extra;
 mod last_session;

@@ -1,7 +1,7 @@
 //! Which identities sign nothing that works after an event, from when on, and what mends it.
 
 use presignd::impact::event::{Policy, Principal, Statement, What};
-use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source, outages};
+use presignd::impact::outage::{Holder, Lends, Loss, Outage, Reach, Recovery, Source, outages};
 use presignd::impact::reason::Condition;
 use presignd::session::{CredentialKind, IdentityName, Session};
 use presignd::signer::realm::Realm;
@@ -84,6 +84,7 @@ fn found(house: &House, what: What) -> Vec<Outage> {
             session: Some(&house.sessions[place]),
             last: None,
             parent: parents[place],
+            lends: Lends::Whatever,
         })
         .collect();
     outages(&event(what), &holders, at(AT))
@@ -320,9 +321,17 @@ fn what_a_user_minted_with_a_key_is_minted_again_unless_the_user_is_denied() {
     let told = |what: What| {
         let sessions = [(&key, None), (&gst, Some(&key)), (&gft, Some(&key))];
         let aws = aws();
-        let holders = sessions.into_iter().zip(&names).zip(sources).map(|(((session, parent), identity), source)| {
-            Holder { renews_at: None, identity, source, signs_for: &aws, session: Some(session), last: None, parent }
-        });
+        let holders =
+            sessions.into_iter().zip(&names).zip(sources).map(|(((session, parent), identity), source)| Holder {
+                renews_at: None,
+                identity,
+                source,
+                signs_for: &aws,
+                session: Some(session),
+                last: None,
+                parent,
+                lends: Lends::Whatever,
+            });
         outages(&event(what), &holders.collect::<Vec<_>>(), at(AT)).iter().map(word).collect::<Vec<_>>()
     };
     let all = |how| names.each_ref().map(|name| (name.to_string(), AT, how)).to_vec();
@@ -358,6 +367,7 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
         session: Some(session),
         last: None,
         parent: None,
+        lends: Lends::Whatever,
     };
     let holders: Vec<_> = sessions.iter().map(holder).collect();
     let told = |what| -> Vec<(String, bool)> {
@@ -384,6 +394,7 @@ fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_use
         session: Some(&session),
         last: None,
         parent: None,
+        lends: Lends::Whatever,
     };
     let told = |whose| outages(&event(What::UserDeleted(whose)), std::slice::from_ref(&holder), at(AT));
     for arn in [USER_ARN, "arn:aws:iam::999999999999:user/elsewhere"] {
@@ -411,6 +422,7 @@ fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall
             session: Some(&session),
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         };
         let all = outages(&event(what), &[holder], at(AT));
         all.iter().filter(|one| one.loss == Loss::NoSession).map(|one| one.conditions.iter().collect()).collect()

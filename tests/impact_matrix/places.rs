@@ -2,7 +2,7 @@
 
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, Object, Policy, PublicAccess, Statement, What};
-use presignd::impact::outage::{Holder, Source, outages};
+use presignd::impact::outage::{Holder, Lends, Source, outages};
 use presignd::impact::{Subject, contain, ending};
 use presignd::issued::IssuedUrl;
 use presignd::s3::Region;
@@ -111,6 +111,7 @@ fn who_signs_for_another_place_is_not_stopped() {
             session: Some(&session),
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         })
         .collect();
     let stopped = |what: What, endpoint: Option<&str>| -> Vec<String> {

@@ -2,7 +2,7 @@
 //! kind and by which name it is.
 
 use presignd::impact::event::{Event, Policy, Principal, Statement, What};
-use presignd::impact::outage::{Holder, Loss, Outage, Recovery, Source, outages};
+use presignd::impact::outage::{Holder, Lends, Loss, Outage, Recovery, Source, outages};
 use presignd::session::{CredentialKind, Session};
 use presignd::signer::realm::Realm;
 use presignd::time::Timestamp;
@@ -24,7 +24,16 @@ fn told(
     what: What,
 ) -> Vec<Outage> {
     let (name, aws) = (identity("web"), Realm::parse("aws").expect("a partition"));
-    let holder = Holder { renews_at: None, identity: &name, source, signs_for: &aws, session, last, parent: None };
+    let holder = Holder {
+        renews_at: None,
+        identity: &name,
+        source,
+        signs_for: &aws,
+        session,
+        last,
+        parent: None,
+        lends: Lends::Whatever,
+    };
     outages(&Event { at: at(happens), ..event(what) }, &[holder], at(AT))
 }
 
@@ -121,6 +130,7 @@ fn who_gets_no_next_session_is_not_said_to_sign_dead_links_with_it() {
             session: Some(&key),
             last: None,
             parent: None,
+            lends: Lends::Whatever,
         };
         let source = Source::Minted { kind: CredentialKind::SessionToken, base: Some(&names[0]), role_arn: None };
         let based =

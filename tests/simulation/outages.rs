@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use presignd::impact::event::Event;
-use presignd::impact::outage::{Holder, Loss, Outage, Reach, Recovery, Source as Told, outages};
+use presignd::impact::outage::{Holder, Lends, Loss, Outage, Reach, Recovery, Source as Told, outages};
 use presignd::session::{CredentialKind, Facts, RecordId, Session};
 use presignd::signer::realm::Realm;
 use presignd::time::Timestamp;
@@ -52,6 +52,7 @@ impl Months {
                 session: sessions[number].as_deref(),
                 last: None,
                 parent: parents[number].as_deref(),
+                lends: Lends::Whatever,
             })
             .collect();
         let number = |name: &_| self.kept.iter().position(|kept| kept.name == *name).expect("one of ours");

@@ -27,6 +27,11 @@ impl Keeper {
         self.stop_with(session, |live| live.gate.close())
     }
 
+    /// What the source gives, as far as is known since the start, whether or not it may sign.
+    pub(in crate::identity) fn gives(&self) -> Option<RecordId> {
+        self.kept().shelf.gives()
+    }
+
     /// Lets a generation sign that was kept from it.
     pub(in crate::identity) fn start(&self, session: RecordId) {
         let mut kept = self.kept();

@@ -1,6 +1,6 @@
 //! The session that would come next: whether it can be had after the event, and whether what it signs would live.
 
-use super::{Holder, Recovery, Source, coming, present, unmet};
+use super::{Holder, Lends, Recovery, Source, coming, present, unmet};
 use crate::impact::Lineage;
 use crate::impact::ending::Conditions;
 use crate::impact::event::{Event, Policy, Principal, Statement, What};
@@ -153,8 +153,27 @@ pub(super) fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<
     base(holder, holders).and_then(|base| base.session).or(holder.parent)
 }
 
+/// Whether nobody can mint its next session until somebody acts, whatever the event does.
+pub(super) fn is_cut_off(holder: &Holder<'_>, holders: &[Holder<'_>]) -> bool {
+    let mut at = base(holder, holders);
+    // No chain is longer than there are identities.
+    for _ in holders {
+        let Some(one) = at.filter(|one| one.session.is_none()) else { return false };
+        if one.lends == Lends::Nothing {
+            return true;
+        }
+        at = base(one, holders);
+    }
+    false
+}
+
 fn mints(key: &str, holder: &Holder<'_>, holders: &[Holder<'_>]) -> bool {
     let Source::Minted { base, .. } = holder.source else { return false };
+    // What minted the last one has been stopped, or has ended: it mints no other.
+    if let Some(lent_by) = self::base(holder, holders).filter(|base| base.session.is_none()) {
+        let Lends::Keys(keys) = lent_by.lends else { return false };
+        return keys.iter().any(|session| session.facts.access_key_id == key);
+    }
     let by_parent = |session: &'_ Session| session.facts.parent_access_key_id == key;
     match (minter(holder, holders), holder.session) {
         (Some(minter), _) => minter.facts.access_key_id == key,

@@ -115,3 +115,30 @@ async fn a_retired_key_that_the_file_holds_leaves_no_other_that_signs_when_it_is
     assert!(third.advice.starts_with(&format!("deactivate {} now", key(3))), "{}", third.advice);
     assert_eq!(house.signs(), Some(2));
 }
+
+#[tokio::test]
+async fn a_key_that_is_put_back_into_the_file_is_not_free_before_it_is_written_down_that_it_is_back() {
+    let house = House::new().await;
+    house.put(2);
+    house.until_told(&[(EventKind::GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    let row = house.desk.row(UID, &web(), 1).await.unwrap();
+    let now = house.clock.now();
+    let state = |secret| row.generation(secret, "").state(now);
+    let all = [Secret::Signs, Secret::StandsIn, Secret::Waits, Secret::Displaced, Secret::Dead, Secret::Rests];
+    let (active, prepared) = (State::Active, State::Prepared);
+    assert_eq!(all.map(state), [active, active, prepared, prepared, State::Dead, State::Drained]);
+}
+
+#[tokio::test]
+async fn a_dead_key_that_is_put_back_into_the_file_is_dead_and_no_longer_drained() {
+    let house = House::new().await;
+    let first = house.desk.identity(&web()).unwrap().signing_generation().unwrap();
+    house.put(2);
+    house.until_told(&[(EventKind::GenerationDraining, 1), (GenerationDrained, 1)]).await;
+    house.registry.observe(first.session.id, crate::registry::KEY_DEAD, "GetCallerIdentity", None).await.unwrap();
+    house.put(1);
+    house.until("it is told", async || house.told().await.contains(&(EventKind::DrainCancelled, 1))).await;
+    let status = house.status(1).await;
+    assert_eq!((status.state, house.signs()), (State::Dead, None), "{}", status.advice);
+    assert!(!status.advice.contains("deactivat"), "{}", status.advice);
+}

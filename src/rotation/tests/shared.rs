@@ -138,7 +138,7 @@ async fn who_signed_before_the_registry_was_read_is_not_taken_for_done_because_i
     let signing = house.desk.signing();
     let mut rows = house.desk.rows(UID, &web()).await.unwrap();
     house.desk.drain(UID, named("p2"), None).await.unwrap();
-    house.desk.join(UID, &signing, &mut rows).await.unwrap();
+    house.desk.join(UID, &signing, &mut rows, None).await.unwrap();
     let words = format!("do not deactivate {} yet: p2 still signs with it: drain that too", key(1));
     let words = words + &nothing_signs("web");
     assert_eq!(house.desk.told(&rows[0]).advice, words);

@@ -1,0 +1,77 @@
+//! Whose next session cannot be had already, before the event: what the event ends costs him none.
+
+use std::sync::Arc;
+
+use presignd::impact::event::{Principal, What};
+use presignd::impact::outage::{Holder, Lends, Loss, Recovery, Source, outages};
+use presignd::session::CredentialKind;
+use presignd::signer::realm::Realm;
+
+use crate::made::*;
+
+#[test]
+fn whoever_is_based_on_an_identity_that_can_lend_nothing_loses_no_session_that_would_have_come() {
+    let (names, aws) = (["store", "hop", "on"].map(identity), Realm::parse("aws").expect("a partition"));
+    let key = signed(CredentialKind::LongTermKey).session;
+    let told = |lends, signs: bool, what: &What| {
+        let (hop, on) = (signed(CredentialKind::AssumeRole).session, chained().session);
+        let role =
+            |base| Source::Minted { kind: CredentialKind::AssumeRole, base: Some(base), role_arn: Some(ROLE_ARN) };
+        let source = Source::Read;
+        let base = Holder {
+            identity: &names[0],
+            source,
+            signs_for: &aws,
+            session: None,
+            last: Some(&key),
+            parent: None,
+            renews_at: None,
+            lends,
+        };
+        let lends = Lends::Whatever;
+        let session = Some(&hop).filter(|_| signs);
+        let (last, parent) = (Some(&hop).filter(|_| !signs), Some(&key));
+        let hop = Holder { identity: &names[1], source: role(&names[0]), session, last, parent, lends, ..base };
+        let on = Holder { identity: &names[2], source: role(&names[1]), session: None, last: Some(&on), ..hop };
+        let all = outages(&event(what.clone()), &[base, hop, on], at(AT));
+        all.iter().map(|one| (one.identity.to_string(), one.loss, one.recovery.clone())).collect::<Vec<_>>()
+    };
+    let dies = What::KeyDeleted { access_key_id: key.facts.access_key_id.clone() };
+    let role = || Principal { arn: ROLE_ARN.into(), unique_id: String::new() };
+    let (deleted, trust) = (What::RoleDeleted(role()), What::TrustPolicyChanged(role()));
+    for what in [&dies, &deleted, &trust] {
+        assert_eq!(told(Lends::Nothing, false, what), [], "{what:?}: nobody would have had another");
+    }
+    assert_eq!(told(Lends::Nothing, true, &dies), [], "it runs out in any case, and so does what it lends");
+    assert_eq!(told(Lends::Whatever, false, &dies), [], "nobody knows of a key that comes");
+    let lost = |name: &str| (name.to_owned(), Loss::NoSession, Recovery::None);
+    let keys = [Arc::new(key.clone())];
+    assert_eq!(told(Lends::Keys(&keys), false, &dies), [lost("hop"), lost("on")], "it may come to lend that key");
+    let all = told(Lends::Nothing, true, &deleted);
+    assert_eq!(all[0], ("hop".to_owned(), Loss::DeadLinks, Recovery::None), "nothing renews what it signs with");
+}
+
+#[test]
+fn an_identity_without_a_session_whose_role_is_deleted_gets_none_and_signs_no_dead_links() {
+    let (name, aws) = (identity("web"), Realm::parse("aws").expect("a partition"));
+    let last = signed(CredentialKind::AssumeRole).session;
+    let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: Some(ROLE_ARN) };
+    let holder = Holder {
+        identity: &name,
+        source,
+        signs_for: &aws,
+        session: None,
+        last: Some(&last),
+        parent: None,
+        renews_at: None,
+        lends: Lends::Whatever,
+    };
+    let what = What::RoleDeleted(Principal { arn: ROLE_ARN.into(), unique_id: String::new() });
+    let told = |now: i64| {
+        let all = outages(&event(what.clone()), &[holder], at(now));
+        all.iter().map(|one| (one.loss, one.at, one.message)).collect::<Vec<_>>()
+    };
+    let none = (Loss::NoSession, None, "its role is deleted; no session of it can be had");
+    assert_eq!(told(AT), [none], "what it signed before was another session");
+    assert_eq!(told(AT - 60)[0].0, Loss::DeadLinks, "until then it may have one again");
+}
