@@ -93,7 +93,8 @@ impl Doctor {
                 return (None, skipped);
             }
         };
-        let other = of_daemon.filter(|other| !other.is_empty() && file.as_deref().is_some_and(|file| file != *other));
+        let is_other = |other: &str| file.as_deref().is_some_and(|file| !files::are_one(file, Path::new(other)));
+        let other = of_daemon.filter(|other| !other.is_empty() && is_other(other));
         let found = files::configuration(file.as_deref(), &read, other);
         (read.ok(), found)
     }

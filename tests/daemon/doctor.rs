@@ -1,5 +1,6 @@
 //! `presignd doctor` beside the real daemon: well, with an STS that refuses or is silent, and with a canary that is gone.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use presignd::grpc::proto::RenewIdentityRequest;
@@ -15,8 +16,12 @@ async fn doctor(daemon: &Daemon) -> (Option<i32>, Value) {
 }
 
 async fn doctor_at(daemon: &Daemon, sign_socket: &str) -> (Option<i32>, Value) {
+    doctor_of(daemon, sign_socket, &[], "/".as_ref()).await
+}
+
+async fn doctor_of(daemon: &Daemon, sign_socket: &str, more: &[&str], within: &Path) -> (Option<i32>, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_presignd"));
-    command.args(["doctor", "--output", "json"]).current_dir("/").stdin(Stdio::null());
+    command.args(["doctor", "--output", "json"]).args(more).current_dir(within).stdin(Stdio::null());
     command.env("PRESIGND_SOCKET", sign_socket).env("PRESIGND_ADMIN_SOCKET", daemon.admin_socket());
     let Output { status, stdout, .. } = command.output().await.expect("it starts");
     (status.code(), serde_json::from_slice(&stdout).expect("JSON"))
@@ -64,6 +69,23 @@ async fn the_doctor_takes_every_address_of_a_socket_that_other_verbs_take() {
         assert_eq!(of(&told, "daemon").0, "passed", "{told:#}");
         let told = doctor_at(&daemon, &format!("{address}-not")).await.1;
         assert_eq!(of(&told, "signing socket").0, "failed", "nobody is at {address}-not");
+    }
+    daemon.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_daemons_own_file_is_known_by_every_path_that_leads_to_it_and_a_copy_is_another() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"1h\"")).await;
+    content(&daemon).await;
+    let (config, socket) = (world.config(), daemon.sign_socket().to_str().expect("UTF-8").to_owned());
+    let within = config.parent().expect("it lies in a folder");
+    let name = config.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+    std::os::unix::fs::symlink(name, within.join("link.toml")).expect("the folder can be written");
+    std::fs::copy(&config, within.join("copy.toml")).expect("the folder can be written");
+    for (file, wanted) in [(name, "passed"), ("link.toml", "passed"), ("copy.toml", "failed")] {
+        let (_, told) = doctor_of(&daemon, &socket, &["--config", file], within).await;
+        assert_eq!(of(&told, "configuration").0, wanted, "{file}: {told:#}");
     }
     daemon.kill().await;
 }

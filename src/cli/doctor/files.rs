@@ -35,6 +35,11 @@ pub(super) fn configuration(file: Option<&Path>, read: &Result<Config, Failure>,
     }
 }
 
+/// Whether both paths lead to one file: the daemon tells its own in full, a person names it as is shortest.
+pub(super) fn are_one(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Its file; and what the daemon says of it, where it runs.
 pub(super) async fn registry(path: Option<PathBuf>, told: Option<&GetStatusResponse>) -> Finding {
     let Some(path) = path else {
