@@ -1,0 +1,180 @@
+//! The container image, unpacked by umoci and run by runc as a careful engine would: read-only, without capabilities, as the
+//! image's own user. It signs through its socket, and an S3 that checks signatures believes it. scripts/image built it.
+//!
+//! AWS stands behind a proxy that the container finds by DNS alone, and trusts by the certificates' file of the image alone: a
+//! static program has neither from the machine that it runs on.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod container;
+mod dns;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use container::{Bundle, Running};
+use serde_json::Value;
+use support::internet::{Behind, Internet};
+use support::keys::Keys;
+use support::s3::S3;
+use support::sts::Sts;
+
+/// An OCI layout and a tag in it, as umoci and skopeo take them.
+fn image() -> String {
+    std::env::var("PRESIGND_TEST_IMAGE").expect("scripts/test sets PRESIGND_TEST_IMAGE")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "set PRESIGND_TEST_IMAGE; needs root, umoci and runc"]
+async fn needs_an_image_it_signs_read_only_and_without_capabilities() {
+    let keys = Keys::default();
+    let (sts, s3) = (Sts::start(keys.clone()).await, S3::start(keys.clone()).await);
+    s3.store().put("photos", "cat.jpg", "meow\n");
+    let internet = Internet::start(Behind { sts: sts.address(), s3: s3.address() }).await;
+    let names = dns::start(PROXY).await;
+    let user = keys.user("ann");
+
+    let folder = tempfile::Builder::new().prefix("presignd-").tempdir().unwrap();
+    let [(_, proxy), (_, authority), _] = internet.variables(folder.path());
+    let port = proxy.rsplit(':').next().unwrap();
+    let mut bundle = Bundle::unpack(&image(), folder.path());
+    let (run, registry) = (owned(folder.path(), "run"), owned(folder.path(), "registry"));
+    bundle.confine();
+    bundle.variables(&[
+        ("AWS_ACCESS_KEY_ID", &user.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &user.secret),
+        ("AWS_REGION", "us-east-1"),
+        ("HTTPS_PROXY", &format!("http://{PROXY}:{port}")),
+    ]);
+    bundle.mount(&run, "/run/presignd", "rw");
+    bundle.mount(&registry, "/var/lib/presignd", "rw");
+    bundle.mount(Path::new(&authority), CERTIFICATES, "ro");
+    bundle.mount(&names.resolv_conf(folder.path()), "/etc/resolv.conf", "ro");
+    let running = Running::start(&bundle, folder.path());
+
+    // As a probe of the kubelet asks; the name is found on the image's PATH.
+    running.until(&["presignd", "health", "--timeout", "4s"]).await;
+    let socket = run.join("sign/presignd.sock");
+    let mut presign = tokio::process::Command::new(env!("CARGO_BIN_EXE_presignd"));
+    presign.args(["presign", "s3://photos/cat.jpg", "--expires-in", "15m"]).uid(USER).gid(USER);
+    let said = presign.env_clear().env("PRESIGND_SOCKET", &socket).output().await.unwrap();
+    let url = String::from_utf8(said.stdout).unwrap();
+    assert!(said.status.success(), "{}\n{}", String::from_utf8_lossy(&said.stderr), running.log());
+    let answer = s3.fetch("GET", url.trim(), [], "").await;
+    assert_eq!((answer.status, &answer.body[..]), (200, b"meow\n".as_slice()), "{url}");
+    let asked = internet.asked();
+    assert!(asked.iter().any(|host| host.starts_with("sts.")), "STS was not asked by its name: {asked:?}");
+
+    let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+    for line in ["Uid:\t29464\t29464\t29464\t29464", "CapBnd:\t0000000000000000", "CapPrm:\t0000000000000000"] {
+        assert!(status.contains(line), "without {line}:\n{status}");
+    }
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let (code, doctor) = running.exec(&["presignd", "doctor"]);
+    assert_eq!(code, 0, "{doctor}");
+    let (code, kept) = running.exec(&["presignd", "urls"]);
+    assert!(code == 0 && kept.contains("cat.jpg"), "{kept}");
+    assert!(registry.join("registry.db").is_file());
+    assert_eq!(running.terminate().await, 0, "SIGTERM ends it in order");
+}
+
+#[test]
+#[ignore = "set PRESIGND_TEST_IMAGE; needs root and umoci"]
+fn needs_an_image_it_holds_this_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = Bundle::unpack(&image(), folder.path());
+    let mut seen = BTreeSet::new();
+    let mut at = vec![bundle.root()];
+    while let Some(path) = at.pop() {
+        let about = fs::symlink_metadata(&path).unwrap();
+        let name = format!("/{}", path.strip_prefix(bundle.root()).unwrap().display());
+        seen.insert(format!("{:o} {} {name}", about.mode() & 0o7777, about.uid()));
+        if about.is_dir() {
+            at.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    let wanted: BTreeSet<String> = FILES.iter().map(|&line| line.to_owned()).collect();
+    assert_eq!(seen, wanted);
+    let certificates = bundle.root().join(&CERTIFICATES[1..]);
+    assert_eq!(fs::read(certificates).unwrap(), fs::read(CERTIFICATES).unwrap());
+
+    let labels = bundle.annotations();
+    for (label, value) in [
+        ("org.opencontainers.image.version", env!("CARGO_PKG_VERSION")),
+        ("org.opencontainers.image.licenses", "MIT OR Apache-2.0"),
+        ("org.opencontainers.image.title", "presignd"),
+    ] {
+        assert_eq!(labels[label], value, "{labels:#}");
+    }
+    assert!(labels["org.opencontainers.image.revision"].as_str().is_some_and(|hash| hash.len() >= 40), "{labels:#}");
+}
+
+/// The compiler leaves in a program where its panics come from: a witness that has not read Cargo's mind.
+#[test]
+#[ignore = "set PRESIGND_TEST_IMAGE; needs root and umoci"]
+fn needs_an_image_its_bill_names_every_crate_that_the_program_betrays() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = Bundle::unpack(&image(), folder.path());
+    let program = fs::read(bundle.root().join("usr/bin/presignd")).unwrap();
+    let bill: Value =
+        serde_json::from_slice(&fs::read(bundle.root().join("usr/share/doc/presignd/sbom.cdx.json")).unwrap()).unwrap();
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let named = |each: &Value| format!("{}-{}", text(&each["name"]), text(&each["version"]));
+    let components: BTreeSet<String> = bill["components"].as_array().unwrap().iter().map(named).collect();
+
+    let strings = String::from_utf8_lossy(&program);
+    // /crates/index…/NAME-VERSION/src/…
+    let betrayed = strings.split("/crates/").skip(1).filter_map(|rest| rest.split('/').nth(1));
+    let betrayed: BTreeSet<&str> = betrayed.filter(|name| name.len() < 80 && name.contains('-')).collect();
+    assert!(betrayed.len() > 20, "the paths are not found any more: {betrayed:?}");
+    let missing: Vec<_> = betrayed.iter().filter(|name| !components.contains(**name)).collect();
+    assert!(missing.is_empty(), "in the program, and not on the bill: {missing:?}");
+    for absent in ["proptest", "s3s", "rcgen", "syn", "protox"] {
+        assert!(!components.iter().any(|name| name.starts_with(&format!("{absent}-"))), "{absent} is not shipped");
+    }
+    let home = std::env::var("HOME").unwrap();
+    for path in [env!("CARGO_MANIFEST_DIR"), &format!("{home}/.cargo")] {
+        assert!(!strings.contains(path), "the program tells where it was built: {path}");
+    }
+}
+
+/// A folder of the container's user.
+fn owned(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir(&path).unwrap();
+    chown(&path, Some(USER), Some(USER)).unwrap();
+    path
+}
+
+/// As the charts have it in `runAsUser`.
+const USER: u32 = 29464;
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+const PROXY: &str = "proxy.example";
+/// Mode, owner, path.
+const FILES: &[&str] = &[
+    "755 0 /",
+    "755 0 /etc",
+    "755 0 /etc/ssl",
+    "755 0 /etc/ssl/certs",
+    "644 0 /etc/ssl/certs/ca-certificates.crt",
+    "755 0 /run",
+    "755 29464 /run/presignd",
+    "1777 0 /tmp",
+    "755 0 /usr",
+    "755 0 /usr/bin",
+    "755 0 /usr/bin/presignd",
+    "755 0 /usr/share",
+    "755 0 /usr/share/doc",
+    "755 0 /usr/share/doc/presignd",
+    "644 0 /usr/share/doc/presignd/LICENSE-APACHE",
+    "644 0 /usr/share/doc/presignd/LICENSE-MIT",
+    "644 0 /usr/share/doc/presignd/sbom.cdx.json",
+    "755 0 /var",
+    "755 0 /var/lib",
+    "755 29464 /var/lib/presignd",
+];
