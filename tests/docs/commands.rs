@@ -114,6 +114,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("docs/clients.md", "python3 -m pip install './clients/python[boto3]'"),
     ("docs/clients.md", "(cd clients/node && npm install && npm pack)"),
     ("docs/clients.md", "module=example.org/app"),
+    ("docs/install-kubernetes.md", "scripts/image --push registry.example/presignd"),
     (
         "docs/install-kubernetes.md",
         "helm install presignd helm/presignd --namespace signing --create-namespace --values values.yaml",

@@ -23,8 +23,8 @@ def test_every_command_of_the_page_works(helm, tmp_path):
     script = "".join(text for skipped, language, text in BLOCKS if language == "sh" and not skipped)
     assert "helm template" in script
     left_out = [text for skipped, language, text in BLOCKS if skipped]
-    assert [text.splitlines()[0].split()[:2] for text in left_out] == [["helm", "install"]]
-    install = left_out[0].splitlines()[0].replace("helm install", "helm template")
+    assert [text.splitlines()[0].split()[:2] for text in left_out] == [["scripts/image", "--push"], ["helm", "install"]]
+    install = left_out[1].splitlines()[0].replace("helm install", "helm template")
     done = bash(helm, f"{script}{install} | diff - rendered.yaml", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 

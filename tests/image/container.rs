@@ -46,9 +46,10 @@ impl Bundle {
         let namespaces = self.config["linux"]["namespaces"].as_array_mut().unwrap();
         namespaces.retain(|each| each["type"] != "network");
         // Without a network of its own it may mount no /sys of its own, and needs none.
-        self.config["mounts"].as_array_mut().unwrap().retain(|mount| {
-            !mount["destination"].as_str().is_some_and(|place| place.starts_with("/sys"))
-        });
+        self.config["mounts"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|mount| !mount["destination"].as_str().is_some_and(|place| place.starts_with("/sys")));
     }
 
     pub(crate) fn variables(&mut self, variables: &[(&str, &str)]) {

@@ -10,7 +10,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* A digest wins over a tag: it cannot be moved. */}}
 {{- define "presignd-lib.image" -}}
-{{- $_ := required "presignd.image.repository: no image is published yet; build one, push it, and name it here" .repository -}}
+{{- $_ := required "presignd.image.repository: no image is published yet; build and push it with scripts/image, and name it here" .repository -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag }}{{ end -}}
 {{- end }}
 
