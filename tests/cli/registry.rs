@@ -54,6 +54,7 @@ fn filled(dir: &TempDir) -> PathBuf {
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
              INSERT INTO urls SELECT i, 1, 1, 2, 3, 'request', 'GetObject', 'GET', 1, hex(zeroblob(400)), '[]', '[]', NULL, 'auto', \
              'eu-west-1', 'h', 0, zeroblob(16), 1, 7, '', '[]', NULL FROM n;
+         UPDATE registry SET summed_up_to = 6000;
          COMMIT;",
     )
     .unwrap();
