@@ -163,7 +163,7 @@ pub(super) fn gaps(
         let message = format!("The event lies in the past: what has ended since {} is not counted.", event.at);
         gaps.push(Gap::new(GapReason::EndedSince, message));
     }
-    gaps.extend(of_standing(standing));
+    gaps.extend(of_standing(standing, event));
     if !seen.concerned {
         gaps.push(Gap::new(GapReason::NotSeen, not_seen(event)));
     }
@@ -186,14 +186,18 @@ pub(super) fn gaps(
 }
 
 /// What events that stand did to what was looked at, and what they may do.
-fn of_standing(standing: &Standing) -> Vec<Gap> {
+fn of_standing(standing: &Standing, asked: &Event) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let (urls, events) = standing.ended();
     if urls > 0 {
         let (named, advice) = (named(&ids(&events)), taken_back(&events));
-        let message = format!(
+        let mut message = format!(
             "{urls} more would still be alive by their own ends, but surely ended by {named}, and are not counted. {advice}"
         );
+        let come_back = events.iter().any(|stands| stands.event.what.can_be_undone());
+        if come_back && !Concern::of(asked).is_empty() && !asked.what.can_be_undone() {
+            message += " Those of them that the event in question ends, too, then never come back.";
+        }
         gaps.push(Gap::new(GapReason::EndedByEvent, message));
     }
     let (urls, events) = standing.touched();

@@ -94,6 +94,18 @@ async fn what_an_event_may_have_ended_or_is_just_ending_is_counted_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_cannot_be_undone_says_that_it_keeps_from_coming_back_what_another_has_ended() {
+    let (place, _) = of_three().await;
+    let deactivated = What::KeyDeactivated { access_key_id: USER_KEY.into() };
+    stands(&place, &event(&place, deactivated, LONG_AGO)).await;
+    for (what, is_said) in [(key(), true), (renewed(), false), (made::deny(made::statement(Policy::Rcp)), false)] {
+        let answer = asked(&place, what).await;
+        let told = gap(&answer, GapReason::EndedByEvent).unwrap();
+        assert_eq!(told.contains("never come back"), is_said, "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_touches_nothing_that_is_counted_is_not_named() {
     let (mut random, place) = (Random::of(50), Place::empty(700).await);
     let get = |random: &mut Random, key| {

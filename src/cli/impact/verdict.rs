@@ -36,6 +36,10 @@ fn outcome(answer: &AssessResponse) -> String {
             (0, None) if !answer.outages.is_empty() => "No outstanding URL matches, so none dies.".to_owned(),
             (0, None) => "No outstanding URL matches: the event breaks nothing.".to_owned(),
             (_, Some(_)) => format!("No link that is out now has died of it: {}.", live()),
+            // What has ended already may come back, unless this ends it for good.
+            (_, None) if answer.gaps.iter().any(|gap| gap.reason == "ENDED_BY_EVENT") => {
+                format!("No link that is still alive dies: {}.", live())
+            }
             (_, None) => format!("No link dies: {}.", live()),
         };
     }

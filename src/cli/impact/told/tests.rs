@@ -77,6 +77,9 @@ fn the_first_sentence_says_how_many_when_and_what_to_wait_for() {
     assert!(verdict(&answer(2, 0, 0)).starts_with("Both outstanding URLs end within"));
     assert!(verdict(&answer(0, 1, 0)).starts_with("The one outstanding URL may end within"));
     assert_eq!(verdict(&answer(0, 0, 7)), "No link dies: all 7 outstanding URLs live.");
+    let mut ended = answer(0, 0, 7);
+    ended.gaps.push(Gap { reason: "ENDED_BY_EVENT".into(), message: String::new() });
+    assert_eq!(verdict(&ended), "No link that is still alive dies: all 7 outstanding URLs live.");
     assert!(verdict(&answer(1, 0, 6)).contains("; it would have lived until"), "of one there is no last");
     let idle = AssessResponse { outages: answer(1, 0, 0).outages, ..AssessResponse::default() };
     assert_eq!(verdict(&idle), "No outstanding URL matches, so none dies.", "it does break something");
