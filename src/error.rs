@@ -18,6 +18,7 @@ use crate::identity::RenewError;
 use crate::s3::Refused;
 use crate::session::lifetime::TooShort;
 use crate::session::{IdentityName, InstanceId, RecordId};
+use crate::time::Timestamp;
 use crate::{region, registry};
 
 pub use ends_too::EndsToo;
@@ -73,6 +74,16 @@ pub enum Error {
         cause: Option<Arc<RenewError>>,
         /// The lives that there are, where one lives that is too short.
         short: Option<TooShort>,
+    },
+    /// The session that somebody asked for could not be had, and what signs goes on.
+    #[error("identity {identity} could not be renewed: {cause}; {}", goes_on(*.until))]
+    NotRenewed {
+        /// Which identity.
+        identity: IdentityName,
+        /// What the attempt met.
+        cause: Arc<RenewError>,
+        /// The end of the session that it has; the first, where there is one for each tenant. `None`: it has no end.
+        until: Option<Timestamp>,
     },
     /// The only session of the identity was seen dead, and there is no other yet.
     #[error(
@@ -184,6 +195,7 @@ impl Error {
                 (Code::FailedPrecondition, "NOTHING_SIGNS")
             }
             Self::NoSession { .. } => (Code::Unavailable, "NO_SESSION"),
+            Self::NotRenewed { .. } => (Code::Unavailable, "NOT_RENEWED"),
             Self::SessionDead { .. } => (Code::Unavailable, "SESSION_DEAD"),
             Self::PartitionsFull { .. } => (Code::ResourceExhausted, "PARTITIONS_FULL"),
             Self::IdentityPaused(_) => (Code::FailedPrecondition, "IDENTITY_PAUSED"),
@@ -215,6 +227,7 @@ impl Error {
         "RATE_LIMITED",
         "SESSION_TOO_SHORT",
         "NO_SESSION",
+        "NOT_RENEWED",
         "NOTHING_SIGNS",
         "SESSION_DEAD",
         "PARTITIONS_FULL",
@@ -319,6 +332,10 @@ fn unknown_session(id: &RecordId, registry: &InstanceId) -> String {
 fn lives(short: Option<&TooShort>) -> String {
     let told = |short: &TooShort| format!("; {}, limited by the {}", short.lives(), short.limited_by.as_str());
     short.map(told).unwrap_or_default()
+}
+
+fn goes_on(until: Option<Timestamp>) -> String {
+    until.map_or("the key that it has goes on".to_owned(), |at| format!("the session that it has goes on until {at}"))
 }
 
 fn told(cause: Option<&RenewError>) -> String {

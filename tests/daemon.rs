@@ -256,6 +256,15 @@ async fn who_needs_more_than_the_session_has_left_while_sts_is_away_hears_how_lo
     assert_eq!(details.metadata.get("limited_by").map(String::as_str), Some("session"));
     assert!(told.message().contains("the longest life now is"), "{told}");
     let mut admin = daemon.admin().await;
+    let asked = RenewIdentityRequest { name: "web".into() };
+    let failed = admin.renew_identity(asked).await.expect_err("STS is away");
+    let details = tonic_types::StatusExt::get_details_error_info(&failed).expect("every error has its reason");
+    assert_eq!((details.reason.as_str(), details.metadata["cause"].as_str()), ("NOT_RENEWED", "NETWORK"), "{failed}");
+    let ends =
+        daemon.web().await.sessions[0].reference.as_ref().and_then(|one| one.expires_at).expect("an end").seconds;
+    let goes_on = format!("; the session that it has goes on until {}", presignd::time::Timestamp::from_unix(ends));
+    let begins = failed.message().starts_with("identity web could not be renewed: ");
+    assert!(begins && failed.message().ends_with(&goes_on), "{failed}");
     let nameless = admin.renew_identity(RenewIdentityRequest::default()).await.expect_err("it names none");
     let details = tonic_types::StatusExt::get_details_bad_request(&nameless).expect("it names the field");
     assert_eq!(details.field_violations[0].field, "name", "{nameless}");

@@ -32,7 +32,11 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(*retry_after));
                 details.add_quota_failure_violation(format!("identity:{identity}"), format!("{most} partitions"));
             }
-            Error::NoSession { .. } | Error::SessionDead { .. } | Error::Region(_) | Error::Registry(_)
+            Error::NoSession { .. }
+            | Error::NotRenewed { .. }
+            | Error::SessionDead { .. }
+            | Error::Region(_)
+            | Error::Registry(_)
                 if passes(code) =>
             {
                 details.set_retry_info(Some(RETRY_AFTER));
@@ -57,6 +61,7 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             map.extend(why(identity, cause.as_deref()));
             map
         }
+        Error::NotRenewed { identity, cause, .. } => why(identity, Some(cause.as_ref())),
         Error::SessionDead { identity, cause } => why(identity, cause.as_deref()),
         Error::PartitionsFull { identity, most, .. } => HashMap::from([
             ("identity".to_owned(), identity.to_string()),

@@ -87,6 +87,11 @@ fn one_of_each() -> Vec<Error> {
             cause: Some(Arc::new(RenewError::drained(&web(), "AKIAEXAMPLE", 3))),
             short: None,
         },
+        Error::NotRenewed {
+            identity: web(),
+            cause: Arc::new(RenewError::drained(&web(), "AKIAEXAMPLE", 3)),
+            until: None,
+        },
         Error::PartitionsFull { identity: web(), most: 2, retry_after: Duration::from_secs(60) },
         Error::IdentityPaused(web()),
         Unchanged::Unknown { identity: web(), generation: 3 }.into(),

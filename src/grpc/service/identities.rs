@@ -15,7 +15,7 @@ use crate::grpc::proto::{
     GetIdentityRequest, GetIdentityResponse, Identity as WireIdentity, ListIdentitiesRequest, ListIdentitiesResponse,
     RenewIdentityRequest, RenewIdentityResponse,
 };
-use crate::identity::Identity;
+use crate::identity::{Identity, RenewError};
 use crate::s3::Refused;
 use crate::session::IdentityName;
 use crate::time::Ttl;
@@ -58,15 +58,22 @@ impl Identities for Services {
             call.must_be_admin("sessions are renewed by hand on the admin socket only")?;
             let identity = self.named(&call, &request.get_ref().name)?;
             let renewed = identity.replace_all().await;
-            let renewed = renewed.map_err(|cause| {
-                let identity = identity.name().clone();
-                Error::NoSession { identity, cause: Some(cause), short: None }
-            })?;
+            let renewed = renewed.map_err(|cause| not_renewed(&identity, cause))?;
             Ok((self.described(&call, &identity).await?, renewed))
         };
         let (identity, renewed) = answer.await.map_err(|error: Error| call.failed(error))?;
         let renewed = renewed.iter().map(convert::renewed).collect();
         Ok(Response::new(RenewIdentityResponse { identity: Some(identity), renewed }))
+    }
+}
+
+/// A refresh failure takes nothing away.
+fn not_renewed(own: &Identity, cause: Arc<RenewError>) -> Error {
+    let identity = own.name().clone();
+    let ends = own.signing().into_iter().map(|live| live.session.facts.expires_at);
+    match ends.min_by_key(|end| (end.is_none(), *end)) {
+        Some(until) => Error::NotRenewed { identity, cause, until },
+        None => Error::NoSession { identity, cause: Some(cause), short: None },
     }
 }
 
