@@ -7,6 +7,7 @@
 
 const { shared } = require('./connect');
 const { PresigndError } = require('./refused');
+const { refuseBody, refuseUnknown, wholeSeconds } = require('./arguments');
 
 const INTERCEPT = 'presigndIntercept';
 // Set by the signature, by the connection, or on the way.
@@ -20,18 +21,22 @@ const UNSIGNED = new Set([
 // URL that lives that long at least where expiresIn cannot be had; without it, what lives shorter is refused. `socket`,
 // `identity`, `onBehalfOf` and `labels` are presignd's.
 const getSignedUrl = async (client, command, options = {}) => {
-  const { expiresIn = 900, atLeast = expiresIn, socket, identity, onBehalfOf, labels, timeout } = options;
+  refuseUnknown(options);
+  const { expiresIn: life = 900, atLeast = life, socket, identity, onBehalfOf, labels, timeout } = options;
+  const [expiresIn, least] = [wholeSeconds('expiresIn', life), wholeSeconds('atLeast', atLeast)];
   const { Bucket: bucket, Key: key } = command.input;
   if (!bucket) throw new PresigndError('the command names no bucket: there is nothing that presignd could sign');
-  const { method, query, headers } = parts(await serialized(client, command), options);
+  const built = await serialized(client, command, command.input);
+  await refuseBody(built.body, command, async (input) => (await serialized(client, command, input)).body);
+  const { method, query, headers } = parts(built, options);
   const request = { method, bucket, key, query, headers, addressing: await addressing(client.config) };
   const message = { request, identity, on_behalf_of: onBehalfOf, labels, expires_in: { seconds: expiresIn } };
-  message.at_least = { seconds: Math.min(atLeast, expiresIn) };
+  message.at_least = { seconds: Math.min(least, expiresIn) };
   return (await shared(socket).Presign(message, { timeout })).url;
 };
 
 // The request as the SDK would send it.
-const serialized = async (client, command) => {
+const serialized = async (client, command, input) => {
   let taken;
   const take = () => async ({ request }) => {
     taken = request;
@@ -44,7 +49,7 @@ const serialized = async (client, command) => {
   stack.addRelativeTo(take, { name: INTERCEPT, relation: 'before', toMiddleware: 'awsAuthMiddleware', override: true });
   // Left to itself, the SDK signs the checksum of a body that nobody has yet, and every upload fails.
   const config = { ...client.config, requestChecksumCalculation: async () => 'WHEN_REQUIRED' };
-  await command.resolveMiddleware(stack, config, {})({ input: command.input });
+  await command.resolveMiddleware(stack, config, {})({ input });
   return taken;
 };
 

@@ -18,7 +18,8 @@ import grpc
 from botocore import auth
 
 from presignd.address import address
-from presignd.forms import Form, wrong
+from presignd.arguments import whole, without_body, wrong
+from presignd.forms import Form
 from presignd.refused import PresigndError, of_call
 from presignd.v1.presignd_pb2 import Addressing, PresignRequest, S3Request
 from presignd.v1.presignd_pb2_grpc import SignerStub
@@ -43,7 +44,8 @@ class Daemon:
     """What signs for one client."""
 
     def __init__(self, socket, identity, at_least, on_behalf_of, labels, timeout):
-        self.target, self.identity, self.at_least, self.timeout = address(socket), identity, at_least, timeout
+        self.target, self.identity, self.timeout = address(socket), identity, timeout
+        self.at_least = None if at_least is None else whole("at_least", at_least)
         self.on_behalf_of, self.labels = on_behalf_of, labels or {}
         self.lock, self.pid, self.stub = threading.Lock(), None, None
 
@@ -52,10 +54,13 @@ class Daemon:
         self.addressing = _addressing(client.meta.config)
         client.meta.events.register_first("provide-client-params.s3", self._keep)
         client.meta.events.register_first("choose-signer.s3", self._choose)
+        client.generate_presigned_url = _whole_lives(client.generate_presigned_url)
         client.generate_presigned_post = self.generate_presigned_post
 
-    def _keep(self, params, context, **_):
+    def _keep(self, params, model, context, **_):
         context[NAME] = (self, params.get("Bucket"), params.get("Key", ""))
+        if context.get("is_presign_request"):
+            without_body(model, params)
 
     def _choose(self, context, **_):
         # What is not presigned is none of the daemon's business.
@@ -65,6 +70,8 @@ class Daemon:
         """The URL for a request as botocore has built it."""
         if not bucket:
             raise wrong("the method names no bucket: there is nothing that presignd could sign")
+        if request.data:
+            raise wrong("the request has a body, which cannot be signed")
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         message = PresignRequest(request=S3Request(
             method=request.method,
@@ -79,15 +86,16 @@ class Daemon:
 
     def generate_presigned_post(self, Bucket, Key, Fields=None, Conditions=None, ExpiresIn=3600):
         """boto3's, signed by presignd."""
+        expires_in = whole("ExpiresIn", ExpiresIn, text=False)
         form = Form(Bucket, Key, Fields or {}, Conditions or [])
         form.request.addressing.CopyFrom(self.addressing)
-        answer = self._call("PresignPost", form.request, ExpiresIn)
+        answer = self._call("PresignPost", form.request, expires_in)
         return {"url": answer.url, "fields": form.answer(answer.fields)}
 
     def _call(self, method, message, expires_in):
         message.identity = self.identity
-        message.expires_in.seconds = int(expires_in)
-        message.at_least.seconds = int(expires_in if self.at_least is None else min(self.at_least, expires_in))
+        message.expires_in.seconds = expires_in
+        message.at_least.seconds = expires_in if self.at_least is None else min(self.at_least, expires_in)
         message.on_behalf_of = _now(self.on_behalf_of)
         message.labels.update(_now(self.labels))
         try:
@@ -114,6 +122,16 @@ class ByDaemon(auth.BaseSigner):
     def add_auth(self, request):
         daemon, bucket, key = request.context[NAME]
         request.url = daemon.presign(request, bucket, key, self.expires)
+
+
+def _whole_lives(sign):
+    """botocore's generate_presigned_url, which takes an ExpiresIn of 0 for an hour, and passes on what is no number."""
+
+    def generate_presigned_url(ClientMethod, Params=None, ExpiresIn=3600, HttpMethod=None):
+        """boto3's, signed by presignd."""
+        return sign(ClientMethod, Params, 3600 if ExpiresIn is None else whole("ExpiresIn", ExpiresIn), HttpMethod)
+
+    return generate_presigned_url
 
 
 def _addressing(config):

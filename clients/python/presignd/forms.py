@@ -4,8 +4,7 @@ boto3 copies conditions into the policy as they are. presignd takes what they me
 beginning of their value, and bounds of the size. Whatever means neither is refused by name.
 """
 
-from botocore.exceptions import ParamValidationError
-
+from presignd.arguments import whole, wrong
 from presignd.v1.presignd_pb2 import PresignPostRequest
 
 
@@ -48,7 +47,7 @@ class Form:
             kind, name, value = condition
             if kind == "content-length-range":
                 bounds = self.request.content_length_range
-                bounds.minimum, bounds.maximum = int(name), int(value)
+                bounds.minimum, bounds.maximum = (whole(kind, bound, least=0) for bound in (name, value))
                 return None
             if kind in ("eq", "starts-with") and str(name).startswith("$"):
                 return (self._be if kind == "eq" else self._begin)(name[1:], _text(value))
@@ -78,11 +77,6 @@ class Form:
             fits = former == beginning and self.exact.get(lower, (name, beginning))[1].startswith(beginning)
         if not fits:
             raise wrong(f"a condition on the beginning of {name} contradicts the form")
-
-
-def wrong(report):
-    """boto3's own error for arguments that cannot be."""
-    return ParamValidationError(report=report)
 
 
 def _text(value):

@@ -7,6 +7,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { Readable } = require('node:stream');
 const s3 = require('@aws-sdk/client-s3');
 const own = require('@aws-sdk/s3-request-presigner');
 const { getSignedUrl, PresigndError } = require('presignd');
@@ -72,7 +73,7 @@ const refused = async (call) => {
 };
 
 const checks = {
-  async 'every URL is the one that the SDK signs in the same second'() {
+  async 'every URL has the parameters that the SDK signs in the same second'() {
     for (const [name, input, more = {}] of cases) {
       const url = await sign(command(name, input), { expiresIn: 600, ...more });
       const ours = parts(url);
@@ -120,6 +121,41 @@ const checks = {
     const elsewhere = { socket: '/nowhere/presignd.sock', timeout: 5000 };
     assert.equal((await refused(() => sign(command('GetObject', onKey), elsewhere))).reason, '');
     await assert.rejects(sign(command('GetObject', onBucket)), /key/i);
+  },
+
+  async 'whatever would stand in a body is refused by name'() {
+    const objects = { Objects: [{ Key: 'a' }] };
+    const select = { Expression: 'x', ExpressionType: 'SQL', InputSerialization: {}, OutputSerialization: {} };
+    for (const [name, input, named] of [
+      ['DeleteObjects', { ...onBucket, Delete: objects }, /^Delete: /],
+      ['PutObject', { ...onKey, Body: 'abc' }, /^Body: /],
+      ['PutObject', { ...onKey, Body: '' }, /^Body: /],
+      ['PutObject', { ...onKey, Body: new Uint8Array(3), ContentType: 'text/plain' }, /^Body: /],
+      ['PutObject', { ...onKey, Body: new Uint8Array(0) }, /^Body: /],
+      ['PutObject', { ...onKey, Body: Readable.from(['abc']), ContentLength: 3 }, /^Body: /],
+      ['UploadPart', { ...upload, PartNumber: 7, Body: 'abc' }, /^Body: /],
+      ['CompleteMultipartUpload', { ...upload, MultipartUpload: { Parts: [] } }, /^MultipartUpload: /],
+      ['SelectObjectContent', { ...onKey, ...select }, /^Expression, ExpressionType, .*OutputSerialization: /],
+      ['PutObjectTagging', { ...onKey, Tagging: { TagSet: [] } }, /^Tagging: /],
+      ['PutObjectRetention', { ...onKey, Retention: { Mode: 'GOVERNANCE' } }, /^Retention: /],
+      ['RestoreObject', { ...onKey, RestoreRequest: { Days: 1 } }, /^RestoreRequest: /],
+    ]) {
+      const error = await refused(() => sign(new s3[`${name}Command`](input)));
+      assert.match(error.message, named);
+      assert.match(error.message, new RegExp(`body of ${name}Command`));
+    }
+  },
+
+  async 'a life that is no whole number is refused by its name, and so is an option that is not heeded'() {
+    for (const life of [600.9, true, false, NaN, null, Infinity, 1e30, '1h', '', -1, 0, 600n]) {
+      assert.match((await refused(() => sign(command('GetObject', onKey), { expiresIn: life }))).message, /^expiresIn must/);
+      assert.match((await refused(() => sign(command('GetObject', onKey), { atLeast: life }))).message, /^atLeast must/);
+    }
+    assert.equal(parts(await sign(command('GetObject', onKey), { expiresIn: '600' })).query['X-Amz-Expires'], '600');
+    for (const option of ['signingDate', 'signingRegion', 'unsignableHeaders']) {
+      assert.match((await refused(() => sign(command('GetObject', onKey), { [option]: 'x' }))).message, new RegExp(`^${option}: `));
+      await sign(command('GetObject', onKey), { [option]: undefined });
+    }
   },
 
   async 'the client goes on to work by itself'() {

@@ -9,6 +9,7 @@ verifies what it is sent stands behind both. Each check is a function whose name
 import base64
 import copy
 import datetime
+import io
 import json
 import os
 import pickle
@@ -107,13 +108,13 @@ CASES = [
 # ---- the same as boto3 ------------------------------------------------------------------------------------------------
 
 
-def every_url_is_the_one_that_boto3_signs_in_the_same_second():
+def every_url_has_the_parameters_and_the_signature_of_boto3s_in_the_same_second():
     for method, params in [*CASES, ("get_object", {**ON_KEY, "HttpMethod": "HEAD"})]:
         options = {"HttpMethod": params.pop("HttpMethod", None), "ExpiresIn": 900}
         url = ours.generate_presigned_url(method, Params=copy.deepcopy(params), **options)
         when = amz_date(dict(parts(url)[3])["X-Amz-Date"])
         theirs = at(when, own.generate_presigned_url, method, Params=params, **options)
-        # The signature is among the parameters.
+        # The signature is among the parameters; in a URL their order is free.
         assert parts(url) == parts(theirs), (method, params, url, theirs)
 
 
@@ -227,6 +228,60 @@ def what_nobody_can_sign_is_refused_by_boto3_or_by_presignd_in_so_many_words():
     elsewhere = presigns_by_daemon(client(), "/nowhere/presignd.sock", timeout=5)
     assert refused(lambda: elsewhere.generate_presigned_url("get_object", Params=ON_KEY)).reason == ""
     assert refused(lambda: presigns_by_daemon(boto3.client("sts", region_name="us-east-1"), socket))
+
+
+def whatever_would_stand_in_a_body_is_refused_by_name_where_boto3_refuses_too():
+    objects = {"Objects": [{"Key": "a"}]}
+    select = {"Expression": "x", "ExpressionType": "SQL", "InputSerialization": {}, "OutputSerialization": {}}
+    # What a bearer could put in its place, boto3 refuses; but it signs an empty file, and parts of a policy.
+    for method, params, named, boto3_signs in [
+        ("delete_objects", {**ON_BUCKET, "Delete": objects}, "Delete:", False),
+        ("put_object", {**ON_KEY, "Body": b"abc"}, "Body:", False),
+        ("put_object", {**ON_KEY, "Body": io.BytesIO(b"abc")}, "Body:", False),
+        ("put_object", {**ON_KEY, "Body": b""}, "Body:", True),
+        ("upload_part", {**UPLOAD, "PartNumber": 1, "Body": b"abc"}, "Body:", False),
+        ("complete_multipart_upload", {**UPLOAD, "MultipartUpload": {"Parts": []}}, "MultipartUpload:", False),
+        ("select_object_content", {**ON_KEY, **select}, ", ".join(select) + ":", False),
+        ("put_object_tagging", {**ON_KEY, "Tagging": {"TagSet": []}}, "Tagging:", False),
+        ("put_object_acl", {**ON_KEY, "AccessControlPolicy": {}}, "AccessControlPolicy:", False),
+        ("restore_object", {**ON_KEY, "RestoreRequest": {"Days": 1}}, "RestoreRequest:", False),
+        ("put_bucket_policy", {**ON_BUCKET, "Policy": "{}"}, "Policy:", True),
+    ]:
+        error = refused(lambda: ours.generate_presigned_url(method, Params=copy.copy(params)), ParamValidationError)
+        assert named in str(error), (method, error)
+        try:
+            own.generate_presigned_url(method, Params=copy.copy(params))
+            assert boto3_signs, method
+        except ValueError:
+            assert not boto3_signs, method
+
+
+def a_body_that_a_handler_adds_is_refused_as_well():
+    def add(request, **_):
+        request.data = b"<Delete/>"
+
+    late = presigns_by_daemon(client(), socket)
+    late.meta.events.register("before-sign.s3", add)
+    error = refused(lambda: late.generate_presigned_url("get_object", Params=ON_KEY), ParamValidationError)
+    assert "body" in str(error), error
+
+
+def a_life_that_is_no_whole_number_is_refused_by_the_arguments_name():
+    url = lambda life: ours.generate_presigned_url("get_object", Params=ON_KEY, ExpiresIn=life)
+    form = lambda life: ours.generate_presigned_post("photos", "k", ExpiresIn=life)["fields"]["policy"]
+    never = [600.9, True, False, 0, -1, "1h", "6e2", "²", "9" * 5000, 10**30, float("nan"), datetime.timedelta(minutes=1)]
+    for sign, lives in [(url, never), (form, [*never, "600", None])]:
+        for life in lives:
+            assert "ExpiresIn" in str(refused(lambda: sign(life), ParamValidationError)), life
+    for life, seconds in [("600", 600), (600.0, 600), (None, 3600)]:
+        assert dict(parts(url(life))[3])["X-Amz-Expires"] == str(seconds)
+    assert form(600.0)
+    for at_least in (600.9, True, "1h", 10**30):
+        error = refused(lambda: presigns_by_daemon(client(), socket, at_least=at_least), ParamValidationError)
+        assert "at_least" in str(error), error
+    for bounds in ([1.5, 10], [0, 10**30], [-1, 10], ["a", 10]):
+        sign = lambda: ours.generate_presigned_post("photos", "k", Conditions=[["content-length-range", *bounds]])
+        assert "content-length-range" in str(refused(sign, ParamValidationError)), bounds
 
 
 def conditions_that_contradict_the_form_are_refused_by_name():
