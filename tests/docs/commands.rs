@@ -124,6 +124,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "aws s3api get-bucket-policy --region us-east-1 --bucket photos --query Policy --output text >policy.json",
     ),
     ("docs/promises.md", "scripts/mutants"),
+    ("docs/release.md", "version=$(sed -n 's/^version = \"\\(.*\\)\"/\\1/p' Cargo.toml | head -n 1)"),
     ("docs/rotate-a-key.md", "aws iam create-access-key --user-name store >new-key.json"),
     ("docs/rotate-a-key.md", "aws iam get-access-key-last-used --access-key-id \"$old\""),
     (

@@ -1,8 +1,10 @@
 //! The units under a real systemd: what its own tools say of them, and a machine booted by nspawn in which
-//! docs/install-systemd.md is followed command by command, with AWS behind a proxy, before `inside.sh` looks at the rest.
+//! docs/install-systemd.md is followed command by command, with AWS behind a proxy, before `inside.sh` looks at the rest; and
+//! another in which the Debian package is.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod package;
 #[path = "../docs/page.rs"]
 #[expect(dead_code, reason = "one page of them is read here")]
 mod page;
@@ -75,7 +77,7 @@ async fn needs_a_machine_the_page_installs_what_it_says_and_loses_no_call() {
     steps.iter().chain(&stop).enumerate().for_each(|(at, step)| machine.write(&format!("{at}.sh"), &as_here(step)));
     machine.write("inside.sh", include_str!("inside.sh"));
     machine.write("run.sh", &run(steps.len(), stop.len()));
-    let console = machine.boot().await;
+    let console = machine.boot(&[]).await;
 
     let log = machine.printed("log");
     let mut wrong = String::new();
@@ -145,11 +147,11 @@ impl<'f> Machine<'f> {
     }
 
     /// Boots it, and waits until it is down. What its console said.
-    async fn boot(&self) -> String {
+    async fn boot(&self, more: &[&str]) -> String {
         let at = |name: &str| self.folder.join(name).display().to_string();
         let mut nspawn = tokio::process::Command::new("systemd-nspawn");
         nspawn.args(["--quiet", "--boot", "--directory=/", "--volatile=yes", "--register=no", "--keep-unit"]);
-        nspawn.args(["--console=pipe", "--tmpfs=/usr/local/bin"]);
+        nspawn.args(["--console=pipe", "--tmpfs=/usr/local/bin"]).args(more);
         // What runuser and useradd go by, which a machine has.
         nspawn.args(["--bind-ro=/etc/pam.d", "--bind-ro=/etc/security", "--bind-ro=/etc/login.defs"]);
         nspawn.arg(format!("--bind={}:/out", at("out")));
