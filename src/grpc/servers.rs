@@ -36,6 +36,7 @@ pub(super) async fn serve_all(
             let server = Server::builder()
                 .layer(guard.clone())
                 .max_concurrent_streams(now)
+                .http2_max_pending_accept_reset_streams(Some(now as usize * TAKEN_BACK))
                 .http2_max_header_list_size(MAX_HEADER_BYTES)
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
@@ -65,6 +66,9 @@ pub(super) async fn serve_all(
 
 /// Servers that keep connections from before a reload.
 const MAX_SERVERS: usize = 8;
+/// Calls that a client may have taken back before they were looked at, for each that it may have open. h2 closes a
+/// connection beyond that, and its own bound of 20 is soon reached where one connection carries the calls of many people.
+const TAKEN_BACK: usize = 4;
 /// Names and values of one call's headers.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// Unread bytes of one call, and of all calls of a connection. h2 takes a connection for an attack and closes it when small

@@ -16,6 +16,7 @@ pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
@@ -50,6 +51,20 @@ impl Wire {
     /// Whether the daemon still takes it.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).await.is_ok()
+    }
+
+    /// Reads until so many calls have ended. Fails when the daemon ends the connection instead.
+    pub(crate) async fn until_ended(&mut self, calls: usize) {
+        let mut ended = 0;
+        while ended < calls {
+            let mut head = [0; 9];
+            self.stream.read_exact(&mut head).await.expect("the daemon goes on");
+            let [high, middle, low, kind, flags, ..] = head;
+            let mut payload = vec![0; usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)];
+            self.stream.read_exact(&mut payload).await.expect("the daemon goes on");
+            assert!(kind != GOAWAY, "the daemon ends the connection: {payload:?}");
+            ended += usize::from(kind == HEADERS && flags & END_STREAM != 0);
+        }
     }
 
     /// Reads and throws away what comes, until the daemon hangs up.

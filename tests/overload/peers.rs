@@ -121,6 +121,28 @@ async fn a_flood_of_headers_ends_its_own_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_back_half_of_the_calls_has_answers_to_the_others() {
+    let street = Street::new("").await;
+    let mut wire = Wire::connect(&street.daemon.sign_socket(), 1 << 24).await;
+    let asked = get("kept").encode_to_vec();
+    let asked = message(u32::try_from(asked.len()).expect("it is short"), &asked);
+    let cancel = 8_u32.to_be_bytes();
+    for _ in 0..20 {
+        let mut calls = Vec::new();
+        for _ in 0..60 {
+            let (kept, taken_back) = (wire.stream(), wire.stream());
+            calls.extend(frame(HEADERS, END_HEADERS, kept, &block(PRESIGN, &[])));
+            calls.extend(frame(DATA, END_STREAM, kept, &asked));
+            calls.extend(frame(HEADERS, END_HEADERS, taken_back, &block(PRESIGN, &[])));
+            calls.extend(frame(RST_STREAM, NONE, taken_back, &cancel));
+        }
+        assert!(wire.send(&calls).await, "calls are taken");
+        wire.until_ended(60).await;
+    }
+    street.nobody_noticed(64).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rapid_resets_end_their_own_connection() {
     let street = Street::new("").await;
     let mut wire = Wire::connect(&street.daemon.sign_socket(), 65_535).await;
