@@ -1,7 +1,9 @@
 //! Sessions that die while their URLs are out: seen, said, and nothing more signed with them.
 
 use presignd::clock::Clock;
-use presignd::grpc::proto::{Identity, IdentityState, Observation, PresignRequest};
+use presignd::grpc::proto::{
+    Identity, IdentityState, LiftEventRequest, ListEventsRequest, Observation, PresignRequest,
+};
 use presignd::registry::{DAEMON, EventRow, Options, Registry};
 use presignd::telemetry::Metrics;
 use tonic_types::StatusExt;
@@ -9,6 +11,7 @@ use tonic_types::StatusExt;
 use crate::process::{Daemon, World, get, length, presign};
 use crate::support::eventually;
 use crate::support::sts::Turn;
+use crate::watch::rotation;
 
 const QUICK: &str = "[probe]\ninterval = \"1s\"\nconfirm_after = \"1s\"\ncalls_per_minute = 6000\n";
 const CANARY: &str = "\n[[identity.web.canary]]\nbucket = \"photos\"\nkey = \"canary\"\n";
@@ -175,6 +178,33 @@ async fn a_session_of_before_a_restart_cannot_be_observed() {
     let web = is_seen(&daemon, 1, Observation::Unobservable).await;
     assert!(web.sessions.iter().any(|session| session.signing), "another signs");
     assert_eq!(world.sts.count("AssumeRole"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_seen_dead_again_after_its_event_was_lifted_died_since_then_and_not_before() {
+    let world = World::new().await;
+    let daemon = world.daemon(&from_file(&world)).await;
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the key lives");
+    is_seen(&daemon, 1, Observation::Alive).await;
+    world.keys.deactivate(&world.user.access_key_id);
+    is_seen(&daemon, 1, Observation::KeyDead).await;
+    let events = async || {
+        let all = rotation(&daemon).await.list_events(ListEventsRequest { with_lifted: true }).await;
+        all.expect("a list").into_inner().events
+    };
+    let first = events().await.remove(0);
+    // Later than the last time that it was seen alive, by more than a second.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let lift = LiftEventRequest { id: first.id.clone(), in_error: false };
+    rotation(&daemon).await.lift_event(lift).await.expect("it can be undone");
+    let again = eventually("it is seen dead again", async || {
+        let all = events().await;
+        let newest = all.first()?;
+        (newest.id != first.id).then(|| (newest.clone(), all[1].lifted_at.expect("it is lifted").seconds))
+    });
+    let (again, lifted_at) = again.await;
+    let at = again.event.and_then(|event| event.at).expect("an instant").seconds;
+    assert!(at >= lifted_at, "from {at} on, and it was lifted at {lifted_at}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
