@@ -6,6 +6,9 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, major, minor, statx};
+use rustix::io::Errno;
+
 use crate::registry::{Error, beside};
 
 /// The registry's file and its log, as they were opened.
@@ -16,8 +19,7 @@ pub(super) struct Inodes {
 
 struct Opened {
     path: PathBuf,
-    /// Device and number.
-    inode: (u64, u64),
+    inode: Inode,
 }
 
 impl Inodes {
@@ -34,7 +36,7 @@ impl Inodes {
     /// Whether both are in their places; a look at each takes about a microsecond.
     pub(super) fn in_place(&self) -> Result<(), Error> {
         for opened in [&self.file, &self.log] {
-            if Opened::at(opened.path.clone()).ok().is_none_or(|found| found.inode != opened.inode) {
+            if inode(&opened.path).ok().is_none_or(|found| found != opened.inode) {
                 return Err(Error::Gone { path: opened.path.clone() });
             }
         }
@@ -42,9 +44,23 @@ impl Inodes {
     }
 }
 
+/// Device, by its two numbers, and the number there.
+type Inode = (u32, u32, u64);
+
 impl Opened {
     fn at(path: PathBuf) -> std::io::Result<Self> {
-        let found = std::fs::metadata(&path)?;
-        Ok(Self { path, inode: (found.dev(), found.ino()) })
+        let inode = inode(&path)?;
+        Ok(Self { path, inode })
+    }
+}
+
+/// Asks for nothing but these numbers. Where a file's times are asked for, Linux dates its next write to the nanosecond, and the
+/// sync of that write has the date to put down as well: a second write to the disk, and a second wait.
+fn inode(path: &Path) -> std::io::Result<Inode> {
+    match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
+        Ok(found) => Ok((found.stx_dev_major, found.stx_dev_minor, found.stx_ino)),
+        // Old sandboxes do not let it pass.
+        Err(Errno::NOSYS) => std::fs::metadata(path).map(|found| (major(found.dev()), minor(found.dev()), found.ino())),
+        Err(errno) => Err(errno.into()),
     }
 }
