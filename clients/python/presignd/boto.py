@@ -107,7 +107,7 @@ class Daemon:
         """A connection is not shared with children: servers that fork import the application first."""
         with self.lock:
             if self.pid != os.getpid():
-                self.pid, self.stub = os.getpid(), SignerStub(grpc.insecure_channel(self.target))
+                self.pid, self.stub = os.getpid(), SignerStub(grpc.insecure_channel(self.target, SOON))
             return self.stub
 
 
@@ -155,5 +155,7 @@ def _text(value):
 
 
 NAME = "presignd"
+# Left to itself, gRPC waits up to two minutes before it looks for a daemon again that was away. A socket's file costs nothing.
+SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
 SIGNER = f"{NAME}-query"
 auth.AUTH_TYPE_MAPS[SIGNER] = ByDaemon

@@ -7,7 +7,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { Readable } = require('node:stream');
+const { setTimeout: sleep } = require('node:timers/promises');
 const s3 = require('@aws-sdk/client-s3');
 const own = require('@aws-sdk/s3-request-presigner');
 const { getSignedUrl, PresigndError } = require('presignd');
@@ -156,6 +160,26 @@ const checks = {
       assert.match((await refused(() => sign(command('GetObject', onKey), { [option]: 'x' }))).message, new RegExp(`^${option}: `));
       await sign(command('GetObject', onKey), { [option]: undefined });
     }
+  },
+
+  async 'a daemon that was away is found again within seconds'() {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'presignd-'));
+    // Left to itself, gRPC waits for six seconds by the end of this, more or less; so several are asked.
+    const found = [0, 1, 2, 3].map(async (number) => {
+      const later = { socket: path.join(folder, `${number}.sock`), timeout: 5000 };
+      for (const away = Date.now() + 11_000; Date.now() < away; await sleep(100)) {
+        await refused(() => sign(command('GetObject', onKey), later));
+      }
+      fs.symlinkSync(socket, later.socket);
+      for (const back = Date.now(); ; await sleep(50)) {
+        const error = await sign(command('GetObject', onKey), later).then(() => undefined, (error) => error);
+        if (!error) return;
+        assert.ok(Date.now() < back + 3000, error);
+      }
+    });
+    const ends = await Promise.allSettled(found);
+    fs.rmSync(folder, { recursive: true });
+    for (const { reason } of ends) assert.ifError(reason);
   },
 
   async 'the client goes on to work by itself'() {

@@ -14,6 +14,8 @@ import json
 import os
 import pickle
 import sys
+import tempfile
+import time
 import traceback
 import urllib.error
 import urllib.parse
@@ -282,6 +284,29 @@ def a_life_that_is_no_whole_number_is_refused_by_the_arguments_name():
     for bounds in ([1.5, 10], [0, 10**30], [-1, 10], ["a", 10]):
         sign = lambda: ours.generate_presigned_post("photos", "k", Conditions=[["content-length-range", *bounds]])
         assert "content-length-range" in str(refused(sign, ParamValidationError)), bounds
+
+
+def a_daemon_that_was_away_is_found_again_within_seconds():
+    with tempfile.TemporaryDirectory() as folder:
+        # Left to itself, gRPC waits for six seconds by the end of this, more or less; so several are asked.
+        later = [os.path.join(folder, f"{number}.sock") for number in range(4)]
+        waiting = [presigns_by_daemon(client(), path, timeout=5) for path in later]
+        sign = lambda by_daemon: by_daemon.generate_presigned_url("get_object", Params=ON_KEY)
+        away = time.monotonic() + 11
+        while time.monotonic() < away:
+            for by_daemon in waiting:
+                refused(lambda: sign(by_daemon))
+            time.sleep(0.1)
+        for path in later:
+            os.symlink(socket, path)
+        back = time.monotonic()
+        while waiting:
+            try:
+                sign(waiting[0])
+                waiting.pop(0)
+            except PresigndError:
+                assert time.monotonic() < back + 3, "it is not found"
+                time.sleep(0.05)
 
 
 def conditions_that_contradict_the_form_are_refused_by_name():
