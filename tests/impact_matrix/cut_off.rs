@@ -52,26 +52,26 @@ fn whoever_is_based_on_an_identity_that_can_lend_nothing_loses_no_session_that_w
 }
 
 #[test]
-fn an_identity_without_a_session_whose_role_is_deleted_gets_none_and_signs_no_dead_links() {
-    let (name, aws) = (identity("web"), Realm::parse("aws").expect("a partition"));
-    let last = signed(CredentialKind::AssumeRole).session;
-    let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: Some(ROLE_ARN) };
+fn an_identity_without_a_session_whose_user_is_deleted_gets_none_and_signs_no_dead_links() {
+    let (name, aws) = (identity("gst"), Realm::parse("aws").expect("a partition"));
+    let (key, mut token) = (signed(CredentialKind::LongTermKey).session, signed(CredentialKind::SessionToken).session);
+    token.facts.principal_arn.clone_from(&key.facts.principal_arn);
+    token.facts.principal_unique_id.clone_from(&key.facts.principal_unique_id);
     let holder = Holder {
         identity: &name,
-        source,
+        source: Source::Minted { kind: CredentialKind::SessionToken, base: None, role_arn: None },
         signs_for: &aws,
         session: None,
-        last: Some(&last),
-        parent: None,
+        last: Some(&token),
+        parent: Some(&key),
         renews_at: None,
         lends: Lends::Whatever,
     };
-    let what = What::RoleDeleted(Principal { arn: ROLE_ARN.into(), unique_id: String::new() });
+    let user = Principal { arn: key.facts.principal_arn.clone(), unique_id: key.facts.principal_unique_id.clone() };
     let told = |now: i64| {
-        let all = outages(&event(what.clone()), &[holder], at(now));
-        all.iter().map(|one| (one.loss, one.at, one.message)).collect::<Vec<_>>()
+        let all = outages(&event(What::UserDeleted(user.clone())), &[holder], at(now));
+        all.iter().map(|one| (one.loss, one.at, one.recovery.clone())).collect::<Vec<_>>()
     };
-    let none = (Loss::NoSession, None, "its role is deleted; no session of it can be had");
-    assert_eq!(told(AT), [none], "what it signed before was another session");
+    assert_eq!(told(AT), [(Loss::NoSession, None, Recovery::None)], "no session comes that could sign a dead link");
     assert_eq!(told(AT - 60)[0].0, Loss::DeadLinks, "until then it may have one again");
 }
