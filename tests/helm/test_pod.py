@@ -43,7 +43,7 @@ def values(shape, **presignd):
         "presignd": {
             "image": charts.IMAGE,
             "containers": ["web"],
-            "http": {"port": free_port(), "address": "127.0.0.1"},
+            "http": {"port": free_port()},
             "keys": {"store": {"secretName": "store-key"}},
             "config": {"identity": {"store": {"source": "key-file", "poll": "1s", "s3": store}}, "grant": [grant]},
         }
@@ -163,12 +163,7 @@ def test_a_container_that_is_started_anew_serves_at_the_same_place(node, pods):
 @pytest.mark.parametrize("tools", ["busybox", "coreutils"])
 def test_a_nodes_directories_become_the_daemons_and_its_registry_outlives_the_pod(node, pods, tools):
     """As the kubelet makes them they are root's; with one capability they are given away, once; a pod goes, another comes."""
-    if tools == "busybox":
-        busybox = shutil.which("busybox")
-        assert busybox, "scripts/test installs busybox"
-        shutil.copy(busybox, node.root / "opt/presignd/busybox")
-        for name in ["stat", "chmod", "chown"]:
-            (node.root / "opt/presignd" / name).symlink_to("busybox")
+    use(node, tools)
     rendered = charts.render(charts.HELMS[-1], values("daemonset"))
     first = Pod(node, rendered, "first", {"store-key": key(1)})
     pods.append(first)
@@ -199,6 +194,38 @@ def test_a_nodes_directories_become_the_daemons_and_its_registry_outlives_the_po
     # The same mount of the other pod, which has never been away.
     urls = shop.run("web", "presignd", "urls", "--output", "json")
     assert urls.stdout.count("cat.jpg") == 1, urls.stdout + urls.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("tools", ["busybox", "coreutils"])
+def test_another_user_for_the_daemon_gets_the_nodes_directories_with_their_registry(node, pods, tools):
+    """runAsUser was changed: the files in them are the old user's, and no root without DAC_OVERRIDE sees into them as it is."""
+    use(node, tools)
+    for uid in [29464, 30000]:
+        chosen = values("daemonset", runAsUser=uid, runAsGroup=uid)
+        pod = Pod(node, charts.render(charts.HELMS[-1], chosen), f"of-{uid}", {"store-key": key(1)})
+        pods.append(pod)
+        done = pod.run("prepare")
+        assert done.returncode == 0, done.stderr
+        (pod.volumes["presignd-registry"] / "other").touch()
+        os.chown(pod.volumes["presignd-registry"] / "other", 12345, 12345)
+        pod.start("presignd")
+        eventually(lambda: answers(pod, "readinessProbe"), f"ready as {uid}")
+        about = {name: pod.volumes[f"presignd-{name}"].stat() for name in ["sign", "registry"]}
+        assert [(each.st_uid, oct(each.st_mode & 0o777)) for each in about.values()] == [(uid, "0o755"), (uid, "0o700")]
+        assert pod.stop("presignd") == 0
+    owners = {each.name: each.stat().st_uid for each in pod.volumes["presignd-registry"].iterdir()}
+    assert owners["registry.db"] == 30000 and owners["other"] == 12345, "what is not presignd's stays whose it was"
+
+
+def use(node, tools):
+    """Which programs a script of a container finds."""
+    if tools == "busybox":
+        busybox = shutil.which("busybox")
+        assert busybox, "scripts/test installs busybox"
+        shutil.copy(busybox, node.root / "opt/presignd/busybox")
+        for name in ["stat", "chmod", "chown"]:
+            (node.root / "opt/presignd" / name).symlink_to("busybox")
 
 
 def test_the_configuration_of_every_mode_is_one_that_the_daemon_takes(helm, mode, presignd, tmp_path):

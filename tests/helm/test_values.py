@@ -82,6 +82,7 @@ WRONG = {
     "a length without a unit": {"presignd": {"config": {"registry": {"retention": 30}}}},
     "a version that is a number": {"presignd": {"image": {"repository": "x", "tag": 0.1}}},
     "root": {"presignd": {"runAsUser": 0}},
+    "a port's name that is a number": {"presignd": {"http": {"portName": "9464"}}},
     "a budget that forbids every eviction": {"podDisruptionBudget": {"maxUnavailable": 0}},
     "a mode, which is the shape's affair": {"presignd": {"mode": "node"}},
     "a control character": {"presignd": {"config": {"identity": {"a": {"source": "default", "external_id": "a\u0007"}}}}},
@@ -104,6 +105,8 @@ def sample(*names):
     return from_schema(schema)
 
 
+# What a schema does not say, and rendering refuses.
+REFUSED = r"presignd\.(startAppWhen: |image\.repository: |config\.sockets\.sign_abstract is for the containers of one pod)"
 LABELS = st.dictionaries(st.from_regex(r"[a-z]{1,9}", fullmatch=True), st.text(st.characters(exclude_categories=["Cs", "Cc"])))
 CHOICES = ["http", "webIdentity", "runAsUser", "runAsGroup", "startAppWhen", "readinessProbe", "rolloutOnChange", "node", "image"]
 
@@ -118,13 +121,15 @@ def without_nothing(tree):
 @given(config=sample("config"), choices=sample(*CHOICES), annotations=LABELS)
 def test_what_the_schema_lets_in_reaches_the_daemon_unchanged(shape, config, choices, annotations):
     """Whatever the text: the TOML in the ConfigMap says what the values say, and so do annotations and variables."""
+    # A token for no role is refused.
+    choices["webIdentity"]["roleArn"] = choices["webIdentity"]["roleArn"] or "arn:aws:iam::123456789012:role/x"
     presignd = choices | config | {"env": [{"name": "A", "value": value} for value in annotations.values()]}
     app = {"containers": [{"name": "web", "image": "x"}]}
     values = {"shape": shape, "presignd": presignd, "podAnnotations": annotations, "app": app}
     for helm in charts.HELMS:
         done = charts.template(helm, values)
         if done.returncode != 0:
-            assert re.search(r"presignd\.(startAppWhen|image\.repository): ", done.stderr), done.stderr
+            assert re.search(REFUSED, done.stderr), done.stderr
             continue
         rendered = charts.objects(done.stdout)
         (text,) = charts.configurations(rendered)

@@ -7,7 +7,7 @@ on a file system that it cannot write to but for the volumes.
 {{- define "presignd-lib.container" -}}
 {{- $values := .values -}}
 name: presignd
-image: {{ include "presignd-lib.image" $values.image }}
+image: {{ include "presignd-lib.image" $values.image | quote }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
 {{- if eq .place "sidecar" }}
 # A sidecar as Kubernetes knows it: started before the application, stopped after it.
@@ -36,7 +36,7 @@ env:
   {{- end }}
 {{- if $values.http.enabled }}
 ports:
-  - name: {{ $values.http.portName }}
+  - name: {{ $values.http.portName | quote }}
     containerPort: {{ int $values.http.port }}
     protocol: TCP
 {{- end }}
@@ -63,7 +63,7 @@ volumeMounts:
   - name: presignd-sign
     mountPath: /run/presignd/sign
   {{- end }}
-  - name: {{ include "presignd-lib.registry-volume" $values }}
+  - name: {{ include "presignd-lib.registry-volume" $values | quote }}
     mountPath: /var/lib/presignd
     {{- with $values.registry.subPath }}
     subPath: {{ . | quote }}
@@ -103,7 +103,7 @@ startupProbe:
 startupProbe:
   httpGet:
     path: /livez
-    port: {{ $values.http.portName }}
+    port: {{ $values.http.portName | quote }}
   periodSeconds: 1
   timeoutSeconds: 5
   # A registry that lies damaged on a slow disk takes its time.
@@ -113,7 +113,7 @@ startupProbe:
 livenessProbe:
   httpGet:
     path: /livez
-    port: {{ $values.http.portName }}
+    port: {{ $values.http.portName | quote }}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
@@ -123,7 +123,7 @@ readinessProbe:
   {{- if $values.http.enabled }}
   httpGet:
     path: /readyz
-    port: {{ $values.http.portName }}
+    port: {{ $values.http.portName | quote }}
   {{- else }}
   exec:
     command: [{{ $values.image.program | quote }}, "health", "--timeout", "4s"]

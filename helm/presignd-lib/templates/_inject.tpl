@@ -55,6 +55,7 @@ alias `presignd`.
 {{- $config := printf "%s-presignd" ($object.metadata.name | trunc 54 | trimSuffix "-") -}}
 {{- $metadata := $pod.metadata | default dict -}}
 {{- $annotations := $metadata.annotations | default dict -}}
+{{- $daemon := dict -}}
 {{- if eq $values.mode "sidecar" -}}
 {{- include "presignd-lib.check" (dict "values" $values "place" "sidecar" "host_network" $spec.hostNetwork) -}}
 {{- if and (has $values.registry.type (list "claim" "volume")) (not (dig "securityContext" "fsGroup" "" $spec)) -}}
@@ -70,7 +71,12 @@ alias `presignd`.
 {{- end -}}
 {{- $_ := set $annotations "eks.amazonaws.com/skip-containers" (join "," $others) -}}
 {{- end -}}
-{{- $daemon := include "presignd-lib.container" (dict "values" $values "place" "sidecar") | fromYaml -}}
+{{- range concat ($spec.initContainers | default list) $spec.containers -}}
+{{- if eq .name "presignd" -}}
+{{- fail (printf "%s %s has a container presignd already, and the sidecar's is called so" $object.kind $object.metadata.name) -}}
+{{- end -}}
+{{- end -}}
+{{- $daemon = include "presignd-lib.container" (dict "values" $values "place" "sidecar") | fromYaml -}}
 {{- $_ := set $spec "initContainers" (prepend ($spec.initContainers | default list) $daemon) -}}
 {{- end -}}
 {{- if $annotations -}}
@@ -94,6 +100,8 @@ alias `presignd`.
 {{- end -}}
 {{- $volumes := include "presignd-lib.client-volumes" (dict "values" $values "config" $config) | fromYamlArray -}}
 {{- $_ := set $spec "volumes" (concat ($spec.volumes | default list) $volumes) -}}
+{{- $own := ternary $daemon (dict "env" list) (eq $values.mode "sidecar") -}}
+{{- include "presignd-lib.check-names" (dict "values" (ternary $values (dict "env" list) (eq $values.mode "sidecar")) "container" $own "volumes" $spec.volumes) -}}
 {{ toYaml $object }}
 {{- if eq $values.mode "sidecar" }}
 ---
@@ -108,6 +116,7 @@ alias `presignd`.
 {{- $mount = dict "name" "presignd-run" "mountPath" "/run/presignd/sign" "subPath" "sign" "readOnly" true -}}
 {{- end -}}
 {{- $_ := set .container "volumeMounts" (append (.container.volumeMounts | default list) $mount) -}}
+{{- include "presignd-lib.check-mounts" .container -}}
 {{- $known := false -}}
 {{- range .container.env -}}
 {{- if eq .name "PRESIGND_SOCKET" -}}{{- $known = true -}}{{- end -}}

@@ -1,11 +1,11 @@
 {{/* Labels, the image, and the refusals of values that would not work. */}}
 
 {{- define "presignd-lib.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | default .Chart.Version | replace "+" "_" | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end }}
 
 {{/* A digest wins over a tag: it cannot be moved. */}}
@@ -38,6 +38,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (eq .place "sidecar") (eq $values.startAppWhen "serving") (not $values.http.enabled) -}}
 {{- fail "presignd.startAppWhen: serving is asked of /livez; set presignd.http.enabled, or startAppWhen: ready" -}}
 {{- end -}}
+{{- if and $values.webIdentity.enabled (not $values.webIdentity.roleArn) -}}
+{{- $wants := not $values.config.identity -}}
+{{- range $values.config.identity -}}
+{{- if and (eq .source "web-identity") (not .role_arn) -}}{{- $wants = true -}}{{- end -}}
+{{- end -}}
+{{- range $values.env -}}
+{{- if eq .name "AWS_ROLE_ARN" -}}{{- $wants = false -}}{{- end -}}
+{{- end -}}
+{{- if $wants -}}
+{{- fail "presignd.webIdentity: the token is for no role; set presignd.webIdentity.roleArn, or role_arn of the identity, or leave it to EKS's webhook with webIdentity.enabled: false" -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/*
@@ -59,5 +71,38 @@ grant is for would be denied each URL. An unknown user or group is the image's o
 {{- if not $admitted -}}
 {{- fail (printf "container %s runs as user %d, and no grant in presignd.config.grant is for that uid: every call would be denied" .container.name $uid) -}}
 {{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* values, the container of the daemon, and all volumes of its pod: what would stand there twice, and count once or not at all */}}
+{{- define "presignd-lib.check-names" -}}
+{{- $own := list -}}
+{{- range slice .container.env 0 (sub (len .container.env) (len .values.env)) -}}
+{{- $own = append $own .name -}}
+{{- end -}}
+{{- range .values.env -}}
+{{- if has .name $own -}}
+{{- fail (printf "presignd.env: the chart itself sets %s" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- include "presignd-lib.check-mounts" .container -}}
+{{- $seen := list -}}
+{{- range .volumes -}}
+{{- if has .name $seen -}}
+{{- fail (printf "the pod has two volumes %s; names that begin with presignd- are the chart's own" .name) -}}
+{{- end -}}
+{{- $seen = append $seen .name -}}
+{{- end -}}
+{{- end }}
+
+{{- define "presignd-lib.check-mounts" -}}
+{{- $container := .name -}}
+{{- $seen := list -}}
+{{- range .volumeMounts -}}
+{{- $place := .mountPath | default "" | clean -}}
+{{- if has $place $seen -}}
+{{- fail (printf "container %s has two volumeMounts at %s" $container $place) -}}
+{{- end -}}
+{{- $seen = append $seen $place -}}
 {{- end -}}
 {{- end }}

@@ -33,7 +33,7 @@ The volumes of the daemon. An application container sees one directory of one of
 {{- end }}
 - name: presignd-config
   configMap:
-    name: {{ .config }}
+    name: {{ .config | quote }}
 {{- range $at, $name := keys .values.keys | sortAlpha }}
 {{- $key := index $.values.keys $name }}
 # A whole directory: a Secret mounted by subPath would never change. Only the daemon's container mounts it.
