@@ -18,6 +18,7 @@ use crate::config::{Config, Surroundings};
 use crate::grpc::proto::daemon_client::DaemonClient;
 use crate::grpc::proto::{GetStatusRequest, GetStatusResponse, Identity, ListIdentitiesRequest};
 
+use files::Way;
 use finding::{Finding, Outcome};
 
 /// Look at everything that signing needs, and say what is wrong and what to do: exit code 0, or 254 when a check failed
@@ -34,8 +35,12 @@ enum Word {
     Status(Box<GetStatusResponse>),
     /// Nobody answered where its sockets should be.
     NotRunning,
-    /// It answers on the signing socket, where it does not tell how it is.
+    /// Whether it runs cannot be seen: somebody has closed its sockets to this user.
+    KeptOut,
+    /// It runs, and does not tell this user how it is.
     NotAdmitted,
+    /// It answers on the signing socket, where it does not tell how it is, and nobody answers on the other.
+    NoAdmin,
     /// It answers, and not to this.
     Refused(Status),
 }
@@ -58,14 +63,14 @@ impl Doctor {
         };
         let sign = path(&globals.socket, of_file.map(|config| &config.sockets.sign), false);
         let admin = path(&globals.admin_socket, of_file.map(|config| &config.sockets.admin), true);
-        let sockets = [files::socket(&sign, false).await, files::socket(&admin, true).await];
-        let answers = ask(globals, &sockets, [&sign, &admin]).await;
+        let (of_sign, to_sign) = files::socket(&sign, false).await;
+        let (of_admin, to_admin) = files::socket(&admin, true).await;
+        let answers = ask(globals, [to_sign, to_admin], [&sign, &admin]).await;
 
         let told = answers.word.status();
         let (config, of_config) = self.config(named, told, around, &answers.word);
         let registry = told.map(|told| PathBuf::from(&told.registry_file));
         let registry = registry.or_else(|| config.map(|config| config.registry.path));
-        let [of_sign, of_admin] = sockets;
         let mut findings = vec![of_config, files::registry(registry, told).await, of_sign, of_admin];
         findings.push(told::daemon(&answers));
         findings.extend(told::identities(&answers));
@@ -101,16 +106,14 @@ impl Doctor {
 }
 
 /// Asks on the admin socket, and where that cannot be had on the other.
-async fn ask(globals: &Globals, sockets: &[Finding; 2], paths: [&Path; 2]) -> Answers {
-    let answers = |finding: &Finding| finding.outcome == Outcome::Passed;
-    let dial = async |at: usize| match answers(&sockets[at]) {
-        true => globals.connect_to(paths[at], at == 1).await.ok(),
-        false => None,
+async fn ask(globals: &Globals, ways: [Way; 2], paths: [&Path; 2]) -> Answers {
+    let dial = async |at: usize| match ways[at] {
+        Way::Open => globals.connect_to(paths[at], at == 1).await.ok(),
+        Way::Closed | Way::None => None,
     };
     let (sign, admin) = (dial(0).await, dial(1).await);
-    let mut word = match &admin {
-        None if sign.is_none() => Word::NotRunning,
-        None => Word::NotAdmitted,
+    let word = match &admin {
+        None => Word::unasked(sign.is_some(), ways),
         Some(daemon) => match DaemonClient::new(daemon.channel()).get_status(daemon.ask(GetStatusRequest {})).await {
             Ok(told) => Word::Status(Box::new(told.into_inner())),
             Err(status) if status.code() == Code::PermissionDenied => Word::NotAdmitted,
@@ -118,12 +121,7 @@ async fn ask(globals: &Globals, sockets: &[Finding; 2], paths: [&Path; 2]) -> An
         },
     };
     let daemon = if matches!(word, Word::NotAdmitted) { sign } else { admin.or(sign) };
-    let Some(daemon) = daemon else {
-        if matches!(word, Word::NotAdmitted) {
-            word = Word::NotRunning;
-        }
-        return Answers { word, identities: None, ready: None };
-    };
+    let Some(daemon) = daemon else { return Answers { word, identities: None, ready: None } };
     let all = daemon.identities().list_identities(daemon.ask(ListIdentitiesRequest {})).await;
     let ready = is_ready(&daemon).await;
     Answers { word, identities: Some(all.map(|all| all.into_inner().identities)), ready: Some(ready) }
@@ -139,6 +137,16 @@ async fn is_ready(daemon: &Daemon) -> Result<bool, Status> {
 }
 
 impl Word {
+    /// Of a daemon whose admin socket could not be asked on.
+    fn unasked(signs: bool, ways: [Way; 2]) -> Self {
+        match (signs, ways) {
+            (true, [_, Way::Closed]) => Self::NotAdmitted,
+            (true, _) => Self::NoAdmin,
+            (false, ways) if ways.contains(&Way::Closed) => Self::KeptOut,
+            (false, _) => Self::NotRunning,
+        }
+    }
+
     fn status(&self) -> Option<&GetStatusResponse> {
         match self {
             Self::Status(told) => Some(told),
@@ -151,6 +159,8 @@ impl Word {
         match self {
             Self::Status(_) => "the daemon does not tell",
             Self::NotRunning => "the daemon is not running, or does not answer",
+            Self::KeptOut => "your user may not open the daemon's sockets, so it cannot be asked whether it runs",
+            Self::NoAdmin => "the daemon tells it on the admin socket only, and nobody answers there",
             Self::NotAdmitted => "the daemon tells it on the admin socket only, which does not admit your user",
             Self::Refused(_) => "the daemon did not say how it is",
         }

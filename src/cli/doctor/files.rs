@@ -115,14 +115,14 @@ fn not_made_yet(path: &Path) -> Finding {
 }
 
 /// Whether it is there, whose it is, and whether somebody answers.
-pub(super) async fn socket(address: &Path, admin: bool) -> Finding {
+pub(super) async fn socket(address: &Path, admin: bool) -> (Finding, Way) {
     let name = if admin { "admin socket" } else { "signing socket" };
     let place = address.display();
     let kept_out = || {
         let kept = format!("your user may not open {place}");
         // Signing is everybody's business, administration is not.
         let found = if admin { Finding::skipped(name, kept) } else { Finding::failed(name, kept) };
-        found.next(connect::advice(Some(ErrorKind::PermissionDenied), admin))
+        (found.next(connect::advice(Some(ErrorKind::PermissionDenied), admin)), Way::Closed)
     };
     let (what, answer) = match address.to_str().map_or(Address::File(""), Address::read) {
         Address::Abstract(name) => {
@@ -134,26 +134,38 @@ pub(super) async fn socket(address: &Path, admin: bool) -> Finding {
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => return kept_out(),
                 Err(error) => {
                     let none = format!("none at {place}: {error}");
-                    return Finding::failed(name, none).next(connect::advice(None, admin));
+                    return (Finding::failed(name, none).next(connect::advice(None, admin)), Way::None);
                 }
                 Ok(file) => file,
             };
             if !file.file_type().is_socket() {
                 let other = format!("{place} is no socket");
-                return Finding::failed(name, other).next("move it away, and restart the daemon");
+                return (Finding::failed(name, other).next("move it away, and restart the daemon"), Way::None);
             }
             let whose = format!("{place} of uid {} gid {}, mode {:04o}", file.uid(), file.gid(), file.mode() & 0o777);
             (whose, timeout(ANSWER, UnixStream::connect(path)).await)
         }
     };
-    match answer {
-        Ok(Ok(_)) => Finding::passed(name, format!("{what}: somebody answers")),
-        Ok(Err(error)) if error.kind() == ErrorKind::PermissionDenied => kept_out(),
+    let dead = match answer {
+        Ok(Ok(_)) => return (Finding::passed(name, format!("{what}: somebody answers")), Way::Open),
+        Ok(Err(error)) if error.kind() == ErrorKind::PermissionDenied => return kept_out(),
         Ok(Err(error)) => Finding::failed(name, format!("{what}: nobody answers ({error})"))
             .next("the daemon that made it is gone: start one, which takes its place"),
         Err(_) => Finding::failed(name, format!("{what}: no answer in {} s", ANSWER.as_secs()))
             .next("the daemon does not take connections: see its log, and restart it"),
-    }
+    };
+    (dead, Way::None)
+}
+
+/// Whether a socket leads to a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Somebody answers.
+    Open,
+    /// This user may not know.
+    Closed,
+    /// Nobody answers.
+    None,
 }
 
 const REGISTRY: &str = "registry";

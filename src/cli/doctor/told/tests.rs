@@ -4,6 +4,7 @@ use prost_types::Duration;
 use tonic::Code;
 
 use super::*;
+use crate::cli::doctor::files::Way;
 use crate::cli::doctor::finding::Outcome::{self, Failed, Passed, Skipped};
 use crate::grpc::proto::{Session, SessionReference};
 
@@ -29,7 +30,8 @@ fn outcomes(findings: &[Finding]) -> Vec<Outcome> {
 
 #[test]
 fn what_nobody_told_is_skipped_and_never_passed() {
-    for word in [Word::NotRunning, Word::NotAdmitted, Word::Refused(Status::new(Code::Internal, "broken"))] {
+    let refused = Word::Refused(Status::new(Code::Internal, "broken"));
+    for word in [Word::NotRunning, Word::KeptOut, Word::NoAdmin, Word::NotAdmitted, refused] {
         let why = word.why();
         let all = surroundings(&word);
         assert_eq!(outcomes(&all), [Skipped; 4]);
@@ -37,6 +39,20 @@ fn what_nobody_told_is_skipped_and_never_passed() {
         assert_eq!(outcomes(&identities(&answers(word, None))), [Skipped]);
     }
     assert_eq!(outcomes(&surroundings(&Word::Status(Box::new(told())))), [Skipped; 4], "nothing was asked of AWS yet");
+}
+
+#[test]
+fn who_may_not_open_a_socket_is_not_told_that_nobody_is_behind_it() {
+    use Way::{Closed, None, Open};
+    for (signs, ways, wanted) in [
+        (true, [Open, Closed], Word::NotAdmitted),
+        (true, [Open, None], Word::NoAdmin),
+        (false, [Closed, Closed], Word::KeptOut),
+        (false, [None, Closed], Word::KeptOut),
+        (false, [None, None], Word::NotRunning),
+    ] {
+        assert_eq!(Word::unasked(signs, ways).why(), wanted.why(), "{signs} {ways:?}");
+    }
 }
 
 #[test]
