@@ -138,6 +138,7 @@ fn the_answer_begins_with_the_verdict_and_fits_into_eighty_columns() {
         "web stops signing at",
         "InvalidAccessKeyId. Undone, they work again.",
         "films",
+        "42    0        -      ann",
         "░ lost",
         "Not in this answer:",
     ] {
@@ -173,6 +174,9 @@ fn scripts_get_fields_and_documents() {
     );
     assert_eq!(shape(&out), expected);
     assert_eq!(json_of(&out)["effects"][0]["ending"]["bearer_errors_grade"], "unconfirmed");
+    let groups = &json_of(&out)["groups"];
+    assert_eq!(groups[0]["totals"]["lives"], 1161);
+    assert!(groups[1]["totals"]["lives"].is_null(), "what was not counted is not 0: {groups}");
 }
 
 #[test]

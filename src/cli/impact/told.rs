@@ -54,8 +54,9 @@ pub(super) fn lines(answer: &AssessResponse) -> Sheet {
         row(&["effect", &say::verdict(ending.verdict), &effect.urls.to_string(), &ending.reason]);
     }
     for group in &answer.groups {
-        let Totals { ends, may_end, lives } = group.totals.unwrap_or_default();
-        let counts = [ends, may_end, lives].map(|urls| urls.to_string());
+        let Totals { ends, may_end, .. } = group.totals.unwrap_or_default();
+        let counts =
+            [Some(ends), Some(may_end), living(group)].map(|urls| urls.map_or("-".to_owned(), |it| it.to_string()));
         row(&["group", &by(group.by), named(group), &counts[0], &counts[1], &counts[2]]);
     }
     for outage in &answer.outages {
@@ -128,15 +129,24 @@ fn groups(groups: &[Group]) -> String {
         };
         let mut sheet = Sheet::new(&["ENDS", "MAY END", "LIVES", heading]);
         for group in hit.iter().take(SHOWN) {
-            let Totals { ends, may_end, lives } = group.totals.unwrap_or_default();
-            sheet.row(vec![count(ends), count(may_end), count(lives), named(group).to_owned()]);
+            let Totals { ends, may_end, .. } = group.totals.unwrap_or_default();
+            let lives = living(group).map_or("-".to_owned(), count);
+            sheet.row(vec![count(ends), count(may_end), lives, named(group).to_owned()]);
         }
         page += &format!("\n{}\n", sheet.table());
         if hit.len() > SHOWN {
             page += &format!("and {} more; --output json has the largest\n", hit.len() - SHOWN);
         }
+        if kind == By::OnBehalfOf {
+            page += "What lives was not read; with --on-behalf-of NAME it is counted.\n";
+        }
     }
     page
+}
+
+/// How many of them live; not every group counts it.
+pub(in crate::cli) fn living(group: &Group) -> Option<u64> {
+    group.totals.filter(|_| group.by() != By::OnBehalfOf).map(|totals| totals.lives)
 }
 
 fn named(group: &Group) -> &str {

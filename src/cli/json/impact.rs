@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{length, optional, record, time};
+use crate::cli::impact::told::living;
 use crate::cli::say;
-use crate::grpc::proto;
 use crate::grpc::proto::event::What;
 use crate::grpc::proto::group::By;
+use crate::grpc::proto::{self, Totals};
 
 /// An answer to `Assess`.
 pub fn assessed(answer: &proto::AssessResponse) -> Value {
@@ -20,7 +21,9 @@ pub fn assessed(answer: &proto::AssessResponse) -> Value {
         }).collect::<Vec<_>>(),
         "groups": answer.groups.iter().map(|one| {
             let by = say::name(By::try_from(one.by).unwrap_or_default().as_str_name(), "BY");
-            json!({"by": by, "name": one.name, "totals": one.totals.as_ref().map(totals)})
+            let Totals { ends, may_end, .. } = one.totals.unwrap_or_default();
+            let totals = json!({"ends": ends, "may_end": may_end, "lives": living(one)});
+            json!({"by": by, "name": one.name, "totals": totals})
         }).collect::<Vec<_>>(),
         "curve": answer.curve.iter().map(|one| {
             json!({

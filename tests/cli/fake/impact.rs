@@ -49,7 +49,14 @@ impl impact_server::Impact for Rote {
             event: Some(key_gone()),
             totals,
             effects: vec![Effect { ending: Some(ends()), urls: 42 }],
-            groups: vec![Group { by: group::By::Bucket.into(), name: "films".into(), totals }],
+            groups: vec![
+                Group { by: group::By::Bucket.into(), name: "films".into(), totals },
+                Group {
+                    by: group::By::OnBehalfOf.into(),
+                    name: "ann".into(),
+                    totals: Some(Totals { ends: 42, may_end: 0, lives: 0 }),
+                },
+            ],
             curve: vec![point(0, 1203, 1161), point(1800, 0, 0)],
             breaks_nothing_from: at(1800),
             gaps: if is_typo { vec![gap(), unknown()] } else { vec![gap()] },
