@@ -15,7 +15,16 @@ use crate::time::Timestamp;
 
 /// The identities of a configuration, each with the line of a session that it signs with, or that it had last.
 #[derive(Default)]
-pub(super) struct Holders(Vec<(Arc<Identity>, Option<Line>, Realm, Has, Option<Timestamp>)>);
+pub(super) struct Holders(Vec<Held>);
+
+/// An identity and one of its sessions.
+struct Held {
+    identity: Arc<Identity>,
+    line: Option<Line>,
+    signs_for: Realm,
+    has: Has,
+    renews_at: Option<Timestamp>,
+}
 
 /// Whether the session signs; what is lent where none does.
 enum Has {
@@ -45,7 +54,7 @@ impl Holders {
     }
 
     fn if_they_lend(&self, lends: impl Fn(&Has) -> Lends<'_>, event: &Event, now: Timestamp) -> Vec<Outage> {
-        let holders = self.0.iter().map(|(identity, line, signs_for, has, renews_at)| {
+        let holders = self.0.iter().map(|Held { identity, line, signs_for, has, renews_at }| {
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
@@ -86,7 +95,9 @@ impl Assessor {
                 };
                 let partition = partition(last.as_ref(), identity.table());
                 let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &partition);
-                all.push((Arc::clone(&identity), last, signs_for, Has::Had(identity.lends(&newest)), None));
+                let (identity, has) = (Arc::clone(&identity), Has::Had(identity.lends(&newest)));
+                all.push(Held { identity, line: last, signs_for, has, renews_at: None });
+                continue;
             }
             // Of those that fail nobody knows when they are.
             let status = identity.status();
@@ -96,7 +107,7 @@ impl Assessor {
                 // Of tenants it is told of the first alone.
                 let renews_at = renews_at.filter(|_| live.session.facts.partition_of.is_empty());
                 let line = Some(parents.line(&live.session).await?);
-                all.push((Arc::clone(&identity), line, signs_for, Has::Now, renews_at));
+                all.push(Held { identity: Arc::clone(&identity), line, signs_for, has: Has::Now, renews_at });
             }
         }
         Ok(Holders(all))

@@ -25,7 +25,8 @@ use support::sts::Sts;
 
 /// An OCI layout and a tag in it, as umoci and skopeo take them.
 fn image() -> String {
-    std::env::var("PRESIGND_TEST_IMAGE").expect("scripts/test sets PRESIGND_TEST_IMAGE")
+    let image = std::env::var_os("PRESIGND_TEST_IMAGE").and_then(|place| place.into_string().ok());
+    image.expect("scripts/test sets PRESIGND_TEST_IMAGE")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,8 +138,8 @@ fn needs_an_image_its_bill_names_every_crate_that_the_program_betrays() {
     for absent in ["proptest", "s3s", "rcgen", "syn", "protox"] {
         assert!(!components.iter().any(|name| name.starts_with(&format!("{absent}-"))), "{absent} is not shipped");
     }
-    let home = std::env::var("HOME").unwrap();
-    for path in [env!("CARGO_MANIFEST_DIR"), &format!("{home}/.cargo")] {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo");
+    for path in [env!("CARGO_MANIFEST_DIR"), home.to_str().unwrap()] {
         assert!(!strings.contains(path), "the program tells where it was built: {path}");
     }
 }

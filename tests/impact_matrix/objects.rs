@@ -107,7 +107,9 @@ fn a_copy_ends_with_what_it_copies_from() {
     assert_eq!(fate(DELETED(object("", None)), &copy("/photos/cats%2Fone.jpg")), gone);
     assert_eq!(fate(DELETED(object("v1", None)), &copy("photos/cats/one.jpg?versionId=v1")), gone);
     assert_eq!(fate(DELETED(object("v2", None)), &copy("photos/cats/one.jpg?versionId=v1")).0, Lives);
-    assert_eq!(fate(DELETED(object("", None)), &copy("photos/cats/two.jpg")), (Lives, "WRITES_ANEW"));
+    assert_eq!(fate(DELETED(object("", None)), &copy("photos/cats/two.jpg")), (Lives, "NOT_CONCERNED"));
+    let over = ask(Operation::CopyObject).header("x-amz-copy-source", "photos/cats/two.jpg").url();
+    assert_eq!(fate(DELETED(object("", None)), &over), (Lives, "WRITES_ANEW"));
     assert_eq!(fate(FROZEN(object("", None)), &copy("photos/cats/one.jpg")), (Ends, "OBJECT_ARCHIVED"));
 }
 
@@ -123,7 +125,9 @@ fn a_signed_precondition_may_fail_on_new_content() {
 fn another_object_does_not_matter() {
     let other = || Object { key: "cats/one.jpg2".to_owned(), ..object("", None) };
     for made in [DELETED, WRITTEN, FROZEN] {
-        let found = signed(CredentialKind::AssumeRole).ending(&event(made(other())), &get());
-        assert_eq!((found.verdict, found.reason.as_str()), (Lives, "NOT_CONCERNED"));
+        for operation in [Operation::GetObject, Operation::HeadObject, Operation::PutObject, Operation::DeleteObject] {
+            let found = signed(CredentialKind::AssumeRole).ending(&event(made(other())), &ask(operation).url());
+            assert_eq!((found.verdict, found.reason.as_str()), (Lives, "NOT_CONCERNED"), "{}", operation.as_str());
+        }
     }
 }

@@ -435,8 +435,9 @@ fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall
     let (user, nobody) = ("arn:aws:iam::111122223333:user/elsewhere", "");
     let revoked = What::SessionsRevoked { principal: principal(elsewhere), issued_before: at(AT) };
     use Condition::{MemberAccount, MinterFallsUnder};
-    let (falls, both): (&[_], &[_]) = (&[MinterFallsUnder], &[MinterFallsUnder, MemberAccount]);
-    let table: [(What, Option<&[Condition]>, Option<&[Condition]>); 12] = [
+    let (falls, both): (&'static [_], &'static [_]) = (&[MinterFallsUnder], &[MinterFallsUnder, MemberAccount]);
+    type Wanted = Option<&'static [Condition]>;
+    let table: [(What, Wanted, Wanted); 12] = [
         (of(Policy::Scp, nobody, "sts:*"), Some(both), Some(both)),
         (of(Policy::Scp, nobody, "sts:GetSessionToken"), None, None),
         (of(Policy::Scp, nobody, "s3:*"), None, None),

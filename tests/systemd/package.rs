@@ -11,7 +11,8 @@ use crate::support::sts::Sts;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "set PRESIGND_TEST_PACKAGE; needs systemd-nspawn, dpkg and root"]
 async fn needs_a_package_it_installs_starts_signs_and_goes_without_a_trace() {
-    let package = std::env::var("PRESIGND_TEST_PACKAGE").expect("scripts/test sets PRESIGND_TEST_PACKAGE");
+    let package = std::env::var_os("PRESIGND_TEST_PACKAGE").and_then(|path| path.into_string().ok());
+    let package = package.expect("scripts/test sets PRESIGND_TEST_PACKAGE");
     let keys = Keys::default();
     let (sts, s3) = (Sts::start(keys.clone()).await, S3::start(keys.clone()).await);
     s3.store().put("photos", "cat.jpg", "meow\n");

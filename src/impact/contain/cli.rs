@@ -32,7 +32,7 @@ impl Command<'_> {
         if self.options.iter().any(|(_, value)| is_misread(value)) {
             let members = self.options.iter().map(|(name, value)| (member(name), json!(value))).collect();
             let input = serde_json::Value::Object(members).to_string();
-            return format!("{text} --cli-input-json {}", quoted(&input));
+            return format!("{text} --cli-input-json {}", quoted(&without_controls(&input)));
         }
         for (name, value) in &self.options {
             text.push_str(&format!(" --{name} {}", quoted(value)));
@@ -51,9 +51,16 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// The CLI takes `-…` for an option, and reads `file://…` from the disk.
+/// The CLI takes `-…` for an option, and reads `file://…` from the disk; what controls a terminal is not shown on one, nor
+/// copied from it, as it is.
 fn is_misread(value: &str) -> bool {
-    value.starts_with('-') || value.starts_with("file://") || value.starts_with("fileb://")
+    ["-", "file://", "fileb://"].iter().any(|start| value.starts_with(start)) || value.chars().any(char::is_control)
+}
+
+/// JSON need not escape all of them.
+fn without_controls(json: &str) -> String {
+    let escape = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    json.chars().map(escape).collect()
 }
 
 /// `version-id` is `VersionId` in the CLI's JSON.
@@ -86,5 +93,18 @@ mod tests {
         let wanted = r#"aws s3api delete-object --cli-input-json '{"Bucket":"photos","Key":"-rf","VersionId":"v1"}'"#;
         assert_eq!(text("-rf"), wanted);
         assert!(text("file://etc/passwd").contains("--cli-input-json"));
+    }
+
+    #[test]
+    fn what_controls_a_terminal_comes_through_one_and_through_a_shell_whole() {
+        for key in ["ta\tb", "\u{1b}[31mred", "a\nb", "del\u{7f}", "\u{85}next", "it's\r"] {
+            let command = text(key);
+            assert!(!command.chars().any(char::is_control), "{command:?}");
+            let (_, input) = command.split_once("--cli-input-json ").expect("it goes in as JSON");
+            let shell = std::process::Command::new("sh").arg("-c").arg(format!("printf %s {input}")).output();
+            let input: serde_json::Value =
+                serde_json::from_slice(&shell.expect("there is a shell").stdout).expect("JSON");
+            assert_eq!(input["Key"], key);
+        }
     }
 }

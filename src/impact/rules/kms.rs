@@ -52,7 +52,12 @@ pub(super) fn disabled(key_arn: &str, bucket: &str, key_prefix: &str, subject: S
         | Operation::OtherBucket => Truth::No,
     };
     let there = place(bucket, key_prefix, subject);
-    let reason = if there == Truth::No { Reason::NotConcerned } else { Reason::KmsNotUsed };
+    let reason = match there {
+        Truth::No => Reason::NotConcerned,
+        // It depends on the URL whether it has to do with that place at all.
+        Truth::AskUrl => return None,
+        _ => Reason::KmsNotUsed,
+    };
     Answer::ends(Reason::KmsKeyUnusable, UNUSABLE).reversible().if_so(there.and(uses), reason)
 }
 

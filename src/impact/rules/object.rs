@@ -22,11 +22,15 @@ pub(super) fn deleted(object: &Object, subject: Subject<'_>) -> Option<Answer> {
                 let from = reaches(&object.bucket, &bucket).and(Truth::of(object.key == key));
                 let gone = gone(object, version.as_deref().map_or(Told::Absent, Told::Value));
                 let gone = Answer { reason: Reason::CopySourceGone, ..gone };
-                return gone.graded(Grade::Inferred).if_so(from, Reason::WritesAnew);
+                let spared = match is_at(object, subject) {
+                    Truth::No => Reason::NotConcerned,
+                    _ => Reason::WritesAnew,
+                };
+                return gone.graded(Grade::Inferred).if_so(from, spared);
             }
             Copied::Unreadable => (Truth::maybe(Condition::ReadsObject, Grade::Inferred), Told::Absent),
         },
-        Use::Writes => return Some(lives_at(object, subject, Reason::WritesAnew)),
+        Use::Writes => return lives_at(object, subject, Reason::WritesAnew),
         Use::Unknown => {
             (is_at(object, subject).and(Truth::maybe(Condition::ReadsObject, Grade::Unconfirmed)), subject.version())
         }
@@ -84,6 +88,7 @@ pub(super) fn overwritten(object: &Object, subject: Subject<'_>) -> Option<Answe
         _ => is_at(object, subject),
     };
     match there.and(guarded) {
+        _ if there == Truth::AskUrl => None,
         _ if there == Truth::No => Some(Answer::lives(Reason::NotConcerned)),
         Truth::No => Some(lives),
         _ if lives.reason == Reason::VersionUntouched => Some(lives),
@@ -98,7 +103,7 @@ pub(super) fn overwritten(object: &Object, subject: Subject<'_>) -> Option<Answe
 pub(super) fn archived(object: &Object, subject: Subject<'_>) -> Option<Answer> {
     let (there, version) = match (subject.operation(), use_of(subject.operation())) {
         (Operation::HeadObject, _) | (_, Use::Attributes) => {
-            return Some(lives_at(object, subject, Reason::ArchiveReadable).graded(Grade::Inferred));
+            return Some(lives_at(object, subject, Reason::ArchiveReadable)?.graded(Grade::Inferred));
         }
         (_, Use::Content) => (is_at(object, subject), subject.version()),
         (_, Use::Copies) => match copied(subject) {
@@ -109,7 +114,7 @@ pub(super) fn archived(object: &Object, subject: Subject<'_>) -> Option<Answer> 
             Copied::AskUrl => return None,
             Copied::Unreadable => (Truth::maybe(Condition::ReadsObject, Grade::Inferred), Told::Absent),
         },
-        (_, Use::Writes) => return Some(lives_at(object, subject, Reason::WritesAnew)),
+        (_, Use::Writes) => return lives_at(object, subject, Reason::WritesAnew),
         (_, Use::Unknown) => {
             (is_at(object, subject).and(Truth::maybe(Condition::ReadsObject, Grade::Unconfirmed)), subject.version())
         }
@@ -136,8 +141,13 @@ fn is_at(object: &Object, subject: Subject<'_>) -> Truth {
     reaches(&object.bucket, subject.bucket()).and(subject.keys().are(&object.key))
 }
 
-fn lives_at(object: &Object, subject: Subject<'_>, reason: Reason) -> Answer {
-    Answer::lives(if is_at(object, subject) == Truth::No { Reason::NotConcerned } else { reason })
+/// `None`: it depends on the URL whether it has to do with the object at all.
+fn lives_at(object: &Object, subject: Subject<'_>, reason: Reason) -> Option<Answer> {
+    match is_at(object, subject) {
+        Truth::AskUrl => None,
+        Truth::No => Some(Answer::lives(Reason::NotConcerned)),
+        _ => Some(Answer::lives(reason)),
+    }
 }
 
 fn from(object: &Object, subject: Subject<'_>) -> Truth {
