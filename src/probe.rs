@@ -262,7 +262,7 @@ impl Prober {
     /// Lifts what this room said of a session, whether now or before a restart.
     async fn lift(&self, session: RecordId, about: &str) -> Result<(), Error> {
         for row in self.registry.standing(DAEMON).await? {
-            if row.session == Some(session) && happened::about(&row) == Some(about) {
+            if row.session == Some(session) && row.seen_dead() == Some(about) {
                 let event = happened::lifted(&row);
                 self.registry.lift(row.number, self.clock.now(), event).await?;
             }

@@ -36,6 +36,11 @@ impl Canary {
     }
 }
 
+/// Whether every canary is denied, of those that there are: one of several tells of its own bucket only.
+pub fn all_denied(canaries: &[Canary], is_denied: impl Fn(&str) -> bool) -> bool {
+    !canaries.is_empty() && canaries.iter().all(|canary| is_denied(&canary.text()))
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProbeTable {

@@ -27,6 +27,7 @@ use super::pulse::Pulse;
 use super::shelf::Shelf;
 use super::{Live, State, Status};
 use crate::clock::Clock;
+use crate::config::probe::Canary;
 use crate::registry::Registry;
 use crate::session::generation::{Secret, has_no_end};
 use crate::session::lifetime::{self, Fresh};
@@ -43,6 +44,7 @@ pub(super) struct Keeper {
     clock: Clock,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
+    canaries: Vec<Canary>,
     /// Of the name, whatever the configuration.
     pub(super) control: Arc<Control>,
     state: Mutex<Kept>,
@@ -121,6 +123,7 @@ impl Keeper {
             clock,
             metrics,
             stop,
+            canaries: Vec::new(),
             control: Arc::default(),
             state: Mutex::default(),
             tenant: String::new(),
@@ -141,6 +144,11 @@ impl Keeper {
     /// The same under what operators decide of the name.
     pub(super) fn under(self, control: Arc<Control>) -> Self {
         Self { control, ..self }
+    }
+
+    /// The same with what its sessions are looked at with.
+    pub(super) fn looked_at_with(self, canaries: Vec<Canary>) -> Self {
+        Self { canaries, ..self }
     }
 
     /// Begins with the sessions of another keeper of the same source.

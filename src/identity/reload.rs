@@ -163,7 +163,7 @@ impl Shared {
         let pace = Pace { headroom: table.headroom, min_pause: table.min_pause };
         let (registry, clock, stop) = (self.registry.clone(), self.aws.clock.clone(), self.stop.child_token());
         let keeper = Keeper::new(name.clone(), source, pace, registry, clock, Arc::clone(&self.metrics), stop);
-        keeper.under(self.control(name))
+        keeper.looked_at_with(table.canaries.clone()).under(self.control(name))
     }
 
     fn tenants(self: &Arc<Self>, name: &IdentityName, table: &tables::Identity, cap: Cap) -> Option<Arc<Tenants>> {

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::belief::Edge;
 use crate::config::probe::Canary;
@@ -50,7 +50,7 @@ pub(super) struct Former {
 impl Former {
     /// `rows` are of events that happened, whether they stand or not.
     pub(super) fn of(rows: &[EventRow], session: RecordId, what: &str) -> Self {
-        let own = || rows.iter().filter(|row| row.session == Some(session) && about(row) == Some(what));
+        let own = || rows.iter().filter(|row| row.session == Some(session) && row.seen_dead() == Some(what));
         let alive_at = |row: &EventRow| Timestamp::parse_rfc3339(row.body.get("last_seen_alive")?.as_str()?).ok();
         Self { alive_at: own().filter_map(alive_at).max(), taken_back_at: own().filter_map(|row| row.lifted_at).max() }
     }
@@ -87,12 +87,6 @@ pub(super) fn lifted(row: &EventRow) -> NewEvent {
     let mut body = row.body.clone();
     body["lifts"] = json!({"number": row.number, "recorded_at": row.at});
     NewEvent { identity: row.identity.clone(), session: row.session, ..NewEvent::new(EventKind::EventLifted, body) }
-}
-
-/// What a row of this room is about; `None` for what was reported by others.
-pub(super) fn about(row: &EventRow) -> Option<&str> {
-    let observed = row.kind == EventKind::EventHappened && row.body.get("observed") == Some(&Value::Bool(true));
-    if observed { row.body.get("about")?.as_str() } else { None }
 }
 
 fn what(session: &Session, about: About<'_>) -> Option<What> {

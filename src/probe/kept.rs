@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::belief::{Belief, Edge};
-use super::happened::{self, About};
+use super::happened::About;
 use super::reading::Sight;
 use super::{Due, Seen};
-use crate::config::probe::Canary;
+use crate::config::probe::{Canary, all_denied};
 use crate::registry::{EventRow, SessionRow};
 use crate::session::Session;
 use crate::time::Timestamp;
@@ -30,7 +30,7 @@ impl Kept {
     /// it was last seen alive.
     pub(super) fn new(row: &SessionRow, standing: &[EventRow], due: Due) -> Self {
         let own = standing.iter().filter(|event| event.session == Some(row.session.id));
-        let own = own.filter_map(|event| Some((happened::about(event)?.to_owned(), event.number)));
+        let own = own.filter_map(|event| Some((event.seen_dead()?.to_owned(), event.number)));
         let said: BTreeMap<String, u64> = own.collect();
         let alive_at: BTreeMap<String, Timestamp> =
             row.observed.iter().flat_map(|observed| observed.alive_at.clone()).collect();
@@ -102,11 +102,9 @@ impl Kept {
         }
     }
 
-    /// Whether nothing that it signs can be expected to work: its key is dead, or every canary is denied. One of several
-    /// tells of its own bucket only.
+    /// Whether nothing that it signs can be expected to work: its key is dead, or every canary is denied.
     pub(super) fn signs_no_more(&self, canaries: &[Canary]) -> bool {
-        let denied = |canary: &Canary| self.is_dead(&About::Canary(canary).text());
-        self.is_dead(&About::Key.text()) || (!canaries.is_empty() && canaries.iter().all(denied))
+        self.is_dead(&About::Key.text()) || all_denied(canaries, |about| self.is_dead(about))
     }
 
     fn is_dead(&self, about: &str) -> bool {

@@ -107,6 +107,14 @@ pub struct EventRow {
     pub lifted_at: Option<Timestamp>,
 }
 
+impl EventRow {
+    /// What presignd itself saw dead, in the words of whoever looked; `None` for what was reported by others.
+    pub fn seen_dead(&self) -> Option<&str> {
+        let is_observed = self.body.get("observed") == Some(&serde_json::Value::Bool(true));
+        if self.kind == EventKind::EventHappened && is_observed { self.body.get("about")?.as_str() } else { None }
+    }
+}
+
 impl Registry {
     /// Writes a row, durably.
     ///

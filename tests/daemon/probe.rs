@@ -2,7 +2,7 @@
 
 use presignd::clock::Clock;
 use presignd::grpc::proto::{
-    Identity, IdentityState, LiftEventRequest, ListEventsRequest, Observation, PresignRequest,
+    GenerationState, Identity, IdentityState, LiftEventRequest, ListEventsRequest, Observation, PresignRequest,
 };
 use presignd::registry::{DAEMON, EventRow, Options, Registry};
 use presignd::telemetry::Metrics;
@@ -139,6 +139,40 @@ async fn a_session_that_its_canary_is_denied_to_gives_way_to_another() {
     let statement = &row.body["event"]["allow_removed"]["statement"];
     assert_eq!((&statement["bucket"], &statement["actions"][0]), (&"photos".into(), &"s3:GetObject".into()));
     assert_eq!(row.body["cause"], "GET s3://photos/canary: 403 AccessDenied");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_every_canary_was_denied_to_signs_nothing_after_a_restart_until_it_is_seen_alive() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "canary", "tweet");
+    let tables = format!("{}{CANARY}", from_file(&world));
+    let user = world.user.access_key_id.clone();
+    let daemon = world.daemon(&tables).await;
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("the key lives");
+    eventually("it reads the canary", async || (said(&daemon, "canary", "alive").await > 0).then_some(())).await;
+    world.keys.deny(&user, true);
+    is_seen(&daemon, 1, Observation::Denied).await;
+    daemon.kill().await;
+
+    // Nobody looks soon: what is remembered must do.
+    let rarely = tables.replace("interval = \"1s\"", "interval = \"1h\"");
+    let daemon = world.daemon(&rarely).await;
+    let refused = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect_err("it is denied since before");
+    assert!(refused.message().contains("was seen dead"), "{refused}");
+    let web = daemon.web().await;
+    assert_eq!((web.state(), web.sessions[0].state()), (IdentityState::SessionDead, GenerationState::Dead));
+    daemon.kill().await;
+    let other = CANARY.replace("\"canary\"", "\"other\"");
+    let daemon = world.daemon(&format!("{rarely}{other}")).await;
+    presign(&mut daemon.signer().await, long("cat.jpg")).await.expect("one canary of two tells of its own bucket only");
+    daemon.kill().await;
+
+    let daemon = world.daemon(&tables).await;
+    let refused = presign(&mut daemon.signer().await, long("cat.jpg")).await.expect_err("it is denied still");
+    assert!(refused.message().contains("was seen dead"), "{refused}");
+    world.keys.deny(&user, false);
+    is_seen(&daemon, 1, Observation::Alive).await;
+    eventually("it signs again", async || presign(&mut daemon.signer().await, long("cat.jpg")).await.ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,10 +8,11 @@ use std::sync::{Arc, MutexGuard};
 use tracing::{info, warn};
 
 use super::{Keeper, Kept};
+use crate::config::probe::all_denied;
 use crate::identity::Live;
 use crate::identity::error::{ENDED, REGISTRY, RenewError};
 use crate::identity::mint::Minted;
-use crate::registry::{DAEMON, Observed};
+use crate::registry::{DAEMON, KEY_ITSELF, Observed, SessionRow};
 use crate::session::generation::has_no_end;
 use crate::session::{Facts, RecordId, Session};
 use crate::signer::Signer;
@@ -94,7 +95,7 @@ impl Keeper {
             return Err(RenewError::retired(&facts.access_key_id, *generation));
         }
         // Before it signs anything; the room that looks lets it sign again.
-        if row.observed.as_ref().is_some_and(Observed::is_key_dead) {
+        if self.was_seen_dead(&row).await? {
             live.gate.bury();
         }
         // What was drained because another key took its place signs again when its source comes back to it.
@@ -104,6 +105,19 @@ impl Keeper {
         live.gate.close();
         self.withhold(live.session.id).shelf.keep(Arc::clone(live), self.clock.now());
         Err(RenewError::drained(&self.name, &facts.access_key_id, *generation))
+    }
+
+    /// Whether it was left dead: what was seen of its key says so, or events of its canaries that stand.
+    async fn was_seen_dead(&self, row: &SessionRow) -> Result<bool, RenewError> {
+        if row.observed.as_ref().is_some_and(Observed::is_key_dead) {
+            return Ok(true);
+        }
+        let standing = self.registry.standing(DAEMON).await.map_err(|error| {
+            RenewError::new(REGISTRY, format!("the registry did not tell what was seen of the session: {error}"))
+        })?;
+        let own = || standing.iter().filter(|event| event.session == Some(row.session.id));
+        let is_dead = |about: &str| own().any(|event| event.seen_dead() == Some(about));
+        Ok(is_dead(KEY_ITSELF) || all_denied(&self.canaries, is_dead))
     }
 
     /// Keeps a key that AWS has not confirmed ready, and says why it waits.

@@ -156,13 +156,16 @@ fn a_row_says_what_was_seen_and_is_known_again() {
     );
     let NewEvent { kind, identity, session, uid, body, stands_until } = row.unwrap();
     assert_eq!((&body["observed"], &body["cause"]), (&json!(true), &json!("403 AccessDenied")));
-    assert_eq!((&body["last_seen_alive"], &body["first_seen_dead"]), (&Value::Null, &json!(at(60).to_string())));
+    assert_eq!(
+        (&body["last_seen_alive"], &body["first_seen_dead"]),
+        (&serde_json::Value::Null, &json!(at(60).to_string()))
+    );
     assert_eq!(stands_until, Some(at(3600)), "its URLs end with the session");
     let row = EventRow { number: 7, at: at(61), kind, identity, session, uid, body, lifted_at: None };
-    assert_eq!(about(&row), Some("s3://photos/canary"));
+    assert_eq!(row.seen_dead(), Some("s3://photos/canary"));
     assert_eq!(lifted(&row).body["lifts"], serde_json::json!({"number": 7, "recorded_at": row.at}));
     let reported = EventRow { body: json!({"about": "key"}), ..row };
-    assert_eq!(about(&reported), None, "what others reported is theirs to lift");
+    assert_eq!(reported.seen_dead(), None, "what others reported is theirs to lift");
 }
 
 #[test]
