@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::identity::{Identities, Identity, Lends as Lent};
 use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Lends, Outage, Source};
-use crate::session::CredentialKind;
+use crate::session::{CredentialKind, Session};
 use crate::signer::realm::Realm;
 use crate::time::Timestamp;
 
@@ -24,6 +24,8 @@ struct Held {
     signs_for: Realm,
     has: Has,
     renews_at: Option<Timestamp>,
+    /// The key in its source that signs again after a restart.
+    returns: Option<Arc<Session>>,
 }
 
 /// Whether the session signs; what is lent where none does.
@@ -54,17 +56,19 @@ impl Holders {
     }
 
     fn if_they_lend(&self, lends: impl Fn(&Has) -> Lends<'_>, event: &Event, now: Timestamp) -> Vec<Outage> {
-        let holders = self.0.iter().map(|Held { identity, line, signs_for, has, renews_at }| {
+        let holders = self.0.iter().map(|held| {
+            let Held { identity, line, signs_for, has, .. } = held;
             let by = line.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
                 source: source(identity.table()),
                 signs_for,
                 session: by.filter(|_| matches!(has, Has::Now)).map(|by| by.session),
-                renews_at: *renews_at,
+                renews_at: held.renews_at,
                 last: by.filter(|_| matches!(has, Has::Had(_))).map(|by| by.session),
                 parent: by.and_then(|by| by.parent),
                 lends: lends(has),
+                returns: held.returns.as_deref(),
             }
         });
         outage::outages(event, &holders.collect::<Vec<_>>(), now)
@@ -86,7 +90,7 @@ impl Assessor {
         let mut all = Vec::new();
         for identity in identities.names().filter_map(|name| identities.identity(name)) {
             // Of several tenants, each one's.
-            let signing = identity.signing();
+            let (signing, returns) = (identity.signing(), identity.signs_again_with());
             if signing.is_empty() {
                 let newest = self.registry.generations(uid, identity.name(), None).await.map_err(Error::registry)?;
                 let last = match newest.first() {
@@ -94,9 +98,14 @@ impl Assessor {
                     None => None,
                 };
                 let partition = partition(last.as_ref(), identity.table());
-                let signs_for = Realm::of_endpoint(&identity.s3().endpoint(), &partition);
-                let (identity, has) = (Arc::clone(&identity), Has::Had(identity.lends(&newest)));
-                all.push(Held { identity, line: last, signs_for, has, renews_at: None });
+                all.push(Held {
+                    identity: Arc::clone(&identity),
+                    line: last,
+                    signs_for: Realm::of_endpoint(&identity.s3().endpoint(), &partition),
+                    has: Has::Had(identity.lends(&newest)),
+                    renews_at: None,
+                    returns,
+                });
                 continue;
             }
             // Of those that fail nobody knows when they are.
@@ -107,7 +116,8 @@ impl Assessor {
                 // Of tenants it is told of the first alone.
                 let renews_at = renews_at.filter(|_| live.session.facts.partition_of.is_empty());
                 let line = Some(parents.line(&live.session).await?);
-                all.push(Held { identity: Arc::clone(&identity), line, signs_for, has: Has::Now, renews_at });
+                let (identity, returns) = (Arc::clone(&identity), returns.clone());
+                all.push(Held { identity, line, signs_for, has: Has::Now, renews_at, returns });
             }
         }
         Ok(Holders(all))

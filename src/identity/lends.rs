@@ -24,6 +24,13 @@ pub enum Lends {
 }
 
 impl Identity {
+    /// The long-term key that its source gives and that signs again when that is read anew, after a restart at the latest:
+    /// another was let sign in its place.
+    pub fn signs_again_with(&self) -> Option<Arc<Session>> {
+        let given = self.keeper.gives().and_then(|given| self.keeper.held(given))?;
+        (self.secret_of(&given.session) == Secret::Displaced).then(|| Arc::clone(&given.session))
+    }
+
     /// What it lends. `rows` are its generations in the registry, newest first.
     pub fn lends(&self, rows: &[SessionRow]) -> Lends {
         if let Some(live) = self.signing_generation() {

@@ -7,6 +7,7 @@
 mod coming;
 mod next;
 mod present;
+mod returning;
 mod unmet;
 
 pub(super) use next::next_of;
@@ -40,6 +41,9 @@ pub struct Holder<'a> {
     pub parent: Option<&'a Session>,
     /// What those that are based on it are given their sessions with, where it has none.
     pub lends: Lends<'a>,
+    /// The long-term key that its source gives and with which it does not sign now, but will when that is read anew, after
+    /// a restart at the latest.
+    pub returns: Option<&'a Session>,
 }
 
 /// What an identity that signs nothing lends.
@@ -86,7 +90,8 @@ pub struct Outage {
     /// From when on; `None`: it has no session now.
     pub at: Option<Timestamp>,
     /// Whether that is the earliest such moment only: it may get one more session before the event, before AWS enforces it
-    /// everywhere, or while what it is based on still has one, and that session lives on.
+    /// everywhere, or while what it is based on still has one, and that session lives on; or it goes on until its source is
+    /// read anew, after a restart at the latest.
     pub may_come_later: bool,
     /// Which of its requests.
     pub reach: Reach,
@@ -183,7 +188,8 @@ struct Found {
 pub fn outages(event: &Event, holders: &[Holder<'_>], now: Timestamp) -> Vec<Outage> {
     let mut found: BTreeMap<usize, Found> = BTreeMap::new();
     for (place, holder) in holders.iter().enumerate() {
-        found.extend(own(event, holder, holders, now).map(|own| (place, own)));
+        let own = own(event, holder, holders, now).or_else(|| returning::own(event, holder));
+        found.extend(own.map(|own| (place, own)));
     }
     // Bases of bases: each round reaches one step further, and no chain is longer than there are identities.
     for _ in holders {
@@ -285,11 +291,15 @@ fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found, now: Timestamp) -
     Some(Found {
         loss: Loss::NoSession,
         at,
-        may_come_later: at.is_some() && (may_get_another(event, holder, now) || base.at > Some(now)),
+        may_come_later: at.is_some()
+            && (may_get_another(event, holder, now) || base.may_come_later || base.at > Some(now)),
         reach: Reach::Everything,
         conditions: base.conditions,
         recovery: base.recovery.clone(),
         message: match base.recovery {
+            Recovery::None if base.loss == Loss::DeadLinks && base.may_come_later => {
+                "the identity on which it is based mints with a dead key after a restart at the latest"
+            }
             Recovery::None => "the identity on which it is based gets no next session",
             Recovery::Renewal { .. } | Recovery::Rotation => {
                 "the identity on which it is based can mint nothing with the session that it has"

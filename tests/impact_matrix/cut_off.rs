@@ -27,6 +27,7 @@ fn whoever_is_based_on_an_identity_that_can_lend_nothing_loses_no_session_that_w
             parent: None,
             renews_at: None,
             lends,
+            returns: None,
         };
         let lends = Lends::Whatever;
         let session = Some(&hop).filter(|_| signs);
@@ -66,6 +67,7 @@ fn an_identity_without_a_session_whose_user_is_deleted_gets_none_and_signs_no_de
         parent: Some(&key),
         renews_at: None,
         lends: Lends::Whatever,
+        returns: None,
     };
     let user = Principal { arn: key.facts.principal_arn.clone(), unique_id: key.facts.principal_unique_id.clone() };
     let told = |now: i64| {

@@ -18,6 +18,7 @@ mod page;
 mod places;
 mod renewals;
 mod report;
+mod returning;
 mod statements;
 mod told;
 mod world;

@@ -85,6 +85,7 @@ fn found(house: &House, what: What) -> Vec<Outage> {
             last: None,
             parent: parents[place],
             lends: Lends::Whatever,
+            returns: None,
         })
         .collect();
     outages(&event(what), &holders, at(AT))
@@ -331,6 +332,7 @@ fn what_a_user_minted_with_a_key_is_minted_again_unless_the_user_is_denied() {
                 last: None,
                 parent,
                 lends: Lends::Whatever,
+                returns: None,
             });
         outages(&event(what), &holders.collect::<Vec<_>>(), at(AT)).iter().map(word).collect::<Vec<_>>()
     };
@@ -368,6 +370,7 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
         last: None,
         parent: None,
         lends: Lends::Whatever,
+        returns: None,
     };
     let holders: Vec<_> = sessions.iter().map(holder).collect();
     let told = |what| -> Vec<(String, bool)> {
@@ -395,6 +398,7 @@ fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_use
         last: None,
         parent: None,
         lends: Lends::Whatever,
+        returns: None,
     };
     let told = |whose| outages(&event(What::UserDeleted(whose)), std::slice::from_ref(&holder), at(AT));
     for arn in [USER_ARN, "arn:aws:iam::999999999999:user/elsewhere"] {
@@ -423,6 +427,7 @@ fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            returns: None,
         };
         let all = outages(&event(what), &[holder], at(AT));
         all.iter().filter(|one| one.loss == Loss::NoSession).map(|one| one.conditions.iter().collect()).collect()

@@ -53,6 +53,7 @@ impl Months {
                 last: None,
                 parent: parents[number].as_deref(),
                 lends: Lends::Whatever,
+                returns: None,
             })
             .collect();
         let number = |name: &_| self.kept.iter().position(|kept| kept.name == *name).expect("one of ours");

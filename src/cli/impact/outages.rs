@@ -73,14 +73,11 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
         (true, true) => ("each ", ""),
         (true, false) => ("", "s"),
     };
+    let from = if one.may_come_later { format!("not before {at}") } else { format!("from {at} on") };
     let what = match (one.loss(), &one.at) {
-        (Loss::DeadLinks, _) => format!("{may}sign{s} dead links from {at} on{}", reach(one)),
+        (Loss::DeadLinks, _) => format!("{may}sign{s} dead links {from}{}", reach(one)),
         (Loss::ShortLinks, _) => {
-            format!(
-                "{may}sign{s} links that live {} at most from {at} on{}",
-                say::length(one.life.as_ref()),
-                reach(one)
-            )
+            format!("{may}sign{s} links that live {} at most {from}{}", say::length(one.life.as_ref()), reach(one))
         }
         (_, Some(_)) if one.may_come_later => format!("{may}stop{s} signing not before {at}"),
         (_, Some(_)) => format!("{may}stop{s} signing at {at}"),
@@ -203,6 +200,8 @@ mod tests {
         let why = "2026-11-22T14:02:00Z: the key that mints its sessions is dead.";
         assert_eq!(told(&later), format!("up stops signing not before {why}"));
         assert_eq!(told(&sure), format!("up stops signing at {why}"));
+        let dead = Outage { loss: Loss::DeadLinks.into(), ..later.clone() };
+        assert_eq!(told(&dead), format!("up signs dead links not before {why}"));
         // A command that is given before its session runs out must not be given too soon.
         let kept = Outage { at: at(3600), recovery: Recovery::Renewal.into(), ..revoked("up", 12) };
         let kept = Outage { loss: Loss::NoSession.into(), ..kept };

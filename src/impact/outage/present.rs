@@ -52,7 +52,8 @@ pub(super) fn coming(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>],
     Some(Dead { is_coming: true, ..ended(event, holder, Lineage { session, parent })? })
 }
 
-fn ended(event: &Event, holder: &Holder<'_>, by: Lineage<'_>) -> Option<Dead> {
+/// The same of any session of the holder.
+pub(super) fn ended(event: &Event, holder: &Holder<'_>, by: Lineage<'_>) -> Option<Dead> {
     let session = by.session;
     let (why, reach) = subject(&event.what)?;
     if why == Why::Closed {

@@ -7,6 +7,9 @@ use super::EventKind::GenerationDrained;
 use super::house::{House, UID, key, named, web};
 use super::shared::free_keys;
 use super::*;
+use crate::assess::Assessor;
+use crate::impact::event::{Event, SETTLES_WITHIN, What};
+use crate::impact::outage::Loss;
 
 /// Two keys, both drained by hand, and the first in the file again.
 async fn both_drained(names: &'static [&'static str]) -> House {
@@ -26,6 +29,17 @@ fn failure(house: &House) -> String {
 
 async fn cancel(house: &House, generation: u64) -> GenerationStatus {
     house.desk.cancel_drain(UID, web(), Some(generation)).await.unwrap()
+}
+
+/// Who signs dead links once that key is deactivated; whether only after his source is read anew.
+async fn ends(house: &House, access_key_id: String) -> Vec<(String, bool)> {
+    let now = house.clock.now();
+    let what = What::KeyDeactivated { access_key_id };
+    let event = Event { at: now, settles_within: SETTLES_WITHIN, endpoint: None, what };
+    let desk = Assessor::new(house.registry.clone(), house.clock.clone());
+    let all = desk.outages(UID, &event, &house.desk.issuer.rules().identities).await.unwrap();
+    assert!(all.iter().all(|one| one.loss == Loss::DeadLinks), "{all:?}");
+    all.iter().map(|one| (one.identity.to_string(), one.may_come_later)).collect()
 }
 
 const IT_SIGNS: &str = "put another key in its place, or drain it, before ";
@@ -48,6 +62,9 @@ async fn a_drained_key_that_the_file_holds_is_what_the_source_gives_once_its_dra
     assert!(first.advice.starts_with(&words), "{}", first.advice);
     assert_eq!((house.told().await.len(), free_keys(&house, "web")), (told, 0), "nothing of it is told as drained");
     assert_eq!(reason(house.desk.retire(UID, web(), 1, false).await).1, "GENERATION_SIGNS");
+    let missed = [1, 2].map(key).map(|key| ends(&house, key));
+    let [given, signs] = futures_util::future::join_all(missed).await.try_into().unwrap();
+    assert_eq!((given, signs), (vec![("web".to_owned(), true)], vec![("web".to_owned(), false)]));
 
     house.restart().await;
     house.until("the file is read", async || house.signs() == Some(1)).await;
