@@ -284,7 +284,10 @@ fn reach_further(event: &Event, holders: &[Holder<'_>], found: &mut BTreeMap<usi
 /// Whoever is based on it gets a session as long as it has one itself, and again when it has another.
 fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found, now: Timestamp) -> Option<Found> {
     let own_end = own_end(event, holder, now);
-    let at = own_end.map(|end| base.at.map_or(end, |base_end| end.max(base_end)));
+    // Until a restart its base mints for it, also where it has no session yet.
+    let is_after_restart = base.loss == Loss::DeadLinks && base.may_come_later;
+    let first = own_end.or(base.at.filter(|_| is_after_restart));
+    let at = first.map(|end| base.at.map_or(end, |base_end| end.max(base_end)));
     if base.mended_by.is_some_and(|mended| own_end.is_some_and(|end| end >= mended)) {
         return None;
     }
@@ -297,7 +300,7 @@ fn kept_from(event: &Event, holder: &Holder<'_>, base: &Found, now: Timestamp) -
         conditions: base.conditions,
         recovery: base.recovery.clone(),
         message: match base.recovery {
-            Recovery::None if base.loss == Loss::DeadLinks && base.may_come_later => {
+            Recovery::None if is_after_restart => {
                 "the identity on which it is based mints with a dead key after a restart at the latest"
             }
             Recovery::None => "the identity on which it is based gets no next session",

@@ -9,6 +9,11 @@ use crate::made::*;
 
 /// Of an identity that signs with a key, or nothing, and whose source gives another or the same; and of one that is based on it.
 fn told(signs: Option<&Session>, returns: Option<&Session>, what: &What) -> Vec<Outage> {
+    told_if(true, signs, returns, what)
+}
+
+/// The same, and whether that other has a session.
+fn told_if(has: bool, signs: Option<&Session>, returns: Option<&Session>, what: &What) -> Vec<Outage> {
     let (names, aws) = (["key", "role"].map(identity), Realm::parse("aws").expect("a partition"));
     let mut role = signed(CredentialKind::AssumeRole).session;
     (role.facts.expires_at, role.facts.parent_access_key_id) = (Some(at(AT + 900)), "AKIASIGNS".to_owned());
@@ -24,7 +29,14 @@ fn told(signs: Option<&Session>, returns: Option<&Session>, what: &What) -> Vec<
         returns,
     };
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: Some(&names[0]), role_arn: Some(ROLE_ARN) };
-    let hop = Holder { identity: &names[1], source, session: Some(&role), parent: signs, returns: None, ..key };
+    let hop = Holder {
+        identity: &names[1],
+        source,
+        session: Some(&role).filter(|_| has),
+        parent: signs,
+        returns: None,
+        ..key
+    };
     outages(&event(what.clone()), &[key, hop], at(AT))
 }
 
@@ -51,6 +63,8 @@ fn a_key_that_signs_again_after_a_restart_is_missed_when_it_or_its_user_is_ended
         assert!(key.message.starts_with("after a restart at the latest it signs again"), "{}", key.message);
         assert!(key.message.ends_with("give its source another key"), "{}", key.message);
         assert_eq!((role.loss, role.at, role.may_come_later), (Loss::NoSession, Some(at(AT + 900)), true), "{what:?}");
+        let role = &told_if(false, Some(&signs), Some(&given), &what)[1];
+        assert_eq!((role.at, role.may_come_later), (Some(at(AT)), true), "{what:?}: it may get a session until then");
         assert_eq!(told(Some(&signs), None, &what), [], "nothing gives that key any more");
         assert_eq!(told(None, Some(&given), &what)[0], *key, "nor does it matter that nothing signs until then");
     }
