@@ -128,6 +128,18 @@ fn top_fills_a_terminal_that_grows_and_is_coloured_unless_that_is_not_wanted() {
 }
 
 #[test]
+fn a_key_that_comes_together_with_a_new_size_is_not_lost() {
+    let fake = Fake::start();
+    for _ in 0..10 {
+        let terminal = Terminal::with(&fake.socket, &[], true);
+        terminal.shows("q quit");
+        terminal.signal(Signal::WINCH);
+        terminal.types("q");
+        assert_eq!(terminal.ends(), 0);
+    }
+}
+
+#[test]
 fn top_says_that_the_daemon_is_gone_and_stays() {
     let mut fake = Some(Fake::start());
     let terminal = Terminal::with(&fake.as_ref().unwrap().socket.clone(), &[], true);
