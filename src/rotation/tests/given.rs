@@ -54,6 +54,8 @@ async fn a_drained_key_that_the_file_holds_is_what_the_source_gives_once_its_dra
     let second = cancel(&house, 2).await;
     assert_eq!((second.state, house.signs()), (State::Active, Some(2)));
     assert!(second.advice.contains("its source gives another, which signs again"), "{}", second.advice);
+    // What was before is told at the next look.
+    house.pass(Duration::from_secs(5)).await;
     let told = house.told().await.len();
     house.pass(Duration::from_secs(60)).await;
     let first = house.status(1).await;
