@@ -98,7 +98,6 @@ fn questions() -> Vec<(&'static str, What, bool)> {
         policy: Policy::Bucket,
         principal_arn: String::new(),
         userid: String::new(),
-        session: None,
         bucket: "bucket-3".to_owned(),
         key_prefix: String::new(),
         actions: vec!["s3:GetObject".to_owned()],

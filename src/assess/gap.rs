@@ -298,7 +298,7 @@ fn named_in(event: &Event) -> (String, bool) {
         | What::AssociationChanged(name)
         | What::SsoUserDisabled(name)
         | What::IdentityRenewed(name) => name.to_string(),
-        What::SessionExpired(id) => id.to_string(),
+        What::SessionExpired(id) | What::SessionInvalidated(id) => id.to_string(),
         What::AllowRemoved(statement) | What::Denied { statement, .. } => spoken(statement),
         What::BucketDeleted { bucket } | What::RequesterPays { bucket } | What::PublicAccessBlocked { bucket, .. } => {
             bucket.clone()
@@ -316,9 +316,8 @@ fn named_in(event: &Event) -> (String, bool) {
 
 /// A statement, by what it names.
 fn spoken(statement: &Statement) -> String {
-    let Statement { principal_arn, userid, session, bucket, key_prefix, .. } = statement;
-    let session = session.map(|id| id.to_string()).unwrap_or_default();
-    let whose = [principal_arn, userid, &session].into_iter().filter(|name| !name.is_empty() && *name != "*").cloned();
+    let Statement { principal_arn, userid, bucket, key_prefix, .. } = statement;
+    let whose = [principal_arn, userid].into_iter().filter(|name| !name.is_empty() && *name != "*").cloned();
     let place = format!("s3://{bucket}/{key_prefix}");
     let place = Some(place).filter(|_| !bucket.is_empty());
     let names: Vec<String> = whose.chain(place).collect();

@@ -33,6 +33,7 @@ fn happening(what: &What) -> String {
         What::AssociationChanged(of) => format!("the association of identity {} is changed", of.identity),
         What::SsoUserDisabled(of) => format!("the user behind identity {} is disabled", of.identity),
         What::SessionExpired(of) => format!("the session {} ends", of.session_id),
+        What::SessionInvalidated(of) => format!("AWS no longer accepts the session {}", of.session_id),
         What::IdentityRenewed(of) => format!("identity {} gets a new session", of.identity),
         What::AllowRemoved(removed) => {
             format!("{} allows no more {}", place(&removed.statement), spoken(&removed.statement))
@@ -104,14 +105,9 @@ fn spoken(statement: &Option<proto::Statement>) -> String {
 fn who(statement: &proto::Statement) -> Option<String> {
     let userid = (!statement.userid.is_empty()).then(|| format!("aws:userid {}", statement.userid));
     let arn = Some(&statement.principal_arn).filter(|arn| !arn.is_empty() && *arn != "*").cloned();
-    let whom = match (arn, userid) {
+    match (arn, userid) {
         (Some(arn), Some(userid)) => Some(format!("{arn} with {userid}")),
         (arn, userid) => arn.or(userid),
-    };
-    let session = (!statement.session_id.is_empty()).then(|| format!("the session {}", statement.session_id));
-    match (session, whom) {
-        (Some(session), Some(whom)) => Some(format!("{session} of {whom}")),
-        (session, whom) => session.or(whom),
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Kind {
     SsoUserDisabled(Of<Identity>),
     /// A session ends
     SessionExpired(Of<SessionId>),
+    /// AWS no longer accepts a session, before its end: what presignd tells of one that it sees dead
+    SessionInvalidated(Of<SessionId>),
     /// presignd renews the session of an identity
     Renew(Of<Identity>),
     /// A policy takes an Allow away
@@ -290,6 +292,7 @@ impl Kind {
             Self::AssociationChanged(one) => one.parts(What::AssociationChanged),
             Self::SsoUserDisabled(one) => one.parts(What::SsoUserDisabled),
             Self::SessionExpired(one) => one.parts(What::SessionExpired),
+            Self::SessionInvalidated(one) => one.parts(What::SessionInvalidated),
             Self::Renew(one) => one.parts(What::IdentityRenewed),
             Self::AllowRemoved(one) => one.parts(What::AllowRemoved),
             Self::Deny(one) => one.parts(What::Denied),

@@ -2,7 +2,7 @@
 //!
 //! Leaves out only what the rules let live; `tests/impact_matrix/laws.rs` holds it to that.
 
-use super::event::{Event, Principal, PublicAccess, Statement, What};
+use super::event::{Event, Principal, PublicAccess, What};
 use super::place::reaches;
 use super::principal::{is_of_role, is_of_user};
 use super::truth::Truth;
@@ -36,6 +36,7 @@ impl<'a> Concern<'a> {
             What::KeyDeactivated { .. }
             | What::KeyDeleted { .. }
             | What::SessionExpired(_)
+            | What::SessionInvalidated(_)
             | What::UserDeleted(_)
             | What::SessionsRevoked { .. }
             | What::RoleDeleted(_)
@@ -61,7 +62,7 @@ impl<'a> Concern<'a> {
             What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
                 by.session.facts.access_key_id == *access_key_id
             }
-            What::SessionExpired(session) => by.session.id == *session,
+            What::SessionExpired(session) | What::SessionInvalidated(session) => by.session.id == *session,
             What::UserDeleted(_) | What::SessionsRevoked { .. } | What::RoleDeleted(_) | What::RoleRecreated(_) => {
                 // These rules look at the session alone.
                 let any = Subject::Group { bucket: "", operation: Operation::GetObject };
@@ -91,8 +92,7 @@ impl<'a> Concern<'a> {
     pub fn names_a_signer(&self) -> bool {
         match &self.event.what {
             What::AllowRemoved(statement) | What::Denied { statement, .. } => {
-                let names_nobody = statement.userid.is_empty() && matches!(statement.principal_arn.as_str(), "" | "*");
-                statement.session.is_some() || !names_nobody
+                !(statement.userid.is_empty() && matches!(statement.principal_arn.as_str(), "" | "*"))
             }
             What::AccountClosed { .. } => true,
             what => self.access_key_id().is_some() || principal(what).is_some(),
@@ -163,9 +163,7 @@ impl<'a> Concern<'a> {
                 }
                 narrow.access_key_id = Some(access_key_id.clone());
             }
-            What::SessionExpired(session)
-            | What::Denied { statement: Statement { session: Some(session), .. }, .. }
-            | What::AllowRemoved(Statement { session: Some(session), .. }) => {
+            What::SessionExpired(session) | What::SessionInvalidated(session) => {
                 if wanted.session.is_some_and(|own| own != *session) {
                     return None;
                 }

@@ -75,6 +75,8 @@ pub enum What {
     SsoUserDisabled(#[serde(with = "stored::identity")] IdentityName),
     /// b. The session reaches its end.
     SessionExpired(#[serde(with = "stored::session")] RecordId),
+    /// AWS no longer accepts the session's key or token, before its end (SEMANTICS.md 1.7): what `GetCallerIdentity` shows.
+    SessionInvalidated(#[serde(with = "stored::session")] RecordId),
     /// presignd renews an identity.
     IdentityRenewed(#[serde(with = "stored::identity")] IdentityName),
     /// j, o. An Allow is taken away.
@@ -176,9 +178,6 @@ pub struct Statement {
     /// `aws:userid`, with `*` and `?`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub userid: String,
-    /// Only what that session signed. No policy can say so; what was seen of one session is said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<RecordId>,
     /// The bucket, or the access point by its ARN or alias.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bucket: String,

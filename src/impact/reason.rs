@@ -38,6 +38,10 @@ reasons! {
         "The key belongs to a session; it cannot be deactivated or deleted, only the session can be denied.";
     KeyStaysActive "KEY_STAYS_ACTIVE" "A new key ends nothing; the old one ends URLs when it is deactivated.";
     SessionExpired "SESSION_EXPIRED" "The session ends, and with it every URL that it signed.";
+    SessionInvalidated "SESSION_INVALIDATED"
+        "AWS no longer accepts the session's key or token; which event that was, nobody has told.";
+    KeyIsNoSession "KEY_IS_NO_SESSION"
+        "A long-term key is no session of STS; it is deactivated or deleted.";
     NoExpiry "NO_EXPIRY" "A long-term key has no end of its own.";
 
     UserDeleted "USER_DELETED" "The IAM user whose credentials signed is deleted.";

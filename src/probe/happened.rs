@@ -3,7 +3,7 @@
 //! | session | its key is dead | denied at a canary |
 //! |---|---|---|
 //! | long-term key | the key is deactivated: deleted looks the same, and can not be undone | an Allow is gone: "may end" |
-//! | session | a Deny of that very session, of everything | the same: sessions of one name are meant alike |
+//! | session | that session is invalidated; why, nobody told | the same: sessions of one name are meant alike |
 //!
 //! A canary tells of one key only, and a Deny may spare the rest of its bucket. So URLs that read from there "may end".
 //! Killing a parent's key spares what was minted from it (SEMANTICS.md 1.3 c), so a dead session is no event of its parent.
@@ -91,24 +91,19 @@ pub(super) fn lifted(row: &EventRow) -> NewEvent {
 
 fn what(session: &Session, about: About<'_>) -> Option<What> {
     let facts = &session.facts;
-    let of = |userid, session, bucket: Option<&str>| Statement {
-        policy: Policy::Identity,
-        principal_arn: String::new(),
-        userid,
-        session,
-        actions: bucket.iter().map(|_| "s3:GetObject".to_owned()).collect(),
-        bucket: bucket.unwrap_or_default().to_owned(),
-        key_prefix: String::new(),
-    };
     match about {
         About::Key if matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root) => {
             Some(What::KeyDeactivated { access_key_id: facts.access_key_id.clone() })
         }
-        About::Key => {
-            let statement = of(String::new(), Some(session.id), None);
-            Some(What::Denied { statement, issued_before: None, signature_age: None })
-        }
-        About::Canary(canary) => Some(What::AllowRemoved(of(userid(facts)?, None, Some(canary.bucket.as_str())))),
+        About::Key => Some(What::SessionInvalidated(session.id)),
+        About::Canary(canary) => Some(What::AllowRemoved(Statement {
+            policy: Policy::Identity,
+            principal_arn: String::new(),
+            userid: userid(facts)?,
+            bucket: canary.bucket.as_str().to_owned(),
+            key_prefix: String::new(),
+            actions: vec!["s3:GetObject".to_owned()],
+        })),
     }
 }
 

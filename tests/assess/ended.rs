@@ -251,7 +251,7 @@ async fn nothing_is_left_out_that_may_be_alive() {
             let question = place.question(&mut random);
             let records = place.outstanding(&question.filter).await;
             let over = |record: &&presignd::issued::Record| {
-                let others = stood.iter().filter(|stood| stood.what != question.event.what);
+                let others = stood.iter().filter(|stood| !stood.is_of_the_same(&question.event));
                 others
                     .map(|stood| place.ending(stood, record))
                     .any(|ending| ending.verdict == Verdict::Ends && ending.not_after <= place.clock.now())

@@ -6,10 +6,10 @@ use futures_util::StreamExt;
 use presignd::assess::{Affected, GapReason, LIST_PAGE, Question};
 use presignd::impact::ending::Verdict;
 use presignd::impact::event::{Event, SETTLES_WITHIN, What};
-use presignd::issued::Filter;
-use presignd::session::RecordId;
+use presignd::issued::{Filter, IssuedUrl};
+use presignd::session::{CredentialKind, RecordId};
 
-use crate::made::{BUCKET, at};
+use crate::made::{self, BUCKET, Signed, at, signed};
 use crate::place::{ASKER, Place, Random};
 
 async fn all(place: &Place, question: Question, with_living: bool) -> Vec<Affected> {
@@ -44,6 +44,30 @@ async fn a_list_has_every_url_that_is_touched_once_with_its_own_ending() {
         }
     }
     assert!(touched > 1000, "{touched}");
+}
+
+/// With it AWS has told whose that key is.
+#[tokio::test(start_paused = true)]
+async fn what_the_default_chain_mints_has_the_owner_of_a_key_with_which_another_identity_signs() {
+    let place = Place::empty(700).await;
+    for kind in [CredentialKind::AssumeRole, CredentialKind::FederationToken] {
+        let chain = Signed { parent: None, ..signed(kind) };
+        let session = place.enrol(kind.as_str(), chain).await;
+        place.append(vec![IssuedUrl { id: place.registry.next_url_id(), session, ..made::get() }]).await;
+    }
+    let deleted = async |arn: &str| {
+        let what = What::UserDeleted(made::principal(arn));
+        let event = Event { at: place.clock.now(), settles_within: SETTLES_WITHIN, endpoint: None, what };
+        let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false };
+        let listed = all(&place, question, true).await;
+        let told = listed.iter().map(|one| (one.record.session.facts.kind, one.ending.reason.as_str()));
+        told.collect::<Vec<_>>()
+    };
+    use CredentialKind::{AssumeRole, FederationToken};
+    let own = deleted(made::USER_ARN).await;
+    assert_eq!(own, [(AssumeRole, "ROLE_SESSION_OUTLIVES_USER"), (FederationToken, "USER_DELETED")]);
+    let other = deleted("arn:aws:iam::111122223333:user/nobody").await;
+    assert_eq!(other, [(AssumeRole, "NOT_CONCERNED"), (FederationToken, "NOT_CONCERNED")]);
 }
 
 fn bucket_deleted(place: &Place) -> Question {

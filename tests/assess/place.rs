@@ -105,7 +105,7 @@ impl Place {
         place
     }
 
-    pub(crate) async fn enrol(&self, identity: &str, signed: Signed) {
+    pub(crate) async fn enrol(&self, identity: &str, signed: Signed) -> RecordId {
         let mut facts = signed.session.facts;
         facts.parent = match &signed.parent {
             Some(parent) => {
@@ -119,7 +119,9 @@ impl Place {
             None => None,
         };
         let session = self.registry.enrol(&made::identity(identity), facts).await.unwrap();
+        let id = session.id;
         self.sessions.lock().unwrap().push(session);
+        id
     }
 
     /// A URL that ends then.
@@ -161,9 +163,9 @@ impl Place {
         // Before now, now, within slots, and where slots meet.
         let now = self.clock.now().unix();
         event.at = at(random.pick(&[now, now, now - 700, now + 1, now + 137, 1800, 2700, 2701, 5000]));
-        if let What::SessionExpired(_) = event.what {
+        if let What::SessionExpired(id) | What::SessionInvalidated(id) = &mut event.what {
             let known = self.sessions.lock().unwrap().iter().map(|session| session.id).collect::<Vec<_>>();
-            event.what = What::SessionExpired(random.pick(&known));
+            *id = random.pick(&known);
         }
         if event.bucket().is_some() {
             let place = random.pick(&[None, Some("aws"), Some(HOSTS[1]), Some("elsewhere.example")]);
@@ -242,7 +244,16 @@ impl Place {
     /// What the rule says of one URL.
     pub(crate) fn ending(&self, event: &Event, record: &Record) -> Ending {
         let parents = self.parents.lock().unwrap();
-        let parent = record.session.facts.parent.map(|id| &*parents[&id]);
+        let sessions = self.sessions.lock().unwrap();
+        let Facts { parent, parent_access_key_id: key, .. } = &record.session.facts;
+        // Of the default chain, whoever signs or lends with that key.
+        let is_key = |one: &&Arc<Session>| {
+            let Facts { access_key_id, kind, principal_arn, .. } = &one.facts;
+            let is_lasting = matches!(kind, CredentialKind::LongTermKey | CredentialKind::Root);
+            access_key_id == key && is_lasting && !principal_arn.is_empty()
+        };
+        let of_key = || sessions.iter().chain(parents.values()).filter(is_key).max_by_key(|one| one.id.number);
+        let parent = parent.map(|id| &parents[&id]).or_else(of_key).map(|parent| &**parent);
         let by = Lineage { session: &record.session, parent };
         ending(event, by, Subject::Url(&record.url)).unwrap()
     }

@@ -86,7 +86,7 @@ fn events_are_listed_with_what_is_known_of_them_and_lifted_by_their_id() {
          events.event.denied.signature_age events.event.denied.statement events.event.denied.statement.actions \
          events.event.denied.statement.bucket events.event.denied.statement.key_prefix \
          events.event.denied.statement.policy events.event.denied.statement.principal_arn \
-         events.event.denied.statement.session_id events.event.denied.statement.userid events.event.endpoint \
+         events.event.denied.statement.userid events.event.endpoint \
          events.event.settles_within events.id events.lifted_at events.observed events.recorded_at \
          events.seen_alive_at events.withdrawn version"
     );

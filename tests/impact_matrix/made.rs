@@ -266,7 +266,6 @@ pub(crate) fn statement(policy: Policy) -> Statement {
         policy,
         principal_arn: String::new(),
         userid: String::new(),
-        session: None,
         bucket: String::new(),
         key_prefix: String::new(),
         actions: Vec::new(),

@@ -43,6 +43,7 @@ struct Row {
 
 const DENIED: &[(&str, u16)] = &[("AccessDenied", 403)];
 const NO_KEY: &[(&str, u16)] = &[("InvalidAccessKeyId", 403)];
+const DEAD: &[(&str, u16)] = &[("InvalidAccessKeyId", 403), ("InvalidToken", 400), ("ExpiredToken", 400)];
 const TOKEN: &[(&str, u16)] = &[("ExpiredToken", 400)];
 const KMS: &[(&str, u16)] =
     &[("KMS.DisabledException", 400), ("KMS.KMSInvalidStateException", 400), ("AccessDenied", 403)];
@@ -74,6 +75,10 @@ const MATRIX: &[Row] = &[
         what: |_| What::SessionExpired(id(2)), other: None,
         cells:  [Live, EndsAt, EndsAt, EndsAt, EndsAt, EndsAt, EndsAt, EndsAt, EndsAt, EndsAt, Live],
         grades: [D; 11], errors: TOKEN, errors_grades: [D; 11] },
+    Row { name: "1.7: STS no longer accepts the session",
+        what: |_| What::SessionInvalidated(id(2)), other: Some(|_| What::SessionInvalidated(id(3))),
+        cells:  [Live, EndR, EndR, EndR, EndR, EndR, EndR, EndR, EndR, EndR, Live],
+        grades: [D, I, I, I, I, I, I, I, I, I, D], errors: DEAD, errors_grades: [U; 11] },
     Row { name: "c: the access key is made inactive",
         what: |kind| What::KeyDeactivated { access_key_id: user_key(kind) }, other: None,
         cells:  [EndR, Live, Live, Live, Live, Live, Live, Live, Live, Live, EndR],

@@ -110,7 +110,6 @@ fn statements() -> impl Strategy<Value = Statement> {
             policy,
             principal_arn: principal_arn.to_owned(),
             userid: userid.to_owned(),
-            session: None,
             bucket: bucket.to_owned(),
             key_prefix: key_prefix.to_owned(),
             actions: actions.into_iter().map(str::to_owned).collect(),
@@ -158,6 +157,7 @@ fn whats() -> impl Strategy<Value = What> {
         names().prop_map(What::SsoUserDisabled),
         names().prop_map(What::IdentityRenewed),
         (1..4u64).prop_map(|number| What::SessionExpired(id(number))),
+        (1..4u64).prop_map(|number| What::SessionInvalidated(id(number))),
         statements().prop_map(What::AllowRemoved),
         (statements(), proptest::option::of(instants()), ages).prop_map(|(statement, issued_before, signature_age)| {
             What::Denied { statement, issued_before, signature_age }

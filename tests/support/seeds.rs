@@ -1,5 +1,5 @@
 //! The seeds of the fuzzer, and what grows of them on any toolchain: each as it is, cut off, and with a few bytes changed.
-//! `scripts/fuzz` looks further.
+//! `PRESIGND_FUZZ_INPUTS` says how many, as step `fuzz` of `scripts/test` does; `scripts/fuzz` looks where code leads it.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Gives `target` every seed of that name, and a thousand inputs near them.
+/// Gives `target` every seed of that name, and a thousand inputs near them, or as many as the environment says.
 pub(crate) fn grow(name: &str, target: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
     let read = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.expect("a readable entry").path());
@@ -17,8 +17,9 @@ pub(crate) fn grow(name: &str, target: impl Fn(&[u8])) {
     seeds.iter().for_each(|seed| target(seed));
     let change = (any::<Index>(), 0..4_u8, any::<u8>());
     let near = (any::<Index>(), any::<Index>(), proptest::collection::vec(change, 1..6));
+    let cases = std::env::var("PRESIGND_FUZZ_INPUTS").map_or(1000, |text| text.parse().expect("a number of inputs"));
     // What fails is committed as a seed instead.
-    let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let grown = TestRunner::new(config).run(&near, |(seed, other, changes)| {
         let mut bytes = seeds[seed.index(seeds.len())].clone();
         for (at, what, byte) in changes {

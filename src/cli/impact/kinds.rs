@@ -147,9 +147,6 @@ pub struct Statement {
     /// The aws:userid, such as AROA…:session-name
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub userid: String,
-    /// Only what that session signed, by its id: as presignd tells of a session that it has seen denied
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    pub session_id: String,
     /// The bucket
     #[arg(long, value_name = "BUCKET", default_value = "", hide_default_value = true)]
     pub bucket: String,
@@ -189,7 +186,6 @@ impl Statement {
             policy: policy.into(),
             principal_arn: self.principal.clone(),
             userid: self.userid.clone(),
-            session_id: self.session_id.clone(),
             bucket: self.bucket.clone(),
             key_prefix: self.prefix.clone(),
             actions: self.actions.clone(),

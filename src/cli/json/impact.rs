@@ -152,6 +152,7 @@ pub fn kind(what: &What) -> (&'static str, Value) {
         What::AssociationChanged(one) => ("association_changed", identity(one)),
         What::SsoUserDisabled(one) => ("sso_user_disabled", identity(one)),
         What::SessionExpired(one) => ("session_expired", json!({"session_id": one.session_id})),
+        What::SessionInvalidated(one) => ("session_invalidated", json!({"session_id": one.session_id})),
         What::IdentityRenewed(one) => ("identity_renewed", identity(one)),
         What::AllowRemoved(one) => ("allow_removed", json!({"statement": one.statement.as_ref().map(statement)})),
         What::Denied(one) => (
@@ -202,7 +203,6 @@ fn statement(one: &proto::Statement) -> Value {
         "policy": say::name(one.policy().as_str_name(), "POLICY"),
         "principal_arn": optional(&one.principal_arn),
         "userid": optional(&one.userid),
-        "session_id": optional(&one.session_id),
         "bucket": optional(&one.bucket),
         "key_prefix": optional(&one.key_prefix),
         "actions": one.actions,

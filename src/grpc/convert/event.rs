@@ -52,6 +52,7 @@ fn happening(wire: Wire, at: Timestamp) -> Result<What, Refused> {
         Wire::AssociationChanged(of) => What::AssociationChanged(named(of)?),
         Wire::SsoUserDisabled(of) => What::SsoUserDisabled(named(of)?),
         Wire::SessionExpired(of) => What::SessionExpired(record_id("session_id", &of.session_id)?),
+        Wire::SessionInvalidated(of) => What::SessionInvalidated(record_id("session_id", &of.session_id)?),
         Wire::IdentityRenewed(of) => What::IdentityRenewed(named(of)?),
         Wire::AllowRemoved(removed) => What::AllowRemoved(statement(removed.statement)?),
         Wire::Denied(denied) => What::Denied {
@@ -92,6 +93,7 @@ fn member(what: &Wire) -> &'static str {
         Wire::AssociationChanged(_) => "association_changed",
         Wire::SsoUserDisabled(_) => "sso_user_disabled",
         Wire::SessionExpired(_) => "session_expired",
+        Wire::SessionInvalidated(_) => "session_invalidated",
         Wire::IdentityRenewed(_) => "identity_renewed",
         Wire::AllowRemoved(_) => "allow_removed",
         Wire::Denied(_) => "denied",

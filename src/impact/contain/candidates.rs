@@ -217,7 +217,6 @@ impl<'a> Target<'a> {
             policy: Policy::Bucket,
             principal_arn: String::new(),
             userid: String::new(),
-            session: None,
             bucket: self.bucket().to_owned(),
             key_prefix: String::new(),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),

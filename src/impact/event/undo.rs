@@ -14,6 +14,7 @@ impl What {
             | Self::IdentityProviderRemoved { .. }
             | Self::AssociationChanged(_)
             | Self::SsoUserDisabled(_)
+            | Self::SessionInvalidated(_)
             | Self::AllowRemoved(_)
             | Self::Denied { .. }
             | Self::RequesterPays { .. }

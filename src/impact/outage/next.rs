@@ -149,8 +149,18 @@ fn base<'a, 'b>(holder: &Holder<'a>, holders: &'b [Holder<'a>]) -> Option<&'b Ho
 /// What its next session is minted with: what its base signs with now, and not what minted the last one, for a base
 /// whose key was rotated has another. `None`: it is not minted, or nobody knows.
 pub(super) fn minter<'a>(holder: &Holder<'a>, holders: &[Holder<'a>]) -> Option<&'a Session> {
-    let Source::Minted { .. } = holder.source else { return None };
-    base(holder, holders).and_then(|base| base.session).or(holder.parent)
+    let Source::Minted { base: named, .. } = holder.source else { return None };
+    if named.is_some() || holder.session.is_some() {
+        return base(holder, holders).and_then(|base| base.session).or(holder.parent);
+    }
+    let mut kin = kin(holders).peekable();
+    if kin.peek().is_some() { kin.find_map(|one| one.parent) } else { holder.parent }
+}
+
+/// Those for which the default chain mints now. There is one, and what it gives them it gives to whoever asks next.
+fn kin<'a, 'b>(holders: &'b [Holder<'a>]) -> impl Iterator<Item = &'b Holder<'a>> {
+    let asks = |one: &&Holder<'_>| matches!(one.source, Source::Minted { base: None, .. });
+    holders.iter().filter(asks).filter(|one| one.session.is_some())
 }
 
 /// Whether nobody can mint its next session until somebody acts, whatever the event does.
@@ -175,15 +185,16 @@ fn mints(key: &str, holder: &Holder<'_>, holders: &[Holder<'_>]) -> bool {
         return keys.iter().any(|session| session.facts.access_key_id == key);
     }
     let by_parent = |session: &'_ Session| session.facts.parent_access_key_id == key;
-    match (minter(holder, holders), holder.session) {
-        (Some(minter), _) => minter.facts.access_key_id == key,
+    match (base, holder.session) {
         (None, Some(session)) => by_parent(session),
-        // There is one default chain, and what it gives was given to others meanwhile.
         (None, None) => {
-            let is_kin = |one: &&Holder<'_>| base.is_none() && matches!(one.source, Source::Minted { base: None, .. });
-            let mut kin = holders.iter().filter(is_kin).filter_map(|one| one.session).peekable();
+            let mut kin = kin(holders).filter_map(|one| one.session).peekable();
             if kin.peek().is_some() { kin.any(by_parent) } else { holder.last.is_some_and(by_parent) }
         }
+        (Some(_), own) => match minter(holder, holders) {
+            Some(minter) => minter.facts.access_key_id == key,
+            None => own.or(holder.last).is_some_and(by_parent),
+        },
     }
 }
 

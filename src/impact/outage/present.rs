@@ -35,6 +35,7 @@ pub(super) enum Why {
     TooOld,
     NotAllowed,
     Expired,
+    Invalidated,
     Closed,
     BucketGone,
     PointGone,
@@ -116,6 +117,7 @@ fn subject(what: &What) -> Option<(Why, Reach)> {
         What::RoleDeleted(_) => Why::Deleted,
         What::RoleRecreated(_) => Why::Recreated,
         What::SessionExpired(_) => Why::Expired,
+        What::SessionInvalidated(_) => Why::Invalidated,
         What::AccountClosed { .. } => Why::Closed,
         // A limit on whatever is signed there, now and later, and not what befalls some objects once.
         What::Denied { statement, signature_age: Some(_), .. } => return Some((Why::TooOld, reach(statement))),
@@ -239,6 +241,10 @@ impl Why {
             (Self::NotAllowed, _) if is_key => "the key that it signs with loses a permission",
             (Self::NotAllowed, _) => "the session that it signs with loses a permission",
             (Self::Expired, _) => "the session that it signs with ends",
+            (Self::Invalidated, Recovery::Rotation) => {
+                "AWS no longer accepts its session, and its source hands that session out until it rotates by itself"
+            }
+            (Self::Invalidated, _) => "AWS no longer accepts the session that it signs with",
             (Self::BucketGone, _) => "the bucket is deleted",
             (Self::PointGone, _) => "the access point is deleted",
             (Self::Closed, _) => "its account is closed; AWS does not say when it refuses requests",

@@ -22,8 +22,6 @@ pub(super) fn barred(event: &Event, holder: &Holder<'_>, holders: &[Holder<'_>])
         What::UserDeleted(user) if !is_role(user) => {
             if_it_is(Condition::MintsWithKeyOfUser, Recovery::None, "the user whose credentials it uses is deleted")
         }
-        // What was seen of one session of the registry says nothing of any other.
-        What::Denied { statement, .. } | What::AllowRemoved(statement) if statement.session.is_some() => None,
         _ if is_long_term(holder) && (names_a_role(&event.what) || spares_keys(&event.what)) => None,
         _ if names_a_role(&event.what) && is_minted_here(event, holders) => None,
         What::RoleDeleted(_) => if_it_is(falls_under, Recovery::None, "the role whose credentials it uses is deleted"),

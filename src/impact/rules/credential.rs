@@ -57,5 +57,23 @@ pub(super) fn expired(session: RecordId, at: Timestamp, by: Lineage<'_>) -> Answ
     }
 }
 
+/// What `GetCallerIdentity` of that very session tells: STS no longer knows its key, or no longer accepts its token. Whether S3
+/// follows, and in which of the words that it has for dead credentials, nobody has told (SEMANTICS.md 1.5, 1.7).
+pub(super) fn invalidated(session: RecordId, by: Lineage<'_>) -> Answer {
+    if by.session.id != session {
+        return Answer::lives(Reason::NotConcerned);
+    }
+    if matches!(nature(&by.session.facts), Nature::UserKey | Nature::RootKey) {
+        return Answer::lives(Reason::KeyIsNoSession);
+    }
+    let ends = Answer::ends(Reason::SessionInvalidated, INVALID_SESSION).reversible();
+    ends.graded(Grade::Inferred).errors_graded(Grade::Unconfirmed)
+}
+
 pub(super) const INVALID_KEY: &[BearerError] = &[BearerError { code: "InvalidAccessKeyId", http_status: 403 }];
 const EXPIRED_TOKEN: &[BearerError] = &[BearerError { code: "ExpiredToken", http_status: 400 }];
+const INVALID_SESSION: &[BearerError] = &[
+    BearerError { code: "InvalidAccessKeyId", http_status: 403 },
+    BearerError { code: "InvalidToken", http_status: 400 },
+    BearerError { code: "ExpiredToken", http_status: 400 },
+];

@@ -61,13 +61,8 @@ pub(super) fn allow_removed(statement: &Statement, by: Lineage<'_>, subject: Sub
 /// Whether the statement speaks of the session; an error is the answer for one that it cannot bind.
 pub(super) fn signer(statement: &Statement, by: Lineage<'_>) -> Result<Truth, Answer> {
     let facts = &by.session.facts;
-    if statement.session.is_some_and(|meant| meant != by.session.id) {
-        return Err(Answer::lives(Reason::NotMatched));
-    }
     let principal = match statement.policy {
-        Policy::Identity | Policy::Boundary if is_root(by) && statement.session.is_none() => {
-            return Err(Answer::lives(Reason::RootExempt));
-        }
+        Policy::Identity | Policy::Boundary if is_root(by) => return Err(Answer::lives(Reason::RootExempt)),
         Policy::Bucket => is_named_by_bucket(&statement.principal_arn, by),
         Policy::Identity | Policy::Boundary => is_named(&statement.principal_arn, by),
         Policy::Scp | Policy::Rcp => has_principal_arn(&statement.principal_arn, by),

@@ -114,19 +114,16 @@ fn checked(wire: proto::Statement) -> Result<Statement, Refused> {
         Policy::Bucket if wire.bucket.is_empty() => {
             return Err(Refused::new("bucket", "is empty, but a bucket policy stands on a bucket: name it"));
         }
-        Policy::Identity | Policy::Boundary
-            if wire.principal_arn.is_empty() && wire.userid.is_empty() && wire.session_id.is_empty() =>
-        {
+        Policy::Identity | Policy::Boundary if wire.principal_arn.is_empty() && wire.userid.is_empty() => {
             let problem = "is empty, but such a policy is attached to a user or a role: name it, or set userid";
             return Err(Refused::new("principal_arn", problem));
         }
         Policy::Bucket | Policy::Identity | Policy::Boundary | Policy::Scp | Policy::Rcp => {}
     }
     let key_prefix = keys_of(&wire.bucket, &wire.key_prefix)?;
-    let proto::Statement { principal_arn, userid, session_id, bucket, actions, .. } = wire;
+    let proto::Statement { principal_arn, userid, bucket, actions, .. } = wire;
     let userid = text("userid", userid, MAX_ID_BYTES)?;
-    let session = if session_id.is_empty() { None } else { Some(super::record_id("session_id", &session_id)?) };
-    Ok(Statement { policy, principal_arn, userid, session, bucket, key_prefix, actions })
+    Ok(Statement { policy, principal_arn, userid, bucket, key_prefix, actions })
 }
 
 fn keys_of(bucket: &str, key_prefix: &str) -> Result<String, Refused> {

@@ -39,7 +39,6 @@ fn spoken() -> Statement {
         policy: Policy::Bucket.into(),
         principal_arn: "arn:aws:sts::111122223333:assumed-role/web/presignd-1".into(),
         userid: "AROAEXAMPLE:presignd-1".into(),
-        session_id: "k3vq7mza-42".into(),
         bucket: "photos".into(),
         key_prefix: "2026/${*}${$}{${?}}".into(),
         actions: vec!["s3:Get*".into(), "*".into()],
@@ -63,6 +62,7 @@ fn one_of_each() -> Vec<Wire> {
         Wire::AssociationChanged(web()),
         Wire::SsoUserDisabled(web()),
         Wire::SessionExpired(SessionEvent { session_id: "k3vq7mza-42".into() }),
+        Wire::SessionInvalidated(SessionEvent { session_id: "k3vq7mza-42".into() }),
         Wire::IdentityRenewed(web()),
         Wire::AllowRemoved(AllowRemoved { statement: Some(spoken()) }),
         Wire::Denied(Deny {
@@ -214,12 +214,10 @@ fn statements_say_where_they_stand_and_of_what_they_speak() {
     assert_eq!(field(|one| one.actions = vec!["GetObject".into()]), "actions");
     assert_eq!(field(|one| one.actions = vec!["s3:*".into(); 101]), "actions");
     assert_eq!(field(|one| one.userid = "a\nb".into()), "userid");
-    assert_eq!(field(|one| one.session_id = "42".into()), "session_id");
     assert_eq!(field(|one| one.key_prefix = "k".repeat(1025)), "key_prefix");
     assert_eq!(
         field(|one| {
-            (one.policy, one.session_id) = (Policy::Identity.into(), String::new());
-            (one.principal_arn, one.userid) = (String::new(), String::new());
+            (one.policy, one.principal_arn, one.userid) = (Policy::Identity.into(), String::new(), String::new());
         }),
         "principal_arn"
     );
@@ -255,6 +253,7 @@ fn what_does_not_go_together_is_refused() {
         (Wire::KeyDeleted(KeyEvent { access_key_id: "AKIA 1".into() }), "key_deleted.access_key_id"),
         (Wire::KeyDeleted(KeyEvent::default()), "key_deleted.access_key_id"),
         (Wire::SessionExpired(SessionEvent { session_id: "42".into() }), "session_expired.session_id"),
+        (Wire::SessionInvalidated(SessionEvent { session_id: "42".into() }), "session_invalidated.session_id"),
         (Wire::IdentityRenewed(IdentityEvent::default()), "identity_renewed.identity"),
         (Wire::IdentityRenewed(IdentityEvent { identity: "a b".into() }), "identity_renewed.identity"),
         (Wire::AccountClosed(AccountEvent { account: "1".into() }), "account_closed.account"),

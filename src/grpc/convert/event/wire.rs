@@ -37,6 +37,7 @@ fn what(what: What) -> Wire {
         What::AssociationChanged(name) => Wire::AssociationChanged(identity(&name)),
         What::SsoUserDisabled(name) => Wire::SsoUserDisabled(identity(&name)),
         What::SessionExpired(id) => Wire::SessionExpired(proto::SessionEvent { session_id: id.to_string() }),
+        What::SessionInvalidated(id) => Wire::SessionInvalidated(proto::SessionEvent { session_id: id.to_string() }),
         What::IdentityRenewed(name) => Wire::IdentityRenewed(identity(&name)),
         What::AllowRemoved(removed) => Wire::AllowRemoved(proto::AllowRemoved { statement: Some(statement(removed)) }),
         What::Denied { statement: denied, issued_before, signature_age } => Wire::Denied(proto::Deny {
@@ -79,10 +80,9 @@ fn statement(of: Statement) -> proto::Statement {
         Policy::Rcp => WirePolicy::Rcp,
         Policy::Boundary => WirePolicy::Boundary,
     };
-    let Statement { principal_arn, userid, session, bucket, key_prefix, actions, .. } = of;
-    let session_id = session.map(|id| id.to_string()).unwrap_or_default();
+    let Statement { principal_arn, userid, bucket, key_prefix, actions, .. } = of;
     let key_prefix = prefix::wire(&key_prefix);
-    proto::Statement { policy: policy.into(), principal_arn, userid, session_id, bucket, key_prefix, actions }
+    proto::Statement { policy: policy.into(), principal_arn, userid, bucket, key_prefix, actions }
 }
 
 fn object(of: Object) -> proto::ObjectEvent {
