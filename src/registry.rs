@@ -378,12 +378,12 @@ pub const MAX_ROWS: usize = 1024;
 /// Records or sessions in one answer.
 pub const MAX_PAGE: usize = 1000;
 /// Records that one step of retention forgets.
-pub const FORGET_ROWS: usize = 100;
+pub const FORGET_ROWS: usize = 50;
 /// How long an ended record is kept, unless the configuration says otherwise: 30 days.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 86_400);
 /// Calls that may wait for the writer, unless the configuration says otherwise.
 pub const DEFAULT_QUEUE_CALLS: usize = 1024;
 
-const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(10);
+const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(5);
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);

@@ -24,7 +24,8 @@ mod registry {
 
 use std::time::Duration;
 
-use presignd::issued::{Filter, Fingerprint, Record};
+use futures_util::future::join_all;
+use presignd::issued::{Filter, Fingerprint, IssuedUrl, Record};
 use presignd::registry::{Append, Appended, Error, MAX_PAGE, MAX_ROWS};
 use presignd::session::{CredentialKind, Facts, IssueInterval, RecordId};
 use presignd::time::{Timestamp, Ttl};
@@ -180,17 +181,16 @@ async fn a_call_is_written_whole_or_not_at_all(place: Place) {
 
 async fn a_call_that_fails_spares_the_others_of_its_group(place: Place) {
     let (registry, session) = place.with_session().await;
-    let before = url(&registry, &session, request("before"));
-    let mut bad = url(&registry, &session, request("bad"));
-    bad.session.number = 99;
-    let after = url(&registry, &session, request("after"));
-    let (one, two, three) = tokio::join!(
-        registry.append(vec![append(&before)]),
-        registry.append(vec![append(&bad)]),
-        registry.append(vec![append(&after)]),
-    );
-    assert!(one.is_ok() && two.is_err() && three.is_ok());
-    assert_eq!(numbers(&registry, Filter::default()).await, [after.id.number, before.id.number]);
+    // So many that some come together, whatever the writer is at.
+    let mut calls: Vec<_> = (0..60).map(|_| url(&registry, &session, request("k"))).collect();
+    calls.iter_mut().skip(10).step_by(25).for_each(|bad| bad.session.number = 99);
+    let outcomes = join_all(calls.iter().map(|url| registry.append(vec![append(url)]))).await;
+    let is_good = |url: &&IssuedUrl| url.session == session.id;
+    assert!(outcomes.iter().zip(&calls).all(|(outcome, url)| outcome.is_ok() == is_good(&url)));
+    let mut good: Vec<_> = calls.iter().filter(is_good).map(|url| url.id.number).collect();
+    good.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+    assert_eq!((good.len(), numbers(&registry, Filter::default()).await), (58, good));
+    assert_eq!(registry.sessions(ASKER, None).await.unwrap()[0].outstanding, 58);
 }
 
 async fn a_call_is_bounded(place: Place) {

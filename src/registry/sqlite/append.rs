@@ -23,11 +23,11 @@ impl From<Append> for Item {
 }
 
 /// All items or none: the caller undoes what is left of a failure.
-pub(super) fn append(state: &mut State<'_>, items: Vec<Item>, now: Timestamp) -> Result<Vec<Appended>, Error> {
+pub(super) fn append(state: &mut State<'_>, items: &[Item], now: Timestamp) -> Result<Vec<Appended>, Error> {
     let mut outcomes = Vec::with_capacity(items.len());
     for Item { row, request } in items {
         let uid = row.caller.uid;
-        if let Some(request) = &request
+        if let Some(request) = request
             && let Some(remembered) = held_by_another(state, uid, request, now)?
         {
             outcomes.push(Appended::Already(Box::new(remembered)));
@@ -48,11 +48,11 @@ pub(super) fn append(state: &mut State<'_>, items: Vec<Item>, now: Timestamp) ->
     Ok(outcomes)
 }
 
-fn write_url(state: &mut State<'_>, session: i64, row: UrlRow) -> Result<(), Error> {
+fn write_url(state: &mut State<'_>, session: i64, row: &UrlRow) -> Result<(), Error> {
     let bucket = state.bucket(&row.bucket)?;
     state.led(bucket, (&row.region, &row.host), row.signed_at)?;
-    let (pid, uid) = (row.caller.pid, row.caller.uid);
-    let caller = state.caller(row.caller)?;
+    let uid = row.caller.uid;
+    let caller = state.caller(&row.caller)?;
     state.statements.url.execute(params![
         row.number,
         session,
@@ -73,7 +73,7 @@ fn write_url(state: &mut State<'_>, session: i64, row: UrlRow) -> Result<(), Err
         row.tagged,
         row.fingerprint,
         caller,
-        pid,
+        row.pid,
         row.on_behalf_of,
         row.labels,
         row.replaces,

@@ -37,7 +37,10 @@ pub(super) struct UrlRow {
     pub(super) host: String,
     pub(super) tagged: bool,
     pub(super) fingerprint: [u8; 16],
+    /// Whoever asked, of whatever process,
     pub(super) caller: Caller,
+    /// and that process.
+    pub(super) pid: Option<i32>,
     pub(super) on_behalf_of: String,
     pub(super) labels: String,
     pub(super) replaces: Option<String>,
@@ -79,7 +82,8 @@ impl UrlRow {
             host: url.host,
             tagged: url.tagged,
             fingerprint: url.fingerprint.0,
-            caller: url.caller,
+            pid: url.caller.pid,
+            caller: Caller { pid: None, ..url.caller },
             on_behalf_of: url.on_behalf_of,
             replaces: url.replaces.map(|id| id.to_string()),
         }

@@ -117,7 +117,18 @@ impl<'c> State<'c> {
         if self.sums.is_none() {
             self.sums = Some(Sums::read(self.connection)?);
         }
+        self.sums.iter_mut().for_each(Sums::mark);
         Ok(())
+    }
+
+    /// Undoes all that was done since the group began, which was to append and nothing else, and begins it once more.
+    pub(super) fn begin_again(&mut self) -> Result<(), Error> {
+        self.drop_memory();
+        self.sums.iter_mut().for_each(Sums::undo);
+        self.oldest = None;
+        // Fails when the failure has undone it already.
+        let _ = self.connection.execute_batch("ROLLBACK");
+        self.begin()
     }
 
     /// Notes a record of the group for the sums.
@@ -227,10 +238,9 @@ impl<'c> State<'c> {
         self.hosts.note(&mut self.statements.host, bucket, to, signed_at)
     }
 
-    /// The number of a caller, whose pid does not matter here.
-    pub(super) fn caller(&mut self, caller: Caller) -> Result<i64, Error> {
-        let caller = Caller { pid: None, ..caller };
-        if let Some(number) = self.callers.get(&caller) {
+    /// The number of a caller, of whatever process.
+    pub(super) fn caller(&mut self, caller: &Caller) -> Result<i64, Error> {
+        if let Some(number) = self.callers.get(caller) {
             return Ok(*number);
         }
         let values = (caller.uid, caller.gid, caller.executable.as_deref().unwrap_or(""));
@@ -244,7 +254,7 @@ impl<'c> State<'c> {
             }
         };
         make_room(self.callers.len(), || self.callers.clear());
-        self.callers.insert(caller, number);
+        self.callers.insert(caller.clone(), number);
         Ok(number)
     }
 

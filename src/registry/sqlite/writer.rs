@@ -241,10 +241,17 @@ impl Writer<'_> {
         let rows: usize = group.iter().filter(|call| !matches!(call, Call::Forget { .. })).map(Call::rows).sum();
         self.search.group_begins();
         let mut lost = self.inodes.in_place().and_then(|()| self.state.begin()).err();
-        let mut done = Vec::with_capacity(group.len());
-        for call in group {
-            done.push(self.carry_out(call, &mut lost));
-        }
+        let together = if lost.is_none() { self.append_together(&group) } else { Ok(None) };
+        let together = together.unwrap_or_else(|error| {
+            lost = Some(error);
+            None
+        });
+        let mut outcomes = together.into_iter().flatten();
+        let done = group.into_iter().map(|call| match (call, outcomes.next()) {
+            (Call::Append { answer, turn, .. }, Some(outcome)) => Done::Append(answer, Ok(outcome), turn),
+            (call, _) => self.carry_out(call, &mut lost),
+        });
+        let done: Vec<Done> = done.collect();
         if lost.is_none() {
             // Looked at again: a URL leaves only when its record is where the next start looks for it.
             let commit = self.discard_search().and_then(|()| self.state.end_sums()).and_then(|()| self.state.commit());
@@ -266,6 +273,21 @@ impl Writer<'_> {
         self.metrics.registry_queue_depth.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
         for call in done {
             call.answer(lost.as_ref(), &self.metrics);
+        }
+    }
+
+    /// A group that only appends, without the mark before each call that could undo it alone: that costs as much as several
+    /// rows. `None`: there is more in the group, or a call failed; then nothing of it is left, and each is for itself.
+    fn append_together(&mut self, group: &[Call]) -> Result<Option<Vec<Vec<Appended>>>, Error> {
+        let appends = group.iter().map(|call| match call {
+            Call::Append { items, now, .. } => Some((items, *now)),
+            _ => None,
+        });
+        let Some(appends) = appends.collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let mut append = |(items, now): (&Vec<Item>, _)| append::append(&mut self.state, items, now);
+        match appends.into_iter().map(&mut append).collect() {
+            Ok(outcomes) => Ok(Some(outcomes)),
+            Err(_) => self.state.begin_again().map(|()| None),
         }
     }
 
@@ -306,7 +328,7 @@ impl Writer<'_> {
         let state = &mut self.state;
         match call {
             Call::Append { items, now, answer, turn } => {
-                Done::Append(answer, alone(state, lost, |state| append::append(state, items, now)), turn)
+                Done::Append(answer, alone(state, lost, |state| append::append(state, &items, now)), turn)
             }
             Call::Enrol { identity, facts, now, answer } => {
                 Done::Enrol(answer, alone(state, lost, |state| enrol::enrol(state, &identity, *facts, now)))
