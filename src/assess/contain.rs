@@ -89,11 +89,13 @@ impl Assessor {
         let line = Parents::new(&self.registry, uid).line(&record.session).await?;
         let mut standing = Standing::of(&self.registry, now);
         let stands = standing.endings(&line, record);
-        if let Some((message, is_for_good)) = over(&stands, record, now) {
-            gaps.push(Gap::new(GapReason::AlreadyEnded, message));
-            if is_for_good {
+        if let Some(over) = over(&stands, record, now) {
+            gaps.push(Gap::new(GapReason::AlreadyEnded, over.message));
+            if over.is_for_good {
                 return Ok(Contained { containments: Vec::new(), gaps });
             }
+            // What would end it then, takes along what is alive then.
+            standing = standing.without(&over.by);
         }
         // What has been done need not be done.
         let done: Vec<What> = self.registry.stands().iter().filter_map(|one| is_of(&stands, one)).collect();
@@ -160,8 +162,14 @@ impl Assessor {
     }
 }
 
-/// That what stands has surely ended the URL by now, and whether for good.
-fn over(stands: &[EarlyEnd], record: &Record, now: Timestamp) -> Option<(String, bool)> {
+/// What has surely ended the URL by now.
+struct Over {
+    by: Vec<RecordId>,
+    message: String,
+    is_for_good: bool,
+}
+
+fn over(stands: &[EarlyEnd], record: &Record, now: Timestamp) -> Option<Over> {
     let over: Vec<&EarlyEnd> = stands.iter().filter(|one| is_over(&one.ending, now)).collect();
     let first = over.iter().map(|one| one.ending).min_by_key(|ending| ending.not_after)?;
     let ids: Vec<RecordId> = over.iter().map(|one| one.event).collect();
@@ -171,10 +179,12 @@ fn over(stands: &[EarlyEnd], record: &Record, now: Timestamp) -> Option<(String,
     };
     let first = if over.len() > 1 { ", the first of them" } else { "" };
     let told = format!("The URL has ended already: {} did that{first} {when}", gap::named(&ids));
-    Some(match over.iter().all(|one| one.ending.reversible) {
-        true => (format!("{told}. If that is undone, it works again until {}.", record.usable_until()), false),
-        false => (format!("{told}, for good. Nothing is left to contain."), true),
-    })
+    let is_for_good = !over.iter().all(|one| one.ending.reversible);
+    let then = match is_for_good {
+        true => ", for good. Nothing is left to contain.".to_owned(),
+        false => format!(". If that is undone, it works again until {}.", record.usable_until()),
+    };
+    Some(Over { message: told + &then, is_for_good, by: ids })
 }
 
 /// What happened, where the event that stands does something to the URL.

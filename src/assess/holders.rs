@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::identity::{Identities, Identity, Lends as Lent};
 use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Lends, Outage, Source};
+use crate::session::generation::Secret;
 use crate::session::{CredentialKind, Session};
 use crate::signer::realm::Realm;
 use crate::time::Timestamp;
@@ -23,6 +24,8 @@ struct Held {
     line: Option<Line>,
     signs_for: Realm,
     has: Has,
+    /// The session that was seen dead, so that none signs.
+    dead: Option<Line>,
     renews_at: Option<Timestamp>,
     /// The key in its source that signs again after a restart.
     returns: Option<Arc<Session>>,
@@ -59,6 +62,7 @@ impl Holders {
         let holders = self.0.iter().map(|held| {
             let Held { identity, line, signs_for, has, .. } = held;
             let by = line.as_ref().map(Line::lineage);
+            let dead = held.dead.as_ref().map(Line::lineage);
             Holder {
                 identity: identity.name(),
                 source: source(identity.table()),
@@ -66,7 +70,8 @@ impl Holders {
                 session: by.filter(|_| matches!(has, Has::Now)).map(|by| by.session),
                 renews_at: held.renews_at,
                 last: by.filter(|_| matches!(has, Has::Had(_))).map(|by| by.session),
-                parent: by.and_then(|by| by.parent),
+                dead: dead.map(|dead| dead.session),
+                parent: dead.or(by).and_then(|by| by.parent),
                 lends: lends(has),
                 returns: held.returns.as_deref(),
             }
@@ -97,12 +102,18 @@ impl Assessor {
                     Some(row) => Some(parents.line(&row.session).await?),
                     None => None,
                 };
+                let mut dead = newest.iter().filter(|row| identity.secret_of(&row.session) == Secret::Dead);
+                let dead = match dead.next() {
+                    Some(row) => Some(parents.line(&row.session).await?),
+                    None => None,
+                };
                 let partition = partition(last.as_ref(), identity.table());
                 all.push(Held {
                     identity: Arc::clone(&identity),
                     line: last,
                     signs_for: Realm::of_endpoint(&identity.s3().endpoint(), &partition),
                     has: Has::Had(identity.lends(&newest)),
+                    dead,
                     renews_at: None,
                     returns,
                 });
@@ -117,7 +128,7 @@ impl Assessor {
                 let renews_at = renews_at.filter(|_| live.session.facts.partition_of.is_empty());
                 let line = Some(parents.line(&live.session).await?);
                 let (identity, returns) = (Arc::clone(&identity), returns.clone());
-                all.push(Held { identity, line, signs_for, has: Has::Now, renews_at, returns });
+                all.push(Held { identity, line, signs_for, has: Has::Now, dead: None, renews_at, returns });
             }
         }
         Ok(Holders(all))

@@ -105,6 +105,14 @@ impl Standing {
         Self { is_for_good: true, ..self }
     }
 
+    /// The same, once these are undone.
+    #[must_use]
+    pub(super) fn without(mut self, undone: &[RecordId]) -> Self {
+        self.events.retain(|stood| !undone.contains(&stood.stands.id));
+        self.of_sessions.clear();
+        self
+    }
+
     /// The same, for a question about that.
     #[must_use]
     pub(super) fn asked(mut self, asked: &Event) -> Self {

@@ -55,6 +55,7 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
             last,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         },
         Holder {
@@ -66,6 +67,7 @@ fn told(known: Known, happens: i64, what: What) -> Vec<Word> {
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         },
     ];
@@ -191,6 +193,7 @@ fn a_session_of_another_role_than_the_configuration_says_by_now_tells_nothing() 
         last: Some(&former),
         parent: None,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     };
     let told = |role: &str| outages(&event(of_bucket(role)), &[holder], at(AT)).len();
@@ -213,6 +216,7 @@ fn a_token_that_was_never_had_is_of_the_user_whose_key_will_mint_it() {
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let of_user = match of_chain {
@@ -269,6 +273,7 @@ fn what_a_file_held_last_says_nothing_of_what_it_will_hold() {
             last,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let event = Event { at: at(SESSION_END + 60), ..event(of_bucket("")) };
@@ -299,6 +304,7 @@ fn whoever_is_based_on_one_without_a_session_is_kept_back_only_until_that_has_on
             last: Some(&last),
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let of_hop = minted(Some(&names[0]), "arn:aws:iam::111122223333:role/Hop");

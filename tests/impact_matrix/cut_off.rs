@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use presignd::impact::event::{Principal, What};
+use presignd::impact::event::{Policy, Principal, Statement, What};
 use presignd::impact::outage::{Holder, Lends, Loss, Recovery, Source, outages};
 use presignd::session::CredentialKind;
 use presignd::signer::realm::Realm;
@@ -27,6 +27,7 @@ fn whoever_is_based_on_an_identity_that_can_lend_nothing_loses_no_session_that_w
             parent: None,
             renews_at: None,
             lends,
+            dead: None,
             returns: None,
         };
         let lends = Lends::Whatever;
@@ -67,6 +68,7 @@ fn an_identity_without_a_session_whose_user_is_deleted_gets_none_and_signs_no_de
         parent: Some(&key),
         renews_at: None,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     };
     let user = Principal { arn: key.facts.principal_arn.clone(), unique_id: key.facts.principal_unique_id.clone() };
@@ -76,4 +78,43 @@ fn an_identity_without_a_session_whose_user_is_deleted_gets_none_and_signs_no_de
     };
     assert_eq!(told(AT), [(Loss::NoSession, None, Recovery::None)], "no session comes that could sign a dead link");
     assert_eq!(told(AT - 60)[0].0, Loss::DeadLinks, "until then it may have one again");
+}
+
+/// What killed it is what is asked about, or would have killed it as well.
+#[test]
+fn whoever_was_stopped_by_what_was_seen_is_told_of_by_the_events_that_stop_it_and_by_no_other() {
+    let (names, aws) = (["store", "hop"].map(identity), Realm::parse("aws").expect("a partition"));
+    let (key, hop) = (signed(CredentialKind::LongTermKey).session, signed(CredentialKind::AssumeRole).session);
+    let base = Holder {
+        identity: &names[0],
+        source: Source::Read,
+        signs_for: &aws,
+        session: None,
+        last: Some(&key),
+        parent: None,
+        renews_at: None,
+        lends: Lends::Nothing,
+        dead: Some(&key),
+        returns: None,
+    };
+    let source = Source::Minted { kind: CredentialKind::AssumeRole, base: Some(&names[0]), role_arn: Some(ROLE_ARN) };
+    let parent = Some(&key);
+    let hop = Holder { identity: &names[1], source, session: Some(&hop), last: None, dead: None, parent, ..base };
+    let told = |what: What| {
+        let all = outages(&event(what), &[base, hop], at(AT));
+        all.iter().map(|one| (one.identity.to_string(), one.loss, one.at)).collect::<Vec<_>>()
+    };
+    let (store, hop) = ("store".to_owned(), "hop".to_owned());
+    let both = vec![(store.clone(), Loss::NoSession, None), (hop.clone(), Loss::NoSession, Some(at(SESSION_END)))];
+    let own = || key.facts.access_key_id.clone();
+    assert_eq!(told(What::KeyDeactivated { access_key_id: own() }), both);
+    assert_eq!(told(What::KeyDeleted { access_key_id: own() }), both);
+    assert_eq!(told(What::UserDeleted(principal(USER_ARN))), both);
+    let denied =
+        deny(Statement { principal_arn: USER_ARN.into(), actions: vec!["s3:*".into()], ..statement(Policy::Identity) });
+    assert_eq!(told(denied), [(store, Loss::NoSession, None)], "it mints still, as far as that goes");
+    assert_eq!(told(What::KeyDeleted { access_key_id: "AKIAOTHER".into() }), []);
+    assert_eq!(told(What::TrustPolicyChanged(principal(ROLE_ARN))), [], "nobody would have had another");
+    let deleted = told(What::RoleDeleted(principal(ROLE_ARN)));
+    assert_eq!(deleted, [(hop, Loss::DeadLinks, Some(at(AT)))], "no more is dead than was");
 }

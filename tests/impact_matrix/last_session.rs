@@ -54,6 +54,7 @@ fn stops(happens: i64, settles: u64, what: What) -> Vec<(String, i64, bool)> {
         last: None,
         parent,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     });
     let event = Event { at: at(happens), settles_within: seconds(settles), ..event(what) };
@@ -111,6 +112,7 @@ fn of_several_tenants_the_first_to_stop_says_whether_its_instant_is_sure() {
         last: None,
         parent: None,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     };
     let minted = Source::Minted { kind: CredentialKind::AssumeRole, base: Some(&names[0]), role_arn: None };
@@ -145,6 +147,7 @@ fn a_base_that_is_renewed_by_itself_in_time_keeps_nobody_from_the_next_session()
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let hop = Holder { identity: &names[1], source: minted(Some(&names[0])), session: Some(&hop), ..role };
@@ -175,6 +178,7 @@ fn an_event_to_come_falls_on_the_session_that_is_there_by_then() {
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let event = Event { at: at(happens), ..event(what) };

@@ -85,6 +85,7 @@ fn found(house: &House, what: What) -> Vec<Outage> {
             last: None,
             parent: parents[place],
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         })
         .collect();
@@ -332,6 +333,7 @@ fn what_a_user_minted_with_a_key_is_minted_again_unless_the_user_is_denied() {
                 last: None,
                 parent,
                 lends: Lends::Whatever,
+                dead: None,
                 returns: None,
             });
         outages(&event(what), &holders.collect::<Vec<_>>(), at(AT)).iter().map(word).collect::<Vec<_>>()
@@ -370,6 +372,7 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
         last: None,
         parent: None,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     };
     let holders: Vec<_> = sessions.iter().map(holder).collect();
@@ -398,6 +401,7 @@ fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_use
         last: None,
         parent: None,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     };
     let told = |whose| outages(&event(What::UserDeleted(whose)), std::slice::from_ref(&holder), at(AT));
@@ -427,6 +431,7 @@ fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let all = outages(&event(what), &[holder], at(AT));

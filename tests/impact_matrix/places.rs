@@ -112,6 +112,7 @@ fn who_signs_for_another_place_is_not_stopped() {
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         })
         .collect();

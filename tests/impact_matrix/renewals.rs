@@ -33,6 +33,7 @@ fn told(
         last,
         parent: None,
         lends: Lends::Whatever,
+        dead: None,
         returns: None,
     };
     outages(&Event { at: at(happens), ..event(what) }, &[holder], at(AT))
@@ -132,6 +133,7 @@ fn who_gets_no_next_session_is_not_said_to_sign_dead_links_with_it() {
             last: None,
             parent: None,
             lends: Lends::Whatever,
+            dead: None,
             returns: None,
         };
         let source = Source::Minted { kind: CredentialKind::SessionToken, base: Some(&names[0]), role_arn: None };

@@ -26,6 +26,7 @@ fn told_if(has: bool, signs: Option<&Session>, returns: Option<&Session>, what: 
         last: None,
         parent: None,
         lends: Lends::Whatever,
+        dead: None,
         returns,
     };
     let source = Source::Minted { kind: CredentialKind::AssumeRole, base: Some(&names[0]), role_arn: Some(ROLE_ARN) };

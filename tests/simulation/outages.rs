@@ -53,6 +53,7 @@ impl Months {
                 last: None,
                 parent: parents[number].as_deref(),
                 lends: Lends::Whatever,
+                dead: None,
                 returns: None,
             })
             .collect();

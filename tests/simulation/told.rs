@@ -122,7 +122,6 @@ fn told(aws: &Aws, statement: &Statement) -> Told {
         policy,
         principal_arn,
         userid,
-        session: None,
         bucket: statement.bucket.unwrap_or_default().to_owned(),
         key_prefix: statement.prefix.clone(),
         actions: statement.actions.iter().map(|action| (*action).to_owned()).collect(),

@@ -17,9 +17,8 @@ pub(crate) fn grow(name: &str, target: impl Fn(&[u8])) {
     seeds.iter().for_each(|seed| target(seed));
     let change = (any::<Index>(), 0..4_u8, any::<u8>());
     let near = (any::<Index>(), any::<Index>(), proptest::collection::vec(change, 1..6));
-    let cases = std::env::var("PRESIGND_FUZZ_INPUTS").map_or(1000, |text| text.parse().expect("a number of inputs"));
     // What fails is committed as a seed instead.
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: inputs(), failure_persistence: None, ..Config::default() };
     let grown = TestRunner::new(config).run(&near, |(seed, other, changes)| {
         let mut bytes = seeds[seed.index(seeds.len())].clone();
         for (at, what, byte) in changes {
@@ -35,4 +34,9 @@ pub(crate) fn grow(name: &str, target: impl Fn(&[u8])) {
         Ok(())
     });
     grown.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "how much is tried, the run says")]
+fn inputs() -> u32 {
+    std::env::var("PRESIGND_FUZZ_INPUTS").map_or(1000, |text| text.parse().expect("a number of inputs"))
 }

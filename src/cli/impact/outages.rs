@@ -81,7 +81,7 @@ fn sentence(members: &[&Outage], one: &Outage) -> String {
         }
         (_, Some(_)) if one.may_come_later => format!("{may}stop{s} signing not before {at}"),
         (_, Some(_)) => format!("{may}stop{s} signing at {at}"),
-        (_, None) => format!("{may}stop{s} signing already"),
+        (_, None) => format!("{may}stop{s} signing already{}", reach(one)),
     };
     // Where the message speaks of one, and not of what they share.
     let of_one = one.message.split([' ', ',', ';']).any(|word| matches!(word, "it" | "its"));
