@@ -44,14 +44,14 @@ pub(super) struct Standing {
     perhaps: u64,
     /// Only what cannot be undone counts as ended.
     is_for_good: bool,
+    /// The event that is asked about is one of them: what it has ended is the answer, whatever else has ended the same.
+    is_of_the_past: bool,
 }
 
 /// One of them.
 #[derive(Debug, Clone)]
 struct Stood {
     stands: Stands,
-    /// It is the very event that is asked about: what it ends is the answer.
-    is_asked: bool,
     /// Whether it was met in a count.
     has_ended: bool,
     has_touched: bool,
@@ -83,7 +83,6 @@ impl Standing {
         let stands = registry.stands();
         let events = stands.iter().filter(|stands| stands.until > now).map(|stands| Stood {
             stands: stands.clone(),
-            is_asked: false,
             has_ended: false,
             has_touched: false,
             asks: None,
@@ -96,6 +95,7 @@ impl Standing {
             touched: 0,
             perhaps: 0,
             is_for_good: false,
+            is_of_the_past: false,
         }
     }
 
@@ -116,7 +116,7 @@ impl Standing {
     /// The same, for a question about that.
     #[must_use]
     pub(super) fn asked(mut self, asked: &Event) -> Self {
-        self.events.iter_mut().for_each(|stood| stood.is_asked = stood.stands.event.is_of_the_same(asked));
+        self.is_of_the_past = self.events.iter().any(|stood| stood.stands.event.is_of_the_same(asked));
         self
     }
 
@@ -127,7 +127,7 @@ impl Standing {
             let told = ending(&self.events[place].stands.event, line.lineage(), subject);
             match told {
                 Some(ending) if ending.verdict == Verdict::Lives => {}
-                Some(ending) if self.takes_out(&self.events[place], &ending) => {
+                Some(ending) if self.takes_out(&ending) => {
                     self.events[place].has_ended = true;
                     self.ended += urls;
                     return true;
@@ -147,8 +147,8 @@ impl Standing {
     }
 
     /// Whether a count leaves out what the event does so to all URLs of a group.
-    fn takes_out(&self, stood: &Stood, ending: &Ending) -> bool {
-        !stood.is_asked && is_over(ending, self.now) && !(self.is_for_good && ending.reversible)
+    fn takes_out(&self, ending: &Ending) -> bool {
+        !self.is_of_the_past && is_over(ending, self.now) && !(self.is_for_good && ending.reversible)
     }
 
     /// Which of them has surely ended all these URLs by now; the newest.
@@ -174,7 +174,7 @@ impl Standing {
         record: &Record,
     ) -> (Vec<EarlyEnd>, Option<(RecordId, Ending)>) {
         let told = self.told(line, record);
-        let is_end = |(place, ending): &&(usize, Ending)| !self.events[*place].is_asked && is_over(ending, self.now);
+        let is_end = |(_, ending): &&(usize, Ending)| !self.is_of_the_past && is_over(ending, self.now);
         let end = told.iter().find(is_end).map(|(place, ending)| (self.events[*place].stands.id, *ending));
         (self.named(told), end)
     }

@@ -169,6 +169,30 @@ async fn what_has_ended_is_not_taken_along_by_a_containment() {
     }
 }
 
+/// Both ended it, and either is asked about.
+#[tokio::test(start_paused = true)]
+async fn what_an_event_that_stands_has_ended_is_its_answer_also_where_another_ended_it_as_well() {
+    let (place, _) = of_three().await;
+    let deactivated = || What::KeyDeactivated { access_key_id: USER_KEY.into() };
+    for (what, ago) in [(bucket(), LONG_AGO), (deactivated(), LONG_AGO + 60)] {
+        stands(&place, &event(&place, what, ago)).await;
+    }
+    for what in [bucket(), deactivated()] {
+        let answer = asked(&place, what.clone()).await;
+        assert_eq!((answer.report.totals().ends, gap(&answer, GapReason::EndedByEvent)), (3, None), "{what:?}");
+        let question =
+            Question { uid: ASKER, event: event(&place, what, 0), filter: Filter::default(), by_on_behalf_of: false };
+        let list = place.desk.list(question, false).await.unwrap();
+        let listed: Vec<_> = list.map(Result::unwrap).collect().await;
+        assert!(
+            listed.iter().all(|one| one.is_counted && one.ended_by.is_none() && one.standing.len() == 2),
+            "{listed:?}"
+        );
+    }
+    let answer = asked(&place, key()).await;
+    assert_eq!(answer.report.totals().ends, 0, "what does not stand takes only what is left");
+}
+
 /// A key that is inactive may be activated again, and one that is deleted may not.
 #[tokio::test(start_paused = true)]
 async fn what_may_come_back_is_taken_along_by_what_ends_it_for_good() {

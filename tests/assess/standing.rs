@@ -63,22 +63,26 @@ async fn an_event_of_a_later_version_is_left_out_and_breaks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_said_to_be_dead_and_was_seen_alive_since_is_asked_about() {
+async fn what_is_said_to_be_dead_and_was_seen_alive_since_is_asked_about() {
     let place = Place::empty(700).await;
     place.add(&mut Random::of(53), 5000).await;
     let session = place.outstanding(&Filter::default()).await[0].session.id;
-    let gap = async |at: i64| {
-        let event = Event { at: crate::made::at(at), settles_within: SETTLES_WITHIN, endpoint: None, what: key() };
+    let gap_of = async |what: What, at: i64| {
+        let event = Event { at: crate::made::at(at), settles_within: SETTLES_WITHIN, endpoint: None, what };
         let question = Question { uid: ASKER, event, filter: Filter::default(), by_on_behalf_of: false };
         let answer = place.desk.assess(&question).await.unwrap();
         answer.gaps.into_iter().find(|gap| gap.reason == GapReason::SeenAlive).map(|gap| gap.message)
     };
+    let gap = async |at: i64| gap_of(key(), at).await;
     assert_eq!(gap(100).await, None, "nobody has looked");
     let seen = [("key".to_owned(), crate::made::at(500))].into();
     place.registry.looked(session, Some(("alive", "it answers")), seen, false).await.unwrap();
     assert!(gap(199).await.is_some_and(|told| told.contains(USER_KEY)));
     assert_eq!(gap(201).await, None, "AWS may not have enforced it everywhere by then");
     assert_eq!(gap(600).await, None, "it was seen before");
+    let of_session = gap_of(What::SessionInvalidated(session), 199).await;
+    assert!(of_session.is_some_and(|told| told.contains(&session.to_string())));
+    assert_eq!(gap_of(What::SessionInvalidated(session), 600).await, None);
 }
 
 /// A source may tell of a sooner end after URLs were signed.

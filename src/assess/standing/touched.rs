@@ -89,7 +89,7 @@ impl Standing {
         let own = self.of_session(line);
         own.iter().map(|place| &self.events[*place]).any(|stood| {
             let told = ending(&stood.stands.event, line.lineage(), subject);
-            told.is_some_and(|ending| self.takes_out(stood, &ending))
+            told.is_some_and(|ending| self.takes_out(&ending))
         })
     }
 }
