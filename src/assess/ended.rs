@@ -15,7 +15,8 @@ use crate::session::RecordId;
 /// Outstanding URLs of one session that have ended early.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// How many, as far as that can be told without reading each.
+    /// How many: exact for events that end all of a session, a bucket or an operation; of what depends on each URL (a key, or
+    /// keys that begin alike) as many as some thousand rows tell.
     pub urls: u64,
     /// The events that ended them, newest first.
     pub by: Vec<RecordId>,
@@ -71,6 +72,10 @@ impl Assessor {
             if after.is_none() {
                 break;
             }
+        }
+        let Looking { mut standing, mut parents, .. } = looking;
+        for (session, by) in standing.ended_one_by_one(&self.registry, uid, &filter, &mut parents).await? {
+            ended.entry(session).or_default().add(1, by);
         }
         Ok(ended)
     }

@@ -153,12 +153,17 @@ impl Standing {
 
     /// Which of them has surely ended all these URLs by now; the newest.
     pub(super) fn ended_by(&mut self, line: &Line, bucket: &str, operation: Operation) -> Option<RecordId> {
-        let (own, subject) = (self.of_session(line), Subject::Group { bucket, operation });
-        let mut own = own.iter().map(|place| &self.events[*place]);
-        let has_ended = |stood: &&Stood| {
-            ending(&stood.stands.event, line.lineage(), subject).is_some_and(|ending| is_over(&ending, self.now))
-        };
-        own.find(has_ended).map(|stood| stood.stands.id)
+        let (subject, mut ask) = (Subject::Group { bucket, operation }, Vec::new());
+        for place in self.of_session(line).iter().copied() {
+            let stands = &self.events[place].stands;
+            match ending(&stands.event, line.lineage(), subject) {
+                Some(ending) if is_over(&ending, self.now) => return Some(stands.id),
+                Some(_) => {}
+                None => ask.push(place),
+            }
+        }
+        ask.into_iter().for_each(|place| Asks::of(&mut self.events[place].asks, bucket, operation));
+        None
     }
 
     /// What they do to one URL, surest and soonest first; nothing where they let it live.

@@ -1,11 +1,11 @@
-//! How many of the counted URLs the events that stand touch, where that depends on the URL: read one by one as long as that
-//! is cheap, so that an event which touches none of them is not named.
+//! Which URLs the events that stand touch, and which they have ended, where that depends on the URL: read one by one as long
+//! as that is cheap, so that an event which touches none of those that are counted is not named.
 //!
 //! Reads no more than a bounded number of rows; beyond that "up to" stays as far above as the tallies leave it.
 
 use std::collections::HashSet;
 
-use super::{Asks, Standing};
+use super::{Asks, Standing, is_over};
 use crate::assess::parents::{Line, Parents};
 use crate::assess::passes::passes;
 use crate::error::Error;
@@ -29,13 +29,11 @@ impl Standing {
         for place in 0..self.events.len() {
             let Some(asks) = self.events[place].asks.take() else { continue };
             let Some(filter) = narrowed(&filter, asks) else { continue };
-            let Some(own) = self.touched_by(place, registry, uid, &filter, parents, &mut left).await? else {
-                all_are_read = false;
-                self.events[place].has_touched = true;
-                continue;
-            };
-            self.events[place].has_touched |= !own.is_empty();
-            met.extend(own);
+            let mut own = Vec::new();
+            let is_whole = self.touched_by(place, registry, uid, &filter, parents, &mut left, &mut own).await?;
+            all_are_read &= is_whole;
+            self.events[place].has_touched |= !is_whole || !own.is_empty();
+            met.extend(own.iter().map(|one| one.url));
         }
         if all_are_read {
             self.perhaps = (met.len() as u64).min(self.perhaps);
@@ -43,7 +41,30 @@ impl Standing {
         Ok(())
     }
 
-    /// The counted URLs that the event touches; `None`: there are too many to look.
+    /// The same of what [`Self::ended_by`] has left open: outstanding URLs that have surely ended, each with its session and
+    /// the event, of as many as are read.
+    pub(in crate::assess) async fn ended_one_by_one(
+        &mut self,
+        registry: &Registry,
+        uid: u32,
+        filter: &Filter,
+        parents: &mut Parents,
+    ) -> Result<Vec<(RecordId, RecordId)>, Error> {
+        let (mut met, mut left, mut ended) = (HashSet::new(), MOST_READ, Vec::new());
+        for place in 0..self.events.len() {
+            let Some(asks) = self.events[place].asks.take() else { continue };
+            let Some(filter) = narrowed(filter, asks) else { continue };
+            let mut own = Vec::new();
+            self.touched_by(place, registry, uid, &filter, parents, &mut left, &mut own).await?;
+            let by = self.events[place].stands.id;
+            let over = own.into_iter().filter(|one| one.is_over && met.insert(one.url));
+            ended.extend(over.map(|one| (one.session, by)));
+        }
+        Ok(ended)
+    }
+
+    /// The counted URLs that the event touches, and whether these are all: there may be too many to look.
+    #[expect(clippy::too_many_arguments, reason = "what a page is read with, and where it goes")]
     async fn touched_by(
         &mut self,
         place: usize,
@@ -52,26 +73,26 @@ impl Standing {
         filter: &Filter,
         parents: &mut Parents,
         left: &mut usize,
-    ) -> Result<Option<Vec<RecordId>>, Error> {
+        own: &mut Vec<Touched>,
+    ) -> Result<bool, Error> {
         let event = self.events[place].stands.event.clone();
         let concern = Concern::of(&event);
-        let Some(narrowed) = concern.narrow(filter) else { return Ok(Some(Vec::new())) };
-        let mut own = Vec::new();
+        let Some(narrowed) = concern.narrow(filter) else { return Ok(true) };
         for pass in passes(concern, &narrowed) {
             let mut after = None;
             loop {
                 if *left == 0 {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 let page = registry.scan(uid, &pass, after, MAX_PAGE.min(*left)).await.map_err(Error::registry)?;
                 let least = if page.next.is_some() { OF_PART } else { OF_WHOLE };
                 *left = left.saturating_sub(page.items.len().max(least));
                 for record in &page.items {
                     let line = parents.line(&record.session).await?;
-                    let is_touched = self.told(&line, record).iter().any(|(event, _)| *event == place);
-                    if is_touched && !self.is_left_out(&line, record) {
-                        own.push(record.url.id);
-                    }
+                    let told = self.told(&line, record).into_iter().find(|(event, _)| *event == place);
+                    let Some((_, ending)) = told.filter(|_| !self.is_left_out(&line, record)) else { continue };
+                    let (url, session) = (record.url.id, record.session.id);
+                    own.push(Touched { url, session, is_over: is_over(&ending, self.now) });
                 }
                 after = page.next;
                 if after.is_none() {
@@ -79,7 +100,7 @@ impl Standing {
                 }
             }
         }
-        Ok(Some(own))
+        Ok(true)
     }
 
     /// Whether another has ended all URLs of its group, so that it is not counted.
@@ -92,6 +113,13 @@ impl Standing {
             told.is_some_and(|ending| self.takes_out(&ending))
         })
     }
+}
+
+/// A URL that an event touches.
+struct Touched {
+    url: RecordId,
+    session: RecordId,
+    is_over: bool,
 }
 
 /// What was asked for, as far as a filter says it; `None`: nothing that is wanted.
