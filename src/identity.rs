@@ -41,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::RenewError;
+pub use gate::Dead;
 pub use lends::Lends;
 pub use mourn::Told;
 pub use parts::NOBODY;

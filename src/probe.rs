@@ -25,7 +25,7 @@ use kept::Kept;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::config::probe::Probe;
-use crate::identity::{Identities, Identity, Live, State};
+use crate::identity::{Dead, Identities, Identity, Live, State};
 use crate::region::Regions;
 use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NewEvent, Registry, SessionRow};
 use crate::session::RecordId;
@@ -176,8 +176,8 @@ impl Prober {
         kept.keep_to(canaries);
         kept.due = kept.due.min(due);
         // Nobody would ever revive it while nobody looks.
-        if probe.enabled && kept.signs_no_more(canaries) {
-            identity.bury(&row.session);
+        if let Some(why) = kept.signs_no_more(canaries).filter(|_| probe.enabled) {
+            identity.bury(&row.session, why);
             return false;
         }
         identity.revive(&row.session)
@@ -214,7 +214,7 @@ impl Prober {
         kept.due = self.clock.monotonic() + wait;
         let (seen, gone) = (kept.seen(), kept.signs_no_more(identity.canaries()));
         // Before anything waits for the disk: each URL signed meanwhile would be a dead one.
-        let turned = if gone { identity.bury(session) } else { identity.revive(session) };
+        let turned = gone.map_or_else(|| identity.revive(session), |why| identity.bury(session, why));
         for (answer, edge) in &changes {
             let (cause, about) = (&answer.cause, answer.about.text());
             match edge {
@@ -236,7 +236,8 @@ impl Prober {
         }
         if turned {
             let generation = session.generation;
-            info!(identity = %identity.name(), generation, signs = !gone, "what was seen decides whether it signs");
+            let (signs, mints) = (gone.is_none(), gone != Some(Dead::Key));
+            info!(identity = %identity.name(), generation, signs, mints, "what was seen decides whether it signs");
         }
         let alive_at = kept.alive_at();
         self.kept.insert(session.id, kept);
@@ -245,7 +246,7 @@ impl Prober {
         if said.is_none() && answers.iter().all(|answer| answer.sight != reading::Sight::Alive) {
             return Ok(());
         }
-        self.registry.looked(session.id, said, alive_at, turned && !gone).await
+        self.registry.looked(session.id, said, alive_at, turned && gone.is_none()).await
     }
 
     /// Where no more events may stand, the state says it alone.

@@ -78,8 +78,10 @@ impl Base {
                     let message = format!("the base identity {name} is gone; the configuration was reloaded");
                     return Err(RenewError::new(BASE, message));
                 };
-                // A pause keeps it from signing URLs only.
-                if let Some(live) = base.signing_generation().filter(|_| current_will_do) {
+                // A pause keeps it from signing URLs only, and so does a canary. Of a session that was minted the next may
+                // be allowed more; a source that is read would give the same again.
+                let will_do = |live: &Arc<Live>| current_will_do && (!live.is_dead() || base.fresh().is_none());
+                if let Some(live) = base.lending_generation().filter(will_do) {
                     return Ok(Lent::Live(live));
                 }
                 // Boxed: a chain of identities is a chain of futures.
@@ -89,7 +91,9 @@ impl Base {
                     Err(error) if error.is_of_former_configuration() => {}
                     Err(error) => {
                         let message = format!("the base identity {name} has no session: {error}");
-                        return Err(RenewError::new(BASE, message));
+                        // What it gave may be what was denied before a restart.
+                        let denied = base.lending_generation().filter(|_| current_will_do);
+                        return denied.map(Lent::Live).ok_or_else(|| RenewError::new(BASE, message));
                     }
                 }
             },

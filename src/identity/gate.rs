@@ -13,8 +13,17 @@ pub(super) struct Gate(watch::Sender<Seen>);
 struct Seen {
     is_closed: bool,
     /// What AWS thinks of the session, whatever operators decide.
-    is_dead: bool,
+    dead: Option<Dead>,
     inside: usize,
+}
+
+/// Why what is behind it signs nothing of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dead {
+    /// AWS does not know its key any more, which mints nothing either.
+    Key,
+    /// Every canary is denied to it. That tells of those objects only: STS says itself whether it may mint.
+    Denied,
 }
 
 /// Somebody inside; out when it is dropped.
@@ -27,7 +36,7 @@ impl Gate {
         let mut passed = false;
         // Nobody waits for somebody to come in: no need to wake anyone.
         self.0.send_if_modified(|seen| {
-            passed = !seen.is_closed && !seen.is_dead;
+            passed = !seen.is_closed && seen.dead.is_none();
             seen.inside += usize::from(passed);
             false
         });
@@ -48,24 +57,30 @@ impl Gate {
         self.0.borrow().is_closed
     }
 
-    /// Lets nobody in, because what is behind it signs nothing of use. Whether that is news.
-    pub(super) fn bury(&self) -> bool {
-        self.0.send_if_modified(|seen| !std::mem::replace(&mut seen.is_dead, true))
+    /// Lets nobody in, because what is behind it signs nothing of use. Whether that, or the reason, is news.
+    pub(super) fn bury(&self, why: Dead) -> bool {
+        self.0.send_if_modified(|seen| seen.dead.replace(why) != Some(why))
     }
 
     /// Takes [`Self::bury`] back. Whether that is news.
     pub(super) fn revive(&self) -> bool {
-        self.0.send_if_modified(|seen| std::mem::replace(&mut seen.is_dead, false))
+        self.0.send_if_modified(|seen| seen.dead.take().is_some())
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        self.0.borrow().is_dead
+        self.0.borrow().dead.is_some()
     }
 
     /// Whether it lets anybody in.
     pub(super) fn is_passable(&self) -> bool {
         let seen = self.0.borrow();
-        !seen.is_closed && !seen.is_dead
+        !seen.is_closed && seen.dead.is_none()
+    }
+
+    /// Whether what is behind it may mint sessions for others.
+    pub(super) fn mints(&self) -> bool {
+        let seen = self.0.borrow();
+        !seen.is_closed && seen.dead != Some(Dead::Key)
     }
 
     /// Whether anybody is inside, or may come in once the dead are seen alive.
@@ -119,11 +134,22 @@ mod tests {
     #[test]
     fn who_is_dead_passes_nobody_and_is_no_decision_of_an_operator() {
         let gate = Arc::new(Gate::default());
-        assert!(gate.bury() && !gate.bury() && gate.is_dead() && !gate.is_closed() && gate.pass().is_none());
+        let bury = |why| gate.bury(why) && !gate.bury(why);
+        assert!(bury(Dead::Denied) && gate.is_dead() && !gate.is_closed() && gate.pass().is_none());
         gate.close();
         assert!(gate.revive() && !gate.revive() && gate.pass().is_none(), "it stays closed");
         gate.open();
         assert!(gate.is_passable() && gate.pass().is_some());
+    }
+
+    #[test]
+    fn who_is_only_denied_mints_until_its_key_is_dead_too_or_an_operator_closes_it() {
+        let gate = Arc::new(Gate::default());
+        for (why, mints) in [(Dead::Denied, true), (Dead::Key, false), (Dead::Denied, true)] {
+            assert!(gate.bury(why), "that is news");
+            assert_eq!((gate.mints(), gate.is_passable()), (mints, false), "{why:?}");
+        }
+        assert!(gate.close() && !gate.mints());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Identity;
+use super::{Identity, Live};
 use crate::registry::SessionRow;
 use crate::session::Session;
 use crate::session::generation::{Secret, has_no_end};
@@ -12,14 +12,14 @@ use crate::session::generation::{Secret, has_no_end};
 /// What an identity lends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lends {
-    /// What it signs with, or would if it were not paused.
+    /// What it signs with, or would if it were not paused, or had it not been denied what it signs.
     Now(Arc<Session>),
     /// It signs nothing, and may come to sign with one of these keys by itself: AWS has not confirmed it, or its source has
     /// given nothing since the start.
     Soon(Vec<Arc<Session>>),
     /// It signs nothing, and nobody knows what comes.
     Unknown,
-    /// Nothing until somebody acts: its source gives a key that was stopped, or seen dead.
+    /// Nothing until somebody acts: its source gives a key that was stopped, or that AWS does not know any more.
     Nothing,
 }
 
@@ -31,9 +31,15 @@ impl Identity {
         (self.secret_of(&given.session) == Secret::Displaced).then(|| Arc::clone(&given.session))
     }
 
+    /// What mints for those that are based on it, if anything does at once: the generation that signs, or would if the
+    /// identity were not paused; else one that was only denied what it signs.
+    pub fn lending_generation(&self) -> Option<Arc<Live>> {
+        self.keeper.lends()
+    }
+
     /// What it lends. `rows` are its generations in the registry, newest first.
     pub fn lends(&self, rows: &[SessionRow]) -> Lends {
-        if let Some(live) = self.signing_generation() {
+        if let Some(live) = self.lending_generation() {
             return Lends::Now(Arc::clone(&live.session));
         }
         let gives = self.keeper.gives();

@@ -1,9 +1,11 @@
-//! Sessions that were seen dead: they sign no more, until they are seen alive.
+//! Sessions that were seen dead: they sign no more, until they are seen alive. One that was only denied what it signs goes
+//! on minting for the identities that are based on its own.
 //!
 //! Looks at none by itself and writes nothing down: the room `probe` does.
 
 use std::sync::Arc;
 
+use super::gate::Dead;
 use super::sts::Sts;
 use super::{Identity, Live};
 use crate::config::probe::Canary;
@@ -46,9 +48,9 @@ impl Identity {
     }
 
     /// Keeps a session from signing, because it was seen dead; another is looked for where nothing else signs. Whether
-    /// that is news.
-    pub fn bury(&self, session: &Session) -> bool {
-        self.keeper_of(session).is_some_and(|keeper| keeper.stop_with(session.id, |live| live.gate.bury()))
+    /// that, or the reason, is news.
+    pub fn bury(&self, session: &Session, why: Dead) -> bool {
+        self.keeper_of(session).is_some_and(|keeper| keeper.stop_with(session.id, |live| live.gate.bury(why)))
     }
 
     /// Lets it sign again. Whether that is news.

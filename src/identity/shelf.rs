@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Live;
+use super::gate::Gate;
 use crate::session::{RecordId, Session};
 use crate::time::Timestamp;
 
@@ -107,8 +108,17 @@ impl Shelf {
     /// The session that signs: what the source gave last, or the one that signed before, whichever lives longer. A long-term
     /// key has no end, so it stands only while it is what the source gives: otherwise somebody has put another in its place.
     pub(super) fn current(&self, now: Timestamp) -> Option<Arc<Live>> {
-        let may_sign = |live: &&Arc<Live>| self.stands(live) && live.gate.is_passable();
-        let living = self.all.iter().filter(may_sign).filter(|live| live.session.left(now).is_some());
+        self.longest(Gate::is_passable, now)
+    }
+
+    /// What mints for others: the session that signs, or one that would, had it not been denied what it signs.
+    pub(super) fn lends(&self, now: Timestamp) -> Option<Arc<Live>> {
+        self.current(now).or_else(|| self.longest(Gate::mints, now))
+    }
+
+    fn longest(&self, may: fn(&Gate) -> bool, now: Timestamp) -> Option<Arc<Live>> {
+        let standing = self.all.iter().filter(|live| self.stands(live) && may(&live.gate));
+        let living = standing.filter(|live| live.session.left(now).is_some());
         living.max_by_key(|live| (live.session.left(now), live.session.generation)).cloned()
     }
 
@@ -169,7 +179,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::identity::gate::Gate;
+    use crate::identity::gate::Dead;
     use crate::identity::mint::{bare, credentials};
     use crate::session::{CredentialKind, IdentityName, InstanceId};
     use crate::signer::Signer;
@@ -266,7 +276,7 @@ mod tests {
     fn what_another_followed_never_signs_again_by_itself() {
         type Turn = fn(&Gate) -> bool;
         let stops: [(&str, Turn, Turn); 2] =
-            [("drained", Gate::close, Gate::open), ("seen dead", Gate::bury, Gate::revive)];
+            [("drained", Gate::close, Gate::open), ("seen dead", |gate| gate.bury(Dead::Key), Gate::revive)];
         for (how, stop, go_on) in stops {
             let mut shelf = shelf(&[(1, Some(900)), (2, Some(1800))]);
             let two = Arc::clone(&shelf.all[1]);
@@ -298,9 +308,9 @@ mod tests {
             (Some(1), [false, false, true]),
             "a third followed the second"
         );
-        shelf.all[0].gate.bury();
+        shelf.all[0].gate.bury(Dead::Key);
         assert_eq!(current(&shelf, 0), Some(3));
-        shelf.all[2].gate.bury();
+        shelf.all[2].gate.bury(Dead::Denied);
         assert_eq!((current(&shelf, 0), is_next(&shelf)), (None, [false; 3]));
         shelf.all[0].gate.revive();
         assert_eq!(current(&shelf, 0), Some(1), "nothing has come meanwhile");

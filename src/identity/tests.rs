@@ -2,6 +2,7 @@
 
 mod clock;
 mod ends;
+mod lent;
 mod news;
 mod stopped;
 mod tenants;

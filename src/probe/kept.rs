@@ -8,6 +8,7 @@ use super::happened::About;
 use super::reading::Sight;
 use super::{Due, Seen};
 use crate::config::probe::{Canary, all_denied};
+use crate::identity::Dead;
 use crate::registry::{EventRow, SessionRow};
 use crate::session::Session;
 use crate::time::Timestamp;
@@ -102,9 +103,10 @@ impl Kept {
         }
     }
 
-    /// Whether nothing that it signs can be expected to work: its key is dead, or every canary is denied.
-    pub(super) fn signs_no_more(&self, canaries: &[Canary]) -> bool {
-        self.is_dead(&About::Key.text()) || all_denied(canaries, |about| self.is_dead(about))
+    /// Why nothing that it signs can be expected to work: its key is dead, or every canary is denied. `None`: it can.
+    pub(super) fn signs_no_more(&self, canaries: &[Canary]) -> Option<Dead> {
+        let denied = || all_denied(canaries, |about| self.is_dead(about)).then_some(Dead::Denied);
+        self.is_dead(&About::Key.text()).then_some(Dead::Key).or_else(denied)
     }
 
     fn is_dead(&self, about: &str) -> bool {

@@ -12,6 +12,7 @@ use tonic::Code;
 
 use super::told::Told;
 use super::*;
+use crate::identity::Dead;
 use crate::impact::event::{Event, SETTLES_WITHIN, What};
 use crate::registry::{DAEMON, EventKind, NewEvent};
 use house::{House, UID, key, put, reason, url, web};
@@ -205,7 +206,7 @@ async fn a_generation_that_signs_again_is_ready_at_once() {
     fails("DRAINING").await;
     house.desk.cancel_drain(UID, web(), Some(1)).await.unwrap();
     assert!(is_ready(), "{:?}", own.status());
-    assert!(own.bury(&signs.session));
+    assert!(own.bury(&signs.session, Dead::Denied));
     fails("SESSION_DEAD").await;
     assert!(own.revive(&signs.session) && is_ready(), "{:?}", own.status());
 }
@@ -360,7 +361,7 @@ async fn a_key_that_is_seen_dead_is_in_no_way_draining_and_signs_again_when_it_i
     let (own, told) = (house.desk.identity(&web()).unwrap(), house.told().await);
     let signs = own.signing_generation().unwrap();
     house.pass(Duration::from_secs(30)).await;
-    assert!(own.bury(&signs.session));
+    assert!(own.bury(&signs.session, Dead::Denied));
     let cause = "GET s3://photos/canary: 403 AccessDenied";
     house.registry.observe(signs.session.id, "denied", cause, None).await.unwrap();
     let seen_at = house.clock.now();
@@ -375,7 +376,7 @@ async fn a_key_that_is_seen_dead_is_in_no_way_draining_and_signs_again_when_it_i
     assert!(own.revive(&signs.session));
     house.until("the gauges say that, too", async || (urls("active"), urls("dead")) == (1, 0)).await;
     assert_eq!(house.status(1).await.state, State::Active);
-    assert!(own.bury(&signs.session));
+    assert!(own.bury(&signs.session, Dead::Key));
     let drained = house.desk.drain(UID, web(), Some(1)).await.unwrap();
     assert_eq!(drained.state, State::Draining, "what an operator decides outlasts what is seen");
     house.until("it is told", async || house.told().await.contains(&(GenerationDraining, 1))).await;

@@ -175,6 +175,50 @@ async fn a_key_that_every_canary_was_denied_to_signs_nothing_after_a_restart_unt
     eventually("it signs again", async || presign(&mut daemon.signer().await, long("cat.jpg")).await.ok()).await;
 }
 
+/// What `based` is refused for, of which a tenant that nobody has heard of yet asks.
+async fn of_a_new_tenant(daemon: &Daemon, tenant: &str) -> Result<(), String> {
+    let tenant = PresignRequest { identity: "based".to_owned(), on_behalf_of: tenant.to_owned(), ..long("cat.jpg") };
+    presign(&mut daemon.signer().await, tenant).await.map(drop).map_err(|refused| refused.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_only_denied_goes_on_minting_also_after_a_crash_and_one_that_is_dead_does_not() {
+    let world = World::new().await;
+    world.s3.store().put("photos", "canary", "tweet");
+    let based = "[identity.based]\nsource = \"assume-role\"\nbase = \"web\"\nduration = \"1h\"\nmin_pause = \"1s\"\n\
+                 partition_by = \"on_behalf_of\"\nrole_arn = \"arn:aws:iam::123456789012:role/team/based\"\n";
+    let tables = format!("{}{CANARY}{based}{}", from_file(&world), world.services("based"));
+    let of_web = || PresignRequest { identity: "web".to_owned(), ..long("cat.jpg") };
+    let user = world.user.access_key_id.clone();
+    let daemon = world.daemon(&tables).await;
+    presign(&mut daemon.signer().await, of_web()).await.expect("the key lives");
+    eventually("it reads the canary", async || (said(&daemon, "canary", "alive").await > 0).then_some(())).await;
+    world.keys.deny(&user, true);
+    is_seen(&daemon, 1, Observation::Denied).await;
+    assert_eq!(daemon.web().await.state(), IdentityState::SessionDead);
+    of_a_new_tenant(&daemon, "ann").await.expect("STS mints for it");
+    daemon.kill().await;
+
+    let daemon = world.daemon(&tables).await;
+    of_a_new_tenant(&daemon, "bob").await.expect("STS mints for it still");
+    let refused = presign(&mut daemon.signer().await, of_web()).await.expect_err("it is denied still");
+    assert!(refused.message().contains("was seen dead"), "{refused}");
+    world.keys.deactivate(&user);
+    is_seen(&daemon, 1, Observation::KeyDead).await;
+    let refused = of_a_new_tenant(&daemon, "carl").await.expect_err("its key is dead");
+    assert!(
+        refused.contains("the base identity web has no session: ") && refused.contains("was seen dead"),
+        "{refused}"
+    );
+    let asked = world.sts.count("AssumeRole");
+    daemon.kill().await;
+
+    let daemon = world.daemon(&tables).await;
+    let refused = of_a_new_tenant(&daemon, "dora").await.expect_err("its key is dead since before");
+    assert!(refused.contains("was seen dead"), "{refused}");
+    assert_eq!(world.sts.count("AssumeRole"), asked, "STS is not asked with it");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_and_missing_canaries_say_nothing() {
     let world = World::new().await;

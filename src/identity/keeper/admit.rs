@@ -11,6 +11,7 @@ use super::{Keeper, Kept};
 use crate::config::probe::all_denied;
 use crate::identity::Live;
 use crate::identity::error::{ENDED, REGISTRY, RenewError};
+use crate::identity::gate::Dead;
 use crate::identity::mint::Minted;
 use crate::registry::{DAEMON, KEY_ITSELF, Observed, SessionRow};
 use crate::session::generation::has_no_end;
@@ -95,8 +96,8 @@ impl Keeper {
             return Err(RenewError::retired(&facts.access_key_id, *generation));
         }
         // Before it signs anything; the room that looks lets it sign again.
-        if self.was_seen_dead(&row).await? {
-            live.gate.bury();
+        if let Some(why) = self.was_seen_dead(&row).await? {
+            live.gate.bury(why);
         }
         // What was drained because another key took its place signs again when its source comes back to it.
         if row.drained_since.is_none() || row.replaced {
@@ -108,16 +109,17 @@ impl Keeper {
     }
 
     /// Whether it was left dead: what was seen of its key says so, or events of its canaries that stand.
-    async fn was_seen_dead(&self, row: &SessionRow) -> Result<bool, RenewError> {
+    async fn was_seen_dead(&self, row: &SessionRow) -> Result<Option<Dead>, RenewError> {
         if row.observed.as_ref().is_some_and(Observed::is_key_dead) {
-            return Ok(true);
+            return Ok(Some(Dead::Key));
         }
         let standing = self.registry.standing(DAEMON).await.map_err(|error| {
             RenewError::new(REGISTRY, format!("the registry did not tell what was seen of the session: {error}"))
         })?;
         let own = || standing.iter().filter(|event| event.session == Some(row.session.id));
         let is_dead = |about: &str| own().any(|event| event.seen_dead() == Some(about));
-        Ok(is_dead(KEY_ITSELF) || all_denied(&self.canaries, is_dead))
+        let denied = || all_denied(&self.canaries, is_dead).then_some(Dead::Denied);
+        Ok(is_dead(KEY_ITSELF).then_some(Dead::Key).or_else(denied))
     }
 
     /// Keeps a key that AWS has not confirmed ready, and says why it waits.

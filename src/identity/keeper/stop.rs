@@ -2,6 +2,8 @@
 //!
 //! Decides nothing of that itself, and never lets an older session sign in the place of one that is stopped.
 
+use std::sync::Arc;
+
 use super::Keeper;
 use crate::identity::Live;
 use crate::session::RecordId;
@@ -25,6 +27,11 @@ impl Keeper {
     pub(in crate::identity) fn close(&self, session: RecordId) -> bool {
         self.kept().shelf.stop(session, true);
         self.stop_with(session, |live| live.gate.close())
+    }
+
+    /// What mints for the identities that are based on its own.
+    pub(in crate::identity) fn lends(&self) -> Option<Arc<Live>> {
+        self.kept().shelf.lends(self.clock.now())
     }
 
     /// What the source gives, as far as is known since the start, whether or not it may sign.

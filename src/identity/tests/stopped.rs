@@ -9,9 +9,9 @@ use crate::session::generation::Secret;
 
 /// What a file of keys and AWS say, to be changed while a keeper runs.
 #[derive(Default)]
-struct World {
+pub(super) struct World {
     /// The number of the key in the file.
-    key: usize,
+    pub(super) key: usize,
     /// Keys that AWS knows.
     known: BTreeSet<String>,
     /// STS cannot be reached.
@@ -83,18 +83,18 @@ impl Mint for File {
     }
 }
 
-struct House {
+pub(super) struct House {
     world: Arc<Mutex<World>>,
     clock: Clock,
-    registry: Registry,
-    identity: Arc<Identity>,
+    pub(super) registry: Registry,
+    pub(super) identity: Arc<Identity>,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
 }
 
 impl House {
     /// With the first key in the file, which AWS knows.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::tokio(Timestamp::from_unix(1_800_000_000));
         let options = Options { durable: false, ..Options::at(dir.path().join("r.db")) };
@@ -110,12 +110,12 @@ impl House {
     }
 
     /// As a restart of the daemon would.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.stop.cancel();
         (self.identity, self.stop) = keep(&self.world, &self.clock, &self.registry);
     }
 
-    fn change(&self, change: impl FnOnce(&mut World)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut World)) {
         change(&mut self.world.lock().unwrap());
     }
 
@@ -137,7 +137,7 @@ impl House {
     }
 
     /// As the desk does.
-    async fn mark(&self, number: u64, mark: Mark) {
+    pub(super) async fn mark(&self, number: u64, mark: Mark) {
         let session = self.generation(number).await;
         self.registry.mark(session.id, mark, NewEvent::new(EventKind::GenerationDraining, ().into())).await.unwrap();
         match mark {
@@ -147,7 +147,7 @@ impl House {
         }
     }
 
-    async fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+    pub(super) async fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         for _ in 0..2000 {
             if holds(self) {
                 return;
@@ -157,7 +157,7 @@ impl House {
         panic!("not within half an hour: {what}");
     }
 
-    fn failure(&self) -> &'static str {
+    pub(super) fn failure(&self) -> &'static str {
         self.identity.status().last_failure_reason
     }
 }
@@ -182,7 +182,7 @@ fn keep(world: &Arc<Mutex<World>>, clock: &Clock, registry: &Registry) -> (Arc<I
     (identity, stop)
 }
 
-const DRAIN: Mark = Mark::Drain { replaced: false };
+pub(super) const DRAIN: Mark = Mark::Drain { replaced: false };
 const REPLACE: Mark = Mark::Drain { replaced: true };
 
 #[tokio::test]
@@ -344,7 +344,8 @@ async fn a_stopped_session_is_followed_by_another_at_once() {
 
 #[tokio::test]
 async fn whatever_stops_the_session_that_signs_the_one_that_it_followed_signs_no_more() {
-    let stops: [fn(&Identity, &Session) -> bool; 2] = [Identity::stop_generation, Identity::bury];
+    let stops: [fn(&Identity, &Session) -> bool; 2] =
+        [Identity::stop_generation, |own, session| own.bury(session, Dead::Denied)];
     for stop in stops {
         let kit = Kit::new(&[Turn::Fresh(36_000), Turn::Fresh(36_000), Turn::Fails], None).await;
         let first = kit.identity.renew().await.unwrap();

@@ -286,7 +286,7 @@ async fn a_session_that_was_stopped_or_seen_dead_is_followed_when_its_tenant_ask
     let house = House::new(9).await;
     let (ann, bob) = (house.part("ann"), house.part("bob"));
     let (of_ann, of_bob) = (ann.renew().await.unwrap(), bob.renew().await.unwrap());
-    assert!(ann.bury(&of_ann.session) && bob.stop_generation(&of_bob.session));
+    assert!(ann.bury(&of_ann.session, Dead::Key) && bob.stop_generation(&of_bob.session));
     house.pass(MINUTE).await;
     assert_eq!((house.asked("ann"), house.asked("bob")), (1, 1), "a thousand tenants may die at once");
     assert!(ann.current().is_none() && ann.is_dead() && bob.current().is_none());

@@ -65,6 +65,25 @@ async fn nobody_gets_sessions_with_a_former_key_while_the_base_gives_one_that_is
 }
 
 #[tokio::test]
+async fn sessions_are_got_with_a_key_that_is_only_denied_until_it_is_seen_dead_itself() {
+    let house = house().await;
+    let own = house.desk.identity(&web()).unwrap();
+    let key = own.signing_generation().unwrap();
+    for (why, hold, words, not) in [
+        (Dead::Denied, Hold::Mints, MINTS, CUT_OFF),
+        (Dead::Key, Hold::CutOff, CUT_OFF, MINTS),
+        (Dead::Denied, Hold::Mints, MINTS, CUT_OFF),
+    ] {
+        assert!(own.bury(&key.session, why));
+        let status = house.status(1).await;
+        assert_eq!((status.state, status.others[0].hold), (State::Dead, hold), "{why:?}: {}", status.advice);
+        assert!(status.advice.contains(words) && !status.advice.contains(not), "{why:?}: {}", status.advice);
+    }
+    let drained = house.desk.drain(UID, web(), Some(1)).await.unwrap();
+    assert!(drained.advice.contains(CUT_OFF) && !drained.advice.contains(MINTS), "{}", drained.advice);
+}
+
+#[tokio::test]
 async fn a_key_that_its_source_may_give_again_is_what_sessions_are_got_with_until_it_is_drained() {
     let mut house = house().await;
     house.stop.cancel();

@@ -42,7 +42,8 @@ pub enum Hold {
     MaySign,
     /// Gets its sessions with it: those and their URLs outlast the key, its next renewal fails (SEMANTICS.md row p).
     Mints,
-    /// Would get its sessions with it, but its base was kept from signing: its next renewal fails, whatever becomes of the key.
+    /// Would get its sessions with it, but its base was stopped, or has a key that was seen dead: its next renewal fails,
+    /// whatever becomes of the key.
     CutOff,
     /// Signs nothing with it any more.
     Rests,
