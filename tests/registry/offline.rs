@@ -163,3 +163,31 @@ async fn a_row_that_does_not_parse_is_an_error_that_names_it() {
     file.execute("UPDATE urls SET limited_by = 'request'", []).unwrap();
     assert_eq!(numbers(&registry, Filter::default()).await, [1]);
 }
+
+/// What was given out after the copy was made, somebody may still name.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_goes_on_from_a_copy_gives_no_id_again() {
+    let place = Place::new();
+    let (registry, session) = place.with_session().await;
+    let copy = place.directory.path().join("copy");
+    let told = async |registry: &presignd::registry::Registry, identity: &str| {
+        registry.append(vec![append(&url(registry, &session, request("k")))]).await.unwrap();
+        let name = presignd::session::IdentityName::parse(identity).unwrap();
+        let other = registry.enrol(&name, session.facts.clone()).await.unwrap();
+        let event = registry.note(NewEvent::new(EventKind::EventHappened, serde_json::json!({}))).await.unwrap();
+        [registry.next_url_id().number, other.id.number, event.number]
+    };
+    let before = told(&registry, "before").await;
+    backup(&place.path(), &copy, &GO_ON).unwrap();
+    let lost = told(&registry, "lost").await;
+    registry.close().await;
+    let options = presignd::registry::Options::at(copy);
+    let restored = presignd::registry::Registry::open(options, place.clock.clone(), super::place::metrics()).await;
+    let restored = restored.unwrap();
+    let after = told(&restored, "after").await;
+    for (one, (lost, after)) in before.iter().zip(lost.iter().zip(after)) {
+        assert!(one < lost && *lost < after, "{before:?} {lost:?} {after:?}");
+    }
+    let records = restored.list(ASKER, Default::default(), 10, None).await.unwrap();
+    assert_eq!(records.len(), 2, "what the copy has, and what came after");
+}

@@ -293,14 +293,20 @@ async fn a_record_that_comes_after_its_run_was_built_is_found() {
     world.ask_one(&key).await;
 }
 
-/// A backup in the registry's place, beside the search file of what it was.
+/// A copy in the registry's place, beside the search file of what it was. Only one that `backup` has made leaves out what was
+/// given out since, so that nothing in that file can be taken for another.
 #[tokio::test(start_paused = true)]
-async fn a_search_file_of_another_history_is_not_believed() {
-    for passes_the_old_end_unseen in [false, true] {
+async fn a_search_file_of_another_history_misleads_nobody() {
+    for (is_ours, passes_the_old_end_unseen) in [(true, false), (false, false), (false, true)] {
         let mut world = World::new(QUICK).await;
         world.add(100).await;
         let copy = world.place.directory.path().join("copy.db");
-        backup(&world.place.path(), &copy, &AtomicBool::new(false)).unwrap();
+        if is_ours {
+            backup(&world.place.path(), &copy, &AtomicBool::new(false)).unwrap();
+        } else {
+            let file = Connection::open(world.place.path()).unwrap();
+            file.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        }
         let then = world.urls.clone();
         world.add(200).await;
         world.until_built();
@@ -320,7 +326,9 @@ async fn a_search_file_of_another_history_is_not_believed() {
             std::fs::rename(&aside, &search).unwrap();
         }
         (world.registry, world.metrics) = open(&world.place, QUICK).await;
-        until(|| last_of(&search) != Some(256));
+        if !is_ours {
+            until(|| last_of(&search) != Some(256));
+        }
         world.add(300).await;
         world.ask(60).await;
         world.until_built();

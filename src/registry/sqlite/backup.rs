@@ -11,7 +11,8 @@ use rusqlite::backup::{Backup, StepResult};
 use super::file;
 use crate::registry::{OpenError, StoreError, beside};
 
-/// Copies the registry at `from` to a new file `to`, as it was at one moment. The copy appears under its name when it
+/// Copies the registry at `from` to a new file `to`, as it was at one moment; a daemon that goes on from the copy gives no id
+/// again that the registry gives out after that. The copy appears under its name when it
 /// is whole and on disk; nothing is ever written over, and nothing is left of a copy that fails or is told to `stop`.
 ///
 /// # Errors
@@ -61,9 +62,27 @@ fn copy(source: &Connection, part: &Path, stop: &AtomicBool) -> Result<(), OpenE
         }
     }
     drop(backup);
+    skip_ids(&target).map_err(damaged)?;
     target.close().map_err(|(_, error)| damaged(error))?;
     File::open(part).and_then(|file| file.sync_all()).map_err(file::io("write", part))
 }
 
+/// What the registry gives out after this moment is in somebody's hands and not in the copy. A daemon that goes on from the copy
+/// would give the same ids to other records, events and sessions: it leaves out so many.
+fn skip_ids(copy: &Connection) -> rusqlite::Result<()> {
+    let last = "SELECT coalesce(max(number), 0) FROM urls";
+    let urls = format!("UPDATE registry SET last_forgotten = max(last_forgotten, ({last})) + ?1");
+    copy.execute(&urls, [SKIPPED_URLS])?;
+    let counts = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'";
+    if copy.prepare(counts)?.exists([])? {
+        copy.execute("UPDATE sqlite_sequence SET seq = seq + ?1", [SKIPPED_ROWS])?;
+    }
+    Ok(())
+}
+
+/// More than a daemon signs between a copy and its use: a hundred thousand a second for four months.
+const SKIPPED_URLS: i64 = 1_000_000_000_000;
+/// The same of events and sessions.
+const SKIPPED_ROWS: i64 = 1_000_000;
 /// Copied between two looks at whether to go on: a megabyte.
 const PAGES: i32 = 256;
