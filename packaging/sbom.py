@@ -1,7 +1,7 @@
 """Prints what the shipped program is made of, as CycloneDX 1.6 in JSON; run by scripts/sbom.
 
-The crates are those that cargo links into the program for its target: no proc macro, build script or test. Their licences come
-from their manifests, their hashes from Cargo.lock, the versions of the C libraries from the sources that those crates bring.
+linked.py says what that is: crates, C libraries, Rust's own library, glibc. Licences of crates come from their manifests, hashes
+from Cargo.lock. A library that is no crate gets the names by which scanners know it, where it has one that is sure.
 What it prints is checked against CycloneDX's schema, and the same program gives the same bytes. It says nothing of weaknesses.
 """
 
@@ -10,8 +10,6 @@ import hashlib
 import json
 import pathlib
 import platform
-import re
-import subprocess
 import sys
 import tomllib
 import uuid
@@ -25,27 +23,14 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
-TRIPLES = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+import linked
 
-# What crates bring that is not Rust: the library, its licence, and the file and line that tell its version.
-LIBRARIES = {
-    "libsqlite3-sys": ("sqlite", "blessing", "sqlite3/sqlite3.h", r'#define SQLITE_VERSION\s+"([^"]+)"'),
-    "aws-lc-sys": ("aws-lc", "ISC AND (Apache-2.0 OR ISC)", "aws-lc/include/openssl/base.h", r'#define AWSLC_VERSION_NUMBER_STRING "([^"]+)"'),
-}
-# Crates called -sys that bring no C: declarations of what the kernel or libc has.
-DECLARATIONS = {"linux-raw-sys"}
-
-
-def printed(*command, given=None):
-    """What a command prints; its failure is ours."""
-    return subprocess.run(command, input=given, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def linked(triple):
-    """Names and versions of the crates in the program."""
-    tree = ("cargo", "tree", "--locked", "--edges", "normal,no-proc-macro", "--target", triple, "--prefix", "none", "--format", "{p}")
-    pairs = {tuple(line.split()[:2]) for line in printed(*tree).splitlines() if line.strip()}
-    return {(name, version.removeprefix("v")) for name, version in pairs}
+# The vendor and product of the dictionary in which advisories name what they are about.
+CPES = {"glibc": "gnu:glibc", "rust-std": "rust-lang:rust", "sqlite": "sqlite:sqlite"}
+# What is known by its repository, and how its tags are called.
+TAGS = {"aws-lc": ("aws", "aws-lc", "v{}"), "rust-std": ("rust-lang", "rust", "{}"), "sqlite": ("sqlite", "sqlite", "version-{}")}
+# Debian's name of the source package; GCC's has its major version in it.
+SOURCES = {"glibc": "glibc", "libgcc": "gcc-{}"}
 
 
 def component(licences, name, version, licence, **more):
@@ -55,27 +40,40 @@ def component(licences, name, version, licence, **more):
     return Component(name=name, version=version, **more)
 
 
+def library(licences, part, **more):
+    """What is no crate of Cargo.lock, by the names that scanners look for."""
+    if part.name in CPES:
+        more["cpe"] = f"cpe:2.3:a:{CPES[part.name]}:{part.version}:*:*:*:*:*:*:*"
+    if part.packed:
+        source = SOURCES[part.name].format(part.version.split(".")[0])
+        distro = {"distro": f"{part.distribution}-{release}"} if (release := release_of(part.distribution)) else {}
+        more["purl"] = PackageURL("deb", part.distribution, source, part.packed, {"arch": "source"} | distro)
+    elif part.name in TAGS:
+        owner, repository, tag = TAGS[part.name]
+        more["purl"] = PackageURL("github", owner, repository, tag.format(part.version))
+    return component(licences, part.name, part.packed or part.version, part.licence, **more)
+
+
+def within_rust(licences, part):
+    """A crate in Rust's library, which may be among ours too; the reference tells one from the other."""
+    purl = PackageURL("cargo", None, part.name, part.version)
+    return component(licences, part.name, part.version, part.licence, bom_ref=f"rust-std/{part.name}", purl=purl)
+
+
+def release_of(distribution):
+    """Of the machine that builds, where it is of that distribution."""
+    about = platform.freedesktop_os_release()
+    return about.get("VERSION_ID") if about.get("ID") == distribution else None
+
+
 def sha256(data):
     """As CycloneDX has it."""
     return [HashType(alg=HashAlgorithm.SHA_256, content=data if isinstance(data, str) else hashlib.sha256(data).hexdigest())]
 
 
-def glibc(arch):
-    """The version of the C library that the target's compiler links with."""
-    machine = TRIPLES[arch].split("-")[0]
-    compiler = "cc" if machine == platform.machine() else f"{machine}-linux-gnu-gcc"
-    words = printed(compiler, "-E", "-P", "-", given="#include <features.h>\n__GLIBC__ __GLIBC_MINOR__\n")
-    return ".".join(words.split()[-2:])
-
-
 def bill(arch, program, certificates):
     """All of it."""
-    triple, licences = TRIPLES[arch], LicenseFactory()
-    wanted = linked(triple)
-    metadata = json.loads(printed("cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", triple))
-    packages = {each["id"]: each for each in metadata["packages"] if (each["name"], each["version"]) in wanted}
-    if missing := wanted - {(each["name"], each["version"]) for each in packages.values()}:
-        sys.exit(f"cargo links what it does not know: {sorted(missing)}")
+    licences, metadata, packages = LicenseFactory(), linked.metadata(arch), linked.crates(arch)
     lock = tomllib.loads(pathlib.Path("Cargo.lock").read_text())["package"]
     sums = {(each["name"], each["version"]): each.get("checksum") for each in lock}
     own = metadata["resolve"]["root"]
@@ -88,21 +86,20 @@ def bill(arch, program, certificates):
             more = {"hashes": sha256(sums[name, version])}
         purl = PackageURL(type="cargo", name=name, version=version)
         crates[identity] = component(licences, name, version, package["license"], purl=purl, description=package["description"], **more)
-        if name in LIBRARIES:
-            library, licence, file, pattern = LIBRARIES[name]
-            found = re.search(pattern, (pathlib.Path(package["manifest_path"]).parent / file).read_text())
-            brought[identity] = component(licences, library, found[1], licence, bom_ref=f"{library}@{found[1]}")
-        elif name.endswith("-sys") and name not in DECLARATIONS:
-            sys.exit(f"{name} may bring a library that is not Rust: say in packaging/sbom.py what it is")
-    libc = component(licences, "glibc", glibc(arch), "LGPL-2.1-or-later")
-    bom = Bom(components=[*(crates[each] for each in crates if each != own), *brought.values(), libc])
+        if part := linked.brought(package):
+            brought[identity] = library(licences, part)
+    std, within = linked.rust(arch)
+    std, within = library(licences, std), [within_rust(licences, part) for part in within]
+    below_own = [std, *(library(licences, part) for part in linked.libc(program))]
+    bom = Bom(components=[*(crates[each] for each in crates if each != own), *brought.values(), *below_own, *within])
+    bom.register_dependency(std, within)
     bom.metadata.component = crates[own]
     bom.metadata.timestamp = None
     for node in metadata["resolve"]["nodes"]:
         if node["id"] in crates:
             below = [crates[dep["pkg"]] for dep in node["deps"] if dep["pkg"] in crates and is_linked(dep)]
             below += [brought[node["id"]]] if node["id"] in brought else []
-            below += [libc] if node["id"] == own else []
+            below += below_own if node["id"] == own else []
             bom.register_dependency(crates[node["id"]], below)
     if certificates:
         more = {"type": ComponentType.FILE, "bom_ref": "ca-certificates", "hashes": sha256(certificates.read_bytes())}
@@ -118,7 +115,7 @@ def is_linked(dependency):
 def main():
     """Prints and checks it."""
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--arch", choices=TRIPLES, required=True)
+    arguments.add_argument("--arch", choices=linked.TRIPLES, required=True)
     arguments.add_argument("--program", type=pathlib.Path, required=True)
     arguments.add_argument("--certificates", type=pathlib.Path)
     bom = bill(**vars(arguments.parse_args()))

@@ -130,11 +130,22 @@ fn needs_an_image_its_bill_names_every_crate_that_the_program_betrays() {
 
     let strings = String::from_utf8_lossy(&program);
     // /crates/index…/NAME-VERSION/src/…
-    let betrayed = strings.split("/crates/").skip(1).filter_map(|rest| rest.split('/').nth(1));
-    let betrayed: BTreeSet<&str> = betrayed.filter(|name| name.len() < 80 && name.contains('-')).collect();
-    assert!(betrayed.len() > 20, "the paths are not found any more: {betrayed:?}");
+    let ours = strings.split("/crates/").skip(1).filter_map(|rest| rest.split('/').nth(1));
+    // What Rust's own library is made of: /rust/deps/NAME-VERSION/src/…
+    let rusts = strings.split("/rust/deps/").skip(1).filter_map(|rest| rest.split('/').next());
+    let plausible = |name: &&str| name.len() < 80 && name.contains('-');
+    let (ours, rusts): (BTreeSet<&str>, BTreeSet<&str>) =
+        (ours.filter(plausible).collect(), rusts.filter(plausible).collect());
+    assert!(ours.len() > 20 && !rusts.is_empty(), "the paths are not found any more: {ours:?} {rusts:?}");
+    let betrayed = &ours | &rusts;
     let missing: Vec<_> = betrayed.iter().filter(|name| !components.contains(**name)).collect();
     assert!(missing.is_empty(), "in the program, and not on the bill: {missing:?}");
+    let glibc = strings.split_once("GNU C Library (Debian GLIBC ").and_then(|(_, rest)| rest.split(')').next());
+    for part in [format!("glibc-{}", glibc.expect("built on Debian")), "rust-std-".to_owned(), "sqlite-3".to_owned()] {
+        let found = bill["components"].as_array().unwrap().iter().find(|each| named(each).starts_with(&part));
+        let found = found.unwrap_or_else(|| panic!("{part} is not on the bill"));
+        assert!(found["cpe"].is_string() && found["purl"].is_string(), "no scanner knows it: {found:#}");
+    }
     for absent in ["proptest", "s3s", "rcgen", "syn", "protox"] {
         assert!(!components.iter().any(|name| name.starts_with(&format!("{absent}-"))), "{absent} is not shipped");
     }
