@@ -57,6 +57,11 @@ def printed(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def installed(package):
+    """The version of a package of the machine that builds."""
+    return printed("dpkg-query", "--show", "--showformat", "${Version}", package)
+
+
 @functools.cache
 def metadata(arch):
     """As cargo has it."""

@@ -102,8 +102,10 @@ def bill(arch, program, certificates):
             below += below_own if node["id"] == own else []
             bom.register_dependency(crates[node["id"]], below)
     if certificates:
-        more = {"type": ComponentType.FILE, "bom_ref": "ca-certificates", "hashes": sha256(certificates.read_bytes())}
-        bom.components.add(component(licences, certificates.name, None, "MPL-2.0", **more))
+        version = linked.installed("ca-certificates")
+        purl = PackageURL("deb", "debian", "ca-certificates", version, {"arch": "all"})
+        more = {"type": ComponentType.FILE, "hashes": sha256(certificates.read_bytes()), "purl": purl}
+        bom.components.add(component(licences, "ca-certificates", version, "MPL-2.0", **more))
     return bom
 
 

@@ -155,6 +155,35 @@ fn needs_an_image_its_bill_names_every_crate_that_the_program_betrays() {
     }
 }
 
+#[test]
+#[ignore = "set PRESIGND_TEST_IMAGE; needs root and umoci"]
+fn needs_an_image_it_brings_the_notices_and_texts_of_all_that_the_bill_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let docs = Bundle::unpack(&image(), folder.path()).root().join("usr/share/doc/presignd");
+    let bill: Value = serde_json::from_slice(&fs::read(docs.join("sbom.cdx.json")).unwrap()).unwrap();
+    let texts = fs::read_to_string(docs.join("THIRD-PARTY.txt")).unwrap();
+    let missing = bill["components"].as_array().unwrap().iter().filter(|each| {
+        let version = each["version"].as_str().unwrap_or("(version unknown)");
+        let line = format!("{} {version}: ", each["name"].as_str().unwrap());
+        !texts.lines().any(|it| it.starts_with(&line))
+    });
+    let missing: Vec<_> = missing.map(|each| &each["name"]).collect();
+    assert!(missing.is_empty(), "on the bill, and without a notice: {missing:?}");
+    for text in [
+        "Copyright Amazon.com, Inc. or its affiliates",
+        "GNU LESSER GENERAL PUBLIC LICENSE",
+        "The author disclaims copyright to this source code",
+        "Copyright (c) The Rust Project Contributors",
+        "Mozilla Public License",
+        "run scripts/static in presignd's source of this version",
+    ] {
+        assert!(texts.contains(text), "without {text}");
+    }
+    for path in [env!("CARGO_MANIFEST_DIR"), "/.cargo/", "/.rustup/"] {
+        assert!(!texts.contains(path), "it tells where it was made: {path}");
+    }
+}
+
 /// A folder of the container's user.
 fn owned(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
@@ -185,6 +214,7 @@ const FILES: &[&str] = &[
     "755 0 /usr/share/doc/presignd",
     "644 0 /usr/share/doc/presignd/LICENSE-APACHE",
     "644 0 /usr/share/doc/presignd/LICENSE-MIT",
+    "644 0 /usr/share/doc/presignd/THIRD-PARTY.txt",
     "644 0 /usr/share/doc/presignd/sbom.cdx.json",
     "755 0 /var",
     "755 0 /var/lib",

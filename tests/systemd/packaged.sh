@@ -15,6 +15,13 @@ rm -f /var/lib/dpkg/statoverride
 installed() { dpkg --install /in/presignd.deb && [ -z "$(dpkg --audit presignd)" ]; }
 started() { active && [ "$(systemctl is-enabled $units | sort -u)" = enabled ] && [ "$(command -v presignd)" = /usr/bin/presignd ]; }
 folders() { [ "$(stat -c '%a %U %G' /etc/presignd/keys)" = '710 root presignd-keys' ] && [ "$(stat -c %G /run/presignd/sign/presignd.sock)" = presignd-sign ]; }
+notices() {
+  local docs=/usr/share/doc/presignd names name
+  grep -q 'GNU LESSER GENERAL PUBLIC LICENSE' $docs/THIRD-PARTY.txt && grep -q THIRD-PARTY.txt $docs/copyright || return 1
+  names=$(sed -n '/^ "components"/,/^ ]/s/^   "name": "\(.*\)",\?$/\1/p' $docs/sbom.cdx.json)
+  [ "$(wc -l <<<"$names")" -gt 200 ] || return 1
+  for name in $names; do grep -q "^$name .*: " $docs/THIRD-PARTY.txt || { echo "no notice of $name"; return 1; }; done
+}
 holds() { presignd check --config /etc/presignd/presignd.toml; }
 signs() {
   (umask 077 && cp /in/key.json /etc/presignd/keys/store.json)
@@ -54,6 +61,7 @@ purged() {
 check "dpkg installs it" installed
 check "the service and both sockets are enabled and active" started
 check "groups and folders are made" folders
+check "notices and licence texts of all that the bill names are with it" notices
 check "the configuration that comes with it holds" holds
 check "it signs with a key that is given to it" signs
 check "manual and completions are where they are looked for" comforts
