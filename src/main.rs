@@ -1,4 +1,5 @@
-//! Arguments: `serve` runs the daemon, `check` the config, every other verb the command line.
+//! Arguments: `serve` runs the daemon, `check` the config, every other verb the command line. The static program finds hosts by
+//! itself, and loads nothing of the machine for it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +9,8 @@ use presignd::config::Surroundings;
 use presignd::daemon::{self, Inherited};
 
 fn main() -> ExitCode {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    find_hosts_without_modules();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(exit) => return exit.into(),
@@ -28,6 +31,21 @@ fn main() -> ExitCode {
             Exit::Surroundings.into()
         }
     }
+}
+
+/// Hosts by `/etc/hosts` and DNS, whatever `/etc/nsswitch.conf` names: its other modules are the machine's libraries, made for
+/// the machine's glibc and not for the one in a static program, which would load that one beside its own.
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+#[expect(unsafe_code, reason = "glibc has it as a C function alone")]
+fn find_hosts_without_modules() {
+    use std::ffi::{c_char, c_int};
+    unsafe extern "C" {
+        fn __nss_configure_lookup(database: *const c_char, services: *const c_char) -> c_int;
+    }
+    // SAFETY: both texts end in a zero and are never written to, and no other thread is there yet. It fails for want of memory or
+    // an unknown database alone.
+    let code = unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
+    assert_eq!(code, 0, "glibc knows where hosts are looked up");
 }
 
 /// The daemon, on a runtime of its own.

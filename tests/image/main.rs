@@ -55,6 +55,10 @@ async fn needs_an_image_it_signs_read_only_and_without_capabilities() {
     bundle.mount(&registry, "/var/lib/presignd", "rw");
     bundle.mount(Path::new(&authority), CERTIFICATES, "ro");
     bundle.mount(&names.resolv_conf(folder.path()), "/etc/resolv.conf", "ro");
+    // A machine's modules for names are not for a static program, which asks DNS nevertheless.
+    let nsswitch = folder.path().join("nsswitch.conf");
+    fs::write(&nsswitch, "hosts: mymachines resolve [!UNAVAIL=return] myhostname\n").unwrap();
+    bundle.mount(&nsswitch, "/etc/nsswitch.conf", "ro");
     let running = Running::start(&bundle, folder.path());
 
     // As a probe of the kubelet asks; the name is found on the image's PATH.
