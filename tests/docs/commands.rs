@@ -120,6 +120,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "helm install presignd helm/presignd --namespace signing --create-namespace --values values.yaml",
     ),
     (
+        "docs/install-systemd.md",
+        "rm /usr/local/bin/presignd /etc/systemd/system/presignd.service /etc/systemd/system/presignd.socket /etc/systemd/system/presignd-admin.socket",
+    ),
+    (
         "docs/leaked-url.md",
         "aws s3api get-bucket-policy --region us-east-1 --bucket photos --query Policy --output text >policy.json",
     ),
@@ -132,4 +136,5 @@ const NOT_RUN: &[(&str, &str)] = &[
         "aws iam update-access-key --user-name store --access-key-id \"$old\" --status Active   # brings every link back that has not ended",
     ),
     ("docs/rotate-a-key.md", "aws iam delete-access-key --user-name store --access-key-id \"$old\""),
+    ("docs/upgrade.md", "apt-mark hold presignd   # once"),
 ];
