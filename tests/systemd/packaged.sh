@@ -26,9 +26,17 @@ holds() { presignd check --config /etc/presignd/presignd.toml; }
 signs() {
   (umask 077 && cp /in/key.json /etc/presignd/keys/store.json)
   printf '[identity.store]\nsource = "key-file"\npath = "/run/credentials/presignd.service/store"\n' >>/etc/presignd/presignd.toml
-  install -m 644 -D /usr/share/doc/presignd/examples/credential.conf /etc/systemd/system/presignd.service.d/credential.conf
+  install -m 644 -D /usr/share/doc/presignd/systemd/examples/credential.conf /etc/systemd/system/presignd.service.d/credential.conf
   systemctl daemon-reload && systemctl restart presignd && until_is presignd health >/dev/null 2>&1
   presignd presign s3://photos/cat.jpg --expires-in 15m >/out/url
+}
+links() {
+  local page link
+  for page in /usr/share/doc/presignd/*.md /usr/share/doc/presignd/docs/*.md; do
+    for link in $(grep -o ']([^)]*)' "$page" | sed 's/^](//; s/[)#].*//' | grep -v '^https\?:'); do
+      [ -e "$(dirname "$page")/$link" ] || { echo "$page: $link"; return 1; }
+    done
+  done
 }
 comforts() {
   for verb in '' -presign -registry-verify; do zcat "/usr/share/man/man1/presignd$verb.1.gz" | grep -q '^.TH presignd' || return 1; done
@@ -65,6 +73,7 @@ check "notices and licence texts of all that the bill names are with it" notices
 check "the configuration that comes with it holds" holds
 check "it signs with a key that is given to it" signs
 check "manual and completions are where they are looked for" comforts
+check "every link of its pages leads to a file that comes with it" links
 check "an upgrade restarts it, and keeps its configuration and its records" upgraded
 check "what an administrator has switched off stays off over an upgrade" off_stays_off
 check "removed, it stops and keeps configuration and registry" removed
