@@ -97,6 +97,7 @@ def test_a_socket_without_a_file_is_refused_where_it_is_everybodys(helm):
     "presignd, word",
     [
         ({"config": {"grant": [{"uid": 33, "identities": ["*"], "buckets": ["*"], "operations": ["*"]}]}}, "1000700000"),
+        ({"runAsUser": 1000700000, "config": {"grant": []}}, "presignd's own"),
         ({"containers": ["wbe"]}, "wbe"),
         ({"registry": {"type": "claim", "claimName": "c"}}, "fsGroup"),
         ({"registry": {"type": "hostPath"}}, "registry.type"),

@@ -54,13 +54,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 
 {{/*
 values, the securityContexts of a pod and of one of its containers, and its name: a container whose user is known and whom no
-grant is for would be denied each URL. An unknown user or group is the image's own affair.
+grant is for would be denied each URL, or, as presignd's own user, none. An unknown user or group is the image's own affair.
 */}}
 {{- define "presignd-lib.check-caller" -}}
 {{- $security := merge (dict) (.container.securityContext | default dict) .pod -}}
 {{- if hasKey $security "runAsUser" -}}
 {{- $uid := int64 $security.runAsUser -}}
-{{- $admitted := and (empty .values.config.grant) (has $uid (list (int64 0) (int64 .values.runAsUser))) -}}
+{{- if and (empty .values.config.grant) (eq $uid (int64 .values.runAsUser)) -}}
+{{- fail (printf "container %s runs as user %d, presignd's own, which may sign everything while there is no grant: give it another runAsUser, or write a grant in presignd.config.grant" .container.name $uid) -}}
+{{- end -}}
+{{- $admitted := and (empty .values.config.grant) (eq $uid (int64 0)) -}}
 {{- range .values.config.grant -}}
 {{- $by_uid := and (hasKey . "uid") (eq (int64 .uid) $uid) -}}
 {{- $by_gid := and (hasKey . "gid") (or (not (hasKey $security "runAsGroup")) (eq (int64 .gid) (int64 $security.runAsGroup))) -}}
