@@ -44,7 +44,7 @@ pub(super) fn identities(answers: &Answers) -> Vec<Finding> {
         None => one(Finding::skipped("identities", answers.word.why())),
         Some(Err(status)) => one(Finding::failed("identities", no_answer(status)).next(SEE_LOG)),
         Some(Ok(all)) if all.is_empty() => one(Finding::skipped("identities", "no grant lets your user sign with any")
-            .next("`presignd check --config FILE --as-uid UID --can s3://BUCKET/KEY` says what a grant lacks")),
+            .next("`presignd check --config FILE --identity NAME --as-uid UID --can s3://BUCKET/KEY` says what a grant lacks")),
         Some(Ok(all)) => all.iter().map(identity).collect(),
     }
 }
