@@ -11,8 +11,17 @@ use rustix::process::{getegid, geteuid};
 
 use super::{BELONGING, BindError, beside};
 
-/// Makes the directory of the socket at `path` where there is none.
+/// Makes the directory of the socket at `path` where there is none. Who may not is told how to have the sockets elsewhere.
 pub(super) fn make(path: &Path, mode: u32) -> io::Result<()> {
+    create(path, mode).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            io::Error::new(error.kind(), format!("{error}; {ELSEWHERE}"))
+        }
+        _ => error,
+    })
+}
+
+fn create(path: &Path, mode: u32) -> io::Result<()> {
     let Some(directory) = of(path) else { return Ok(()) };
     if directory.exists() {
         return Ok(());
@@ -95,6 +104,9 @@ const SEARCH: u32 = 0o111;
 /// All that [`mode_for`] gives.
 const MODES: [u32; 4] = [0o700, 0o705, 0o750, 0o755];
 
+const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of this user's own, or name the sockets in the configuration, with \
+                         sockets.sign and sockets.admin";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +120,16 @@ mod tests {
 
     fn mode_of(root: &tempfile::TempDir) -> u32 {
         fs::metadata(root.path()).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn who_may_not_make_it_is_told_how_to_have_the_sockets_elsewhere() {
+        // Where not even root may make one.
+        let error = make(Path::new("/sys/presignd/sign/presignd.sock"), 0o600).unwrap_err().to_string();
+        assert!(
+            error.contains("os error") && error.contains("XDG_RUNTIME_DIR") && error.contains("sockets.sign"),
+            "{error}"
+        );
     }
 
     #[test]
