@@ -165,7 +165,7 @@ impl Assessor {
     /// A session is named by an id of presignd's own making, so one that is not there is a mistake. What is AWS's, such
     /// as an access key, may well exist without this registry having seen it: that is a gap, and no error.
     async fn session_is_known(&self, question: &Question) -> Result<(), Error> {
-        let (What::SessionExpired(id) | What::SessionInvalidated(id)) = question.event.what else { return Ok(()) };
+        let What::SessionExpired(id) = question.event.what else { return Ok(()) };
         match self.session(question.uid, id).await? {
             Some(_) => Ok(()),
             None => Err(Error::UnknownSession { id, registry: self.registry.instance() }),

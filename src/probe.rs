@@ -28,7 +28,7 @@ use crate::config::probe::Probe;
 use crate::identity::{Dead, Identities, Identity, Live, State};
 use crate::region::Regions;
 use crate::registry::{DAEMON, Error, EventRow, KEY_DEAD, NewEvent, Registry, SessionRow};
-use crate::session::RecordId;
+use crate::session::{RecordId, Session};
 use crate::telemetry::Metrics;
 
 /// What was seen of a session; the state that the registry keeps.
@@ -154,12 +154,17 @@ impl Prober {
         }
         self.count(identities);
         due.sort_by_key(|(id, ..)| self.kept.get(id).map(|kept| kept.due));
+        let mut has_died = false;
         for (id, identity, live) in due {
             if self.kept.get(&id).is_none_or(|kept| kept.due > self.clock.monotonic()) {
                 break;
             }
-            self.look(&identity, &live, probe).await?;
+            has_died |= self.look(&identity, &live, probe).await?;
             self.count(identities);
+        }
+        if has_died {
+            // Others may have the same key.
+            return Ok(SHORTEST);
         }
         let next = self.kept.values().map(|kept| kept.due).min();
         let until = next.map_or(LIST_EVERY, |at| at.saturating_duration_since(self.clock.monotonic()));
@@ -175,12 +180,21 @@ impl Prober {
         let kept = self.kept.entry(id).or_insert_with(|| Kept::new(row, standing, due));
         kept.keep_to(canaries);
         kept.due = kept.due.min(due);
+        let own = kept.signs_no_more(canaries);
+        let why = own.or_else(|| self.is_dead_elsewhere(&row.session).then_some(Dead::Key));
         // Nobody would ever revive it while nobody looks.
-        if let Some(why) = kept.signs_no_more(canaries).filter(|_| probe.enabled) {
+        if let Some(why) = why.filter(|_| probe.enabled) {
             identity.bury(&row.session, why);
             return false;
         }
         identity.revive(&row.session)
+    }
+
+    /// Whether another identity has the same key, and that was seen dead there. This one is looked at for itself from then on.
+    fn is_dead_elsewhere(&self, session: &Session) -> bool {
+        let mut others = self.kept.values().filter(|kept| kept.session.id != session.id);
+        let facts = &session.facts;
+        !facts.principal_arn.is_empty() && others.any(|kept| kept.dead_key() == Some(facts.access_key_id.as_str()))
     }
 
     /// What a person lifted or withdrew is believed no more, and looked at soon. An event that only ran out of its time is.
@@ -197,11 +211,11 @@ impl Prober {
         Ok(())
     }
 
-    /// Asks everything that can be asked of one session, and takes the answers in.
-    async fn look(&mut self, identity: &Identity, live: &Live, probe: &Probe) -> Result<(), Error> {
+    /// Asks everything that can be asked of one session, and takes the answers in. Whether its key was seen dead just now.
+    async fn look(&mut self, identity: &Identity, live: &Live, probe: &Probe) -> Result<bool, Error> {
         let session = &live.session;
         // What cannot be written down is not believed yet, and is seen again.
-        let Some(mut kept) = self.kept.get(&session.id).cloned() else { return Ok(()) };
+        let Some(mut kept) = self.kept.get(&session.id).cloned() else { return Ok(false) };
         let answers = self.asker.ask(identity, live, probe, |about| kept.was_alive(about)).await;
         let now = self.clock.now();
         let mut changes = Vec::new();
@@ -213,6 +227,7 @@ impl Prober {
         let wait = if kept.is_suspected() { probe.confirm_after } else { probe.interval };
         kept.due = self.clock.monotonic() + wait;
         let (seen, gone) = (kept.seen(), kept.signs_no_more(identity.canaries()));
+        let gone = gone.or_else(|| self.is_dead_elsewhere(session).then_some(Dead::Key));
         // Before anything waits for the disk: each URL signed meanwhile would be a dead one.
         let turned = gone.map_or_else(|| identity.revive(session), |why| identity.bury(session, why));
         for (answer, edge) in &changes {
@@ -239,14 +254,16 @@ impl Prober {
             let (signs, mints) = (gone.is_none(), gone != Some(Dead::Key));
             info!(identity = %identity.name(), generation, signs, mints, "what was seen decides whether it signs");
         }
+        let has_died = turned && gone == Some(Dead::Key);
         let alive_at = kept.alive_at();
         self.kept.insert(session.id, kept);
         let mut said = answers.iter().filter(|answer| answer.says(seen)).map(|answer| answer.cause.as_str());
         let said = seen.map(Seen::as_str).zip(said.next_back());
         if said.is_none() && answers.iter().all(|answer| answer.sight != reading::Sight::Alive) {
-            return Ok(());
+            return Ok(has_died);
         }
-        self.registry.looked(session.id, said, alive_at, turned && gone.is_none()).await
+        self.registry.looked(session.id, said, alive_at, turned && gone.is_none()).await?;
+        Ok(has_died)
     }
 
     /// Where no more events may stand, the state says it alone.

@@ -11,34 +11,30 @@ use super::gap::{Gap, GapReason};
 use crate::error::Error;
 use crate::impact::event::{Event, What};
 use crate::registry::{KEY_ITSELF, Registry};
-use crate::session::RecordId;
 use crate::time::Timestamp;
 
-/// When keys and sessions were last seen alive.
-pub struct SeenAlive {
-    keys: HashMap<String, Timestamp>,
-    sessions: HashMap<RecordId, Timestamp>,
-}
+/// When keys, of sessions too, were last seen alive.
+pub struct SeenAlive(HashMap<String, Timestamp>);
 
 impl SeenAlive {
     pub(super) async fn of(registry: &Registry, uid: u32) -> Result<Self, Error> {
-        let (mut keys, mut sessions) = (HashMap::new(), HashMap::new());
+        let mut keys = HashMap::new();
         for row in registry.sessions(uid, None).await.map_err(Error::registry)? {
             let seen = row.observed.as_ref().and_then(|observed| observed.alive_at.get(KEY_ITSELF).copied());
             let Some(seen) = seen else { continue };
             let last = keys.entry(row.session.facts.access_key_id.clone()).or_insert(seen);
             *last = seen.max(*last);
-            sessions.insert(row.session.id, seen);
         }
-        Ok(Self { keys, sessions })
+        Ok(Self(keys))
     }
 
     /// When the key or session was last seen alive that is dead by the event; `None`: not since AWS surely enforces it, or it
     /// is about neither.
     pub fn since(&self, event: &Event) -> Option<Timestamp> {
         let seen = match &event.what {
-            What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => self.keys.get(access_key_id),
-            What::SessionInvalidated(session) => self.sessions.get(session),
+            What::KeyDeactivated { access_key_id }
+            | What::KeyDeleted { access_key_id }
+            | What::SessionInvalidated { access_key_id } => self.0.get(access_key_id),
             _ => None,
         };
         let settled = event.at + event.settles_within.max(LOOK);
@@ -47,7 +43,7 @@ impl SeenAlive {
 }
 
 impl Assessor {
-    /// When keys and sessions were last seen alive.
+    /// When keys, of sessions too, were last seen alive.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -57,15 +53,16 @@ impl Assessor {
 
     /// What to say of an event that presignd's own eyes contradict.
     pub(super) async fn contradicted(&self, uid: u32, event: &Event) -> Result<Option<Gap>, Error> {
-        let whose = match &event.what {
-            What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => access_key_id.clone(),
-            What::SessionInvalidated(session) => format!("the session {session}"),
-            _ => return Ok(None),
+        let (What::KeyDeactivated { access_key_id: key }
+        | What::KeyDeleted { access_key_id: key }
+        | What::SessionInvalidated { access_key_id: key }) = &event.what
+        else {
+            return Ok(None);
         };
         let seen = self.seen_alive(uid).await?.since(event);
         Ok(seen.map(|seen| {
             let message = format!(
-                "presignd itself saw {whose} alive at {seen}, though it is said to be dead since {}: perhaps another is meant, \
+                "presignd itself saw {key} alive at {seen}, though it is said to be dead since {}: perhaps another is meant, \
                  or what was done did not take.",
                 event.at
             );

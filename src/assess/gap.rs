@@ -279,6 +279,7 @@ fn named_in(event: &Event) -> (String, bool) {
     let what = match &event.what {
         What::KeyDeactivated { access_key_id }
         | What::KeyDeleted { access_key_id }
+        | What::SessionInvalidated { access_key_id }
         | What::KeyRotated { access_key_id } => {
             return (access_key_id.clone(), true);
         }
@@ -298,7 +299,7 @@ fn named_in(event: &Event) -> (String, bool) {
         | What::AssociationChanged(name)
         | What::SsoUserDisabled(name)
         | What::IdentityRenewed(name) => name.to_string(),
-        What::SessionExpired(id) | What::SessionInvalidated(id) => id.to_string(),
+        What::SessionExpired(id) => id.to_string(),
         What::AllowRemoved(statement) | What::Denied { statement, .. } => spoken(statement),
         What::BucketDeleted { bucket } | What::RequesterPays { bucket } | What::PublicAccessBlocked { bucket, .. } => {
             bucket.clone()

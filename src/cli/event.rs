@@ -33,7 +33,9 @@ fn happening(what: &What) -> String {
         What::AssociationChanged(of) => format!("the association of identity {} is changed", of.identity),
         What::SsoUserDisabled(of) => format!("the user behind identity {} is disabled", of.identity),
         What::SessionExpired(of) => format!("the session {} ends", of.session_id),
-        What::SessionInvalidated(of) => format!("AWS no longer accepts the session {}", of.session_id),
+        What::SessionInvalidated(of) => {
+            format!("AWS no longer accepts the session of the access key {}", of.access_key_id)
+        }
         What::IdentityRenewed(of) => format!("identity {} gets a new session", of.identity),
         What::AllowRemoved(removed) => {
             format!("{} allows no more {}", place(&removed.statement), spoken(&removed.statement))

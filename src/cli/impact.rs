@@ -22,7 +22,7 @@ use crate::grpc::proto::{AssessRequest, Event, ListAffectedRequest, UrlFilter};
 
 use kinds::{
     Account, BucketName, Denied, Happening, Identity, Key, Kms, Object, PointName, Provider, Public, Revoked, Role,
-    SessionId, Statement, Upload, User, Version,
+    SessionId, SessionKey, Statement, Upload, User, Version,
 };
 pub use when::When;
 
@@ -65,7 +65,7 @@ pub enum Kind {
     /// A session ends
     SessionExpired(Of<SessionId>),
     /// AWS no longer accepts a session, before its end: what presignd tells of one that it sees dead
-    SessionInvalidated(Of<SessionId>),
+    SessionInvalidated(Of<SessionKey>),
     /// presignd renews the session of an identity
     Renew(Of<Identity>),
     /// A policy takes an Allow away

@@ -36,7 +36,7 @@ impl<'a> Concern<'a> {
             What::KeyDeactivated { .. }
             | What::KeyDeleted { .. }
             | What::SessionExpired(_)
-            | What::SessionInvalidated(_)
+            | What::SessionInvalidated { .. }
             | What::UserDeleted(_)
             | What::SessionsRevoked { .. }
             | What::RoleDeleted(_)
@@ -59,10 +59,10 @@ impl<'a> Concern<'a> {
     pub fn touches_session<'b>(&self, by: impl Into<Lineage<'b>>) -> bool {
         let by = by.into();
         match &self.event.what {
-            What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
-                by.session.facts.access_key_id == *access_key_id
-            }
-            What::SessionExpired(session) | What::SessionInvalidated(session) => by.session.id == *session,
+            What::KeyDeactivated { access_key_id }
+            | What::KeyDeleted { access_key_id }
+            | What::SessionInvalidated { access_key_id } => by.session.facts.access_key_id == *access_key_id,
+            What::SessionExpired(session) => by.session.id == *session,
             What::UserDeleted(_) | What::SessionsRevoked { .. } | What::RoleDeleted(_) | What::RoleRecreated(_) => {
                 // These rules look at the session alone.
                 let any = Subject::Group { bucket: "", operation: Operation::GetObject };
@@ -83,7 +83,8 @@ impl<'a> Concern<'a> {
         match &self.event.what {
             What::KeyDeactivated { access_key_id }
             | What::KeyDeleted { access_key_id }
-            | What::KeyRotated { access_key_id } => Some(access_key_id),
+            | What::KeyRotated { access_key_id }
+            | What::SessionInvalidated { access_key_id } => Some(access_key_id),
             _ => None,
         }
     }
@@ -157,13 +158,15 @@ impl<'a> Concern<'a> {
         let mut narrow = wanted.clone();
         match &self.event.what {
             _ if self.is_empty() => return None,
-            What::KeyDeactivated { access_key_id } | What::KeyDeleted { access_key_id } => {
+            What::KeyDeactivated { access_key_id }
+            | What::KeyDeleted { access_key_id }
+            | What::SessionInvalidated { access_key_id } => {
                 if wanted.access_key_id.as_ref().is_some_and(|own| own != access_key_id) {
                     return None;
                 }
                 narrow.access_key_id = Some(access_key_id.clone());
             }
-            What::SessionExpired(session) | What::SessionInvalidated(session) => {
+            What::SessionExpired(session) => {
                 if wanted.session.is_some_and(|own| own != *session) {
                     return None;
                 }

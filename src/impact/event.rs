@@ -75,8 +75,11 @@ pub enum What {
     SsoUserDisabled(#[serde(with = "stored::identity")] IdentityName),
     /// b. The session reaches its end.
     SessionExpired(#[serde(with = "stored::session")] RecordId),
-    /// AWS no longer accepts the session's key or token, before its end (SEMANTICS.md 1.7): what `GetCallerIdentity` shows.
-    SessionInvalidated(#[serde(with = "stored::session")] RecordId),
+    /// AWS no longer accepts the session of that access key, before its end (SEMANTICS.md 1.7): what `GetCallerIdentity` shows.
+    SessionInvalidated {
+        /// Which; several identities may have it.
+        access_key_id: String,
+    },
     /// presignd renews an identity.
     IdentityRenewed(#[serde(with = "stored::identity")] IdentityName),
     /// j, o. An Allow is taken away.

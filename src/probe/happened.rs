@@ -3,7 +3,7 @@
 //! | session | its key is dead | denied at a canary |
 //! |---|---|---|
 //! | long-term key | the key is deactivated: deleted looks the same, and can not be undone | an Allow is gone: "may end" |
-//! | session | that session is invalidated; why, nobody told | the same: sessions of one name are meant alike |
+//! | session | it is invalidated, whichever identity has it; why, nobody told | the same: sessions of one name are meant alike |
 //!
 //! A canary tells of one key only, and a Deny may spare the rest of its bucket. So URLs that read from there "may end".
 //! Killing a parent's key spares what was minted from it (SEMANTICS.md 1.3 c), so a dead session is no event of its parent.
@@ -95,7 +95,7 @@ fn what(session: &Session, about: About<'_>) -> Option<What> {
         About::Key if matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root) => {
             Some(What::KeyDeactivated { access_key_id: facts.access_key_id.clone() })
         }
-        About::Key => Some(What::SessionInvalidated(session.id)),
+        About::Key => Some(What::SessionInvalidated { access_key_id: facts.access_key_id.clone() }),
         About::Canary(canary) => Some(What::AllowRemoved(Statement {
             policy: Policy::Identity,
             principal_arn: String::new(),

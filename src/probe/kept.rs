@@ -109,6 +109,13 @@ impl Kept {
         self.is_dead(&About::Key.text()).then_some(Dead::Key).or_else(denied)
     }
 
+    /// The access key that it was seen dead with, where AWS has said whose that is: then no other has that id.
+    pub(super) fn dead_key(&self) -> Option<&str> {
+        let facts = &self.session.facts;
+        let is_named = !facts.principal_arn.is_empty();
+        (is_named && self.is_dead(&About::Key.text())).then_some(facts.access_key_id.as_str())
+    }
+
     fn is_dead(&self, about: &str) -> bool {
         self.beliefs.get(about).is_some_and(|belief| belief.is_dead())
     }

@@ -163,7 +163,7 @@ impl Place {
         // Before now, now, within slots, and where slots meet.
         let now = self.clock.now().unix();
         event.at = at(random.pick(&[now, now, now - 700, now + 1, now + 137, 1800, 2700, 2701, 5000]));
-        if let What::SessionExpired(id) | What::SessionInvalidated(id) = &mut event.what {
+        if let What::SessionExpired(id) = &mut event.what {
             let known = self.sessions.lock().unwrap().iter().map(|session| session.id).collect::<Vec<_>>();
             *id = random.pick(&known);
         }

@@ -108,6 +108,34 @@ async fn a_key_that_dies_signs_no_more_until_it_is_seen_alive_again() {
     assert_eq!(standing(&world).await, [], "it is lifted");
 }
 
+/// Only one of them has URLs outstanding, so only that one is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_was_seen_dead_by_one_identity_signs_for_no_other_that_has_it() {
+    let world = World::new().await;
+    let web = from_file(&world);
+    let twin = web.trim_start_matches(QUICK).replace("[identity.web]", "[identity.twin]");
+    let twin = format!("{}{}", &twin[..twin.find("[identity.web.").unwrap_or(twin.len())], world.services("twin"));
+    let daemon = world.daemon(&format!("{web}\n{twin}")).await;
+    let of = |identity: &str| PresignRequest { identity: identity.to_owned(), ..long("cat.jpg") };
+    presign(&mut daemon.signer().await, of("web")).await.expect("the key lives");
+    is_seen(&daemon, 1, Observation::Alive).await;
+    world.keys.deactivate(&world.user.access_key_id);
+    is_seen(&daemon, 1, Observation::KeyDead).await;
+    eventually("the other is dead as well", async || {
+        daemon.metrics().await.contains("presignd_sessions_seen_dead{identity=\"twin\"} 1").then_some(())
+    })
+    .await;
+    let refused = presign(&mut daemon.signer().await, of("twin")).await.expect_err("it would be dead on arrival");
+    assert_eq!(refused.get_error_details().error_info().map(|info| info.reason.as_str()), Some("SESSION_DEAD"));
+    world.keys.activate(&world.user.access_key_id);
+    eventually("both sign again", async || {
+        presign(&mut daemon.signer().await, of("web")).await.ok()?;
+        presign(&mut daemon.signer().await, of("twin")).await.ok()
+    })
+    .await;
+    daemon.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_its_canary_is_denied_to_gives_way_to_another() {
     let world = World::new().await;

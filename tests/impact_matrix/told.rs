@@ -34,7 +34,7 @@ const SIGNERS: &[Row] = &[
     ("sso-user-disabled", "user of Identity Center disabled", |_| What::SsoUserDisabled(identity("web"))),
     ("renew", "session renewed", |_| What::IdentityRenewed(identity("web"))),
     ("session-expired", "session reaches its end", |_| What::SessionExpired(id(2))),
-    ("session-invalidated", "session accepted no longer", |_| What::SessionInvalidated(id(2))),
+    ("session-invalidated", "session accepted no longer", |kind| What::SessionInvalidated { access_key_id: facts(kind).access_key_id }),
     ("allow-removed", "Allow removed, if it matches", |_| What::AllowRemoved(about(Policy::Identity))),
     ("deny", "Deny in the bucket's policy, if it matches", |_| deny(about(Policy::Bucket))),
     ("deny --issued-before", "Deny of sessions issued before, if it matches", |_| What::Denied { statement: about(Policy::Bucket), issued_before: Some(at(AT)), signature_age: None }),

@@ -50,6 +50,8 @@ one_argument! {
     Identity("IDENTITY", "The identity, as presignd's configuration names it") IdentityEvent { identity }
     /// A session.
     SessionId("SESSION", "The session's id, as `presignd identities NAME` shows it") SessionEvent { session_id }
+    /// A session, whichever identities have it.
+    SessionKey("ACCESS_KEY_ID", "The session's access key, ASIA…") KeyEvent { access_key_id }
     /// A bucket.
     BucketName("BUCKET", "The bucket") BucketEvent { bucket }
     /// An access point.

@@ -30,7 +30,7 @@ impl Event {
             | What::AssociationChanged(_)
             | What::SsoUserDisabled(_)
             | What::SessionExpired(_)
-            | What::SessionInvalidated(_)
+            | What::SessionInvalidated { .. }
             | What::IdentityRenewed(_)
             | What::AccountClosed { .. } => return None,
         };

@@ -14,7 +14,7 @@ impl What {
             | Self::IdentityProviderRemoved { .. }
             | Self::AssociationChanged(_)
             | Self::SsoUserDisabled(_)
-            | Self::SessionInvalidated(_)
+            | Self::SessionInvalidated { .. }
             | Self::AllowRemoved(_)
             | Self::Denied { .. }
             | Self::RequesterPays { .. }

@@ -117,7 +117,7 @@ fn subject(what: &What) -> Option<(Why, Reach)> {
         What::RoleDeleted(_) => Why::Deleted,
         What::RoleRecreated(_) => Why::Recreated,
         What::SessionExpired(_) => Why::Expired,
-        What::SessionInvalidated(_) => Why::Invalidated,
+        What::SessionInvalidated { .. } => Why::Invalidated,
         What::AccountClosed { .. } => Why::Closed,
         // A limit on whatever is signed there, now and later, and not what befalls some objects once.
         What::Denied { statement, signature_age: Some(_), .. } => return Some((Why::TooOld, reach(statement))),

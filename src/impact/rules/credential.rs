@@ -59,8 +59,8 @@ pub(super) fn expired(session: RecordId, at: Timestamp, by: Lineage<'_>) -> Answ
 
 /// What `GetCallerIdentity` of that very session tells: STS no longer knows its key, or no longer accepts its token. Whether S3
 /// follows, and in which of the words that it has for dead credentials, nobody has told (SEMANTICS.md 1.5, 1.7).
-pub(super) fn invalidated(session: RecordId, by: Lineage<'_>) -> Answer {
-    if by.session.id != session {
+pub(super) fn invalidated(access_key_id: &str, by: Lineage<'_>) -> Answer {
+    if by.session.facts.access_key_id != access_key_id {
         return Answer::lives(Reason::NotConcerned);
     }
     if matches!(nature(&by.session.facts), Nature::UserKey | Nature::RootKey) {

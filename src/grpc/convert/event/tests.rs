@@ -62,7 +62,7 @@ fn one_of_each() -> Vec<Wire> {
         Wire::AssociationChanged(web()),
         Wire::SsoUserDisabled(web()),
         Wire::SessionExpired(SessionEvent { session_id: "k3vq7mza-42".into() }),
-        Wire::SessionInvalidated(SessionEvent { session_id: "k3vq7mza-42".into() }),
+        Wire::SessionInvalidated(key()),
         Wire::IdentityRenewed(web()),
         Wire::AllowRemoved(AllowRemoved { statement: Some(spoken()) }),
         Wire::Denied(Deny {
@@ -253,7 +253,6 @@ fn what_does_not_go_together_is_refused() {
         (Wire::KeyDeleted(KeyEvent { access_key_id: "AKIA 1".into() }), "key_deleted.access_key_id"),
         (Wire::KeyDeleted(KeyEvent::default()), "key_deleted.access_key_id"),
         (Wire::SessionExpired(SessionEvent { session_id: "42".into() }), "session_expired.session_id"),
-        (Wire::SessionInvalidated(SessionEvent { session_id: "42".into() }), "session_invalidated.session_id"),
         (Wire::IdentityRenewed(IdentityEvent::default()), "identity_renewed.identity"),
         (Wire::IdentityRenewed(IdentityEvent { identity: "a b".into() }), "identity_renewed.identity"),
         (Wire::AccountClosed(AccountEvent { account: "1".into() }), "account_closed.account"),
