@@ -119,10 +119,12 @@ const NOT_RUN: &[(&str, &str)] = &[
         "docs/install-kubernetes.md",
         "helm install presignd helm/presignd --namespace signing --create-namespace --values values.yaml",
     ),
+    ("docs/install-kubernetes.md", "cat >files.yaml <<'END'"),
     (
-        "docs/install-systemd.md",
-        "rm /usr/local/bin/presignd /etc/systemd/system/presignd.service /etc/systemd/system/presignd.socket /etc/systemd/system/presignd-admin.socket",
+        "docs/install-kubernetes.md",
+        "kubectl --namespace signing exec POD --container presignd -- presignd registry backup /var/lib/presignd/backup.db",
     ),
+    ("docs/install-systemd.md", "systemctl disable --now presignd.socket presignd-admin.socket presignd.service"),
     (
         "docs/leaked-url.md",
         "aws s3api get-bucket-policy --region us-east-1 --bucket photos --query Policy --output text >policy.json",

@@ -23,7 +23,9 @@ def test_every_command_of_the_page_works(helm, tmp_path):
     script = "".join(text for skipped, language, text in BLOCKS if language == "sh" and not skipped)
     assert "helm template" in script
     left_out = [text for skipped, language, text in BLOCKS if skipped]
-    assert [text.splitlines()[0].split()[:2] for text in left_out] == [["scripts/image", "--push"], ["helm", "install"]]
+    begin = [text.splitlines()[0].split()[:2] for text in left_out]
+    assert begin[:2] == [["scripts/image", "--push"], ["helm", "install"]]
+    assert all("kubectl" in text for text in left_out[2:]), left_out
     install = left_out[1].splitlines()[0].replace("helm install", "helm template")
     done = bash(helm, f"{script}{install} | diff - rendered.yaml", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,3 +45,13 @@ def test_what_the_page_says_of_defaults_is_so():
     assert f"d {values['node']['socketDirectory']} 0755 {values['runAsUser']} {values['runAsGroup']}" in PAGE
     probe = daemon["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] == 24 * 60 * 60
+
+
+def test_what_the_page_mounts_to_look_at_files_is_the_daemons_own():
+    """The container with a shell: presignd's user, and the volume of its registry where presignd has it."""
+    (files,) = [text for _, _, text in BLOCKS if "files.yaml" in text]
+    added = charts.objects(files.split("<<'END'\n")[1].split("\nEND\n")[0])[0]
+    for mode in ["sidecar.yaml", "daemonset-prepared-node.yaml"]:
+        (daemon,) = charts.daemons(charts.render(charts.HELMS[-1], charts.MODES[0].with_name(mode)))
+        assert added["securityContext"].items() <= daemon["securityContext"].items()
+        assert added["volumeMounts"][0] in daemon["volumeMounts"]
