@@ -51,6 +51,12 @@ upgraded() {
     grep -q key-file /etc/presignd/presignd.toml && presignd presign s3://photos/cat.jpg >/dev/null &&
     [ "$(presignd urls --admin | grep -c cat.jpg)" = 2 ]
 }
+by_hand() {
+  local said
+  install -m 755 /usr/bin/presignd /usr/local/bin/presignd && said=$(dpkg --install /in/presignd.deb 2>&1 </dev/null) || return 1
+  rm /usr/local/bin/presignd && systemctl restart presignd && grep -q '/usr/local/bin/presignd is used in place' <<<"$said" || return 1
+  ! dpkg --install /in/presignd.deb 2>&1 </dev/null | grep 'in place of'
+}
 off_stays_off() {
   systemctl disable --quiet $units && dpkg --install /in/presignd.deb </dev/null && ! systemctl is-enabled --quiet $units
 }
@@ -75,6 +81,7 @@ check "it signs with a key that is given to it" signs
 check "manual and completions are where they are looked for" comforts
 check "every link of its pages leads to a file that comes with it" links
 check "an upgrade restarts it, and keeps its configuration and its records" upgraded
+check "a program that was installed by hand before it is told of" by_hand
 check "what an administrator has switched off stays off over an upgrade" off_stays_off
 check "removed, it stops and keeps configuration and registry" removed
 check "purged, it leaves the keys alone" purged
