@@ -49,8 +49,9 @@ impl Node {
         let mut pack = Command::new("npm");
         pack.arg("pack").arg("--silent").current_dir(folder.path().join("clients/node")).env("PATH", path);
         done(pack).await;
+        let packed = concat!("clients/node/presignd-", env!("CARGO_PKG_VERSION"), ".tgz");
         let mut unpack = Command::new("tar");
-        unpack.arg("-xzf").arg(folder.path().join("clients/node/presignd-0.1.0.tgz")).arg("--strip-components=1");
+        unpack.arg("-xzf").arg(folder.path().join(packed)).arg("--strip-components=1");
         unpack.arg("-C").arg(modules);
         done(unpack).await;
         Self(folder)

@@ -12,3 +12,4 @@ mod run;
 mod shown;
 #[path = "../support/mod.rs"]
 mod support;
+mod versions;
