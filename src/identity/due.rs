@@ -86,7 +86,7 @@ const BACKOFF_MOST: Duration = Duration::from_secs(300);
 const REPEAT_LEAST: Duration = Duration::from_secs(15);
 const REPEAT_MOST: Duration = Duration::from_secs(300);
 /// When to ask again who a key belongs to.
-const NAME_AGAIN: Duration = Duration::from_secs(600);
+const NAME_AGAIN: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -124,7 +124,7 @@ mod tests {
         }
         assert_eq!(Due::renewal(&session(None), None, 0.5, false, now), Due::default());
         let unnamed = Due::renewal(&session(None), None, 0.5, true, now);
-        assert!(!unnamed.is_over(later(now, 599, 0)) && unnamed.is_over(later(now, 600, 0)));
+        assert!(!unnamed.is_over(later(now, 59, 0)) && unnamed.is_over(later(now, 60, 0)));
     }
 
     #[test]

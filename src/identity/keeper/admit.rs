@@ -77,7 +77,7 @@ impl Keeper {
             return Some(error);
         }
         let access_key_id = &minted.facts.access_key_id;
-        warn!(access_key_id, reason = error.reason(), %error, "the principal could not be named");
+        warn!(identity = %self.name, access_key_id, reason = error.reason(), %error, "the principal could not be named");
         None
     }
 
