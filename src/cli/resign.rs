@@ -215,7 +215,9 @@ impl Tally {
         }
         if standing > 0 {
             progress.clear();
-            warn(&format!("{standing} left as they are: they were signed again before, and the new URLs still live"));
+            warn(&format!(
+                "{standing} left as they are: they were signed again before, and the new URLs have not surely ended"
+            ));
         }
         match failed {
             0 => Ok(()),

@@ -62,5 +62,12 @@ pub fn containments<'a>(
     );
     let mut ways: Vec<Containment> = ways.collect();
     ways.sort_by_key(|way| (way.ending.verdict, way.rank));
-    ways
+    // Of a form for any key its object is the whole bucket.
+    let mut told: Vec<Containment> = Vec::with_capacity(ways.len());
+    for way in ways {
+        if told.iter().all(|one| one.event != way.event) {
+            told.push(way);
+        }
+    }
+    told
 }

@@ -296,3 +296,11 @@ fn no_command_for_a_url_of_another_store_goes_to_aws() {
     let at_aws = of(&role, "photos.s3.eu-central-1.amazonaws.com", &configured);
     assert!(at_aws.iter().flat_map(|way| &way.steps).all(|step| !step.text.contains("--endpoint-url")));
 }
+
+#[test]
+fn a_form_for_any_key_has_each_way_once() {
+    let form = form("", true, &[]);
+    let ways = containments(&form, signed(CredentialKind::LongTermKey).by(), &Endpoint::Aws, at(1000));
+    let twice = |place: usize| ways[..place].iter().any(|before| before.event == ways[place].event);
+    assert!(ways.len() > 2 && !(0..ways.len()).any(twice), "{:?}", names(&ways));
+}
