@@ -154,6 +154,11 @@ conditions! {
         "a public ACL is the signer's only right to the object, or the bucket's policy counts as public and the bucket \
          belongs to another account";
     AclIsPublic "the ACL that is sent grants access to everybody";
+    AclIsPublicOrOnlyPublicAcl
+        "the ACL that is sent grants access to everybody, or a public ACL is the signer's only right to the object";
+    AclIsPublicOrOnlyPublicGrants
+        "the ACL that is sent grants access to everybody, or a public ACL is the signer's only right to the object, or the \
+         bucket's policy counts as public and the bucket belongs to another account";
     OthersBucket "the bucket belongs to another account than the signer's";
     BucketOfAccount "the bucket belongs to that account";
     AccountShutOut "S3 refuses the account's requests by then; AWS does not say when it begins to";

@@ -2,6 +2,7 @@
 //! sees of them.
 
 use presignd::impact::event::{PublicAccess, What};
+use presignd::impact::reason::Condition;
 use presignd::issued::IssuedUrl;
 use presignd::s3::operation::Operation;
 
@@ -296,4 +297,13 @@ fn the_bearer_sees_what_table_1_5_says() {
     let closed = What::AccountClosed { account: ACCOUNT.into() };
     let shut = [("AccountProblem", 403), ("AllAccessDisabled", 403), ("NotSignedUp", 403)];
     assert_eq!(codes(ar(), closed, get()), shut);
+}
+
+#[test]
+fn all_of_block_public_access_forgets_nothing_that_one_setting_names() {
+    let all = event(What::PublicAccessBlocked { bucket: BUCKET.to_owned(), setting: PublicAccess::All });
+    let conditions = |url| signed(AssumeRole).ending(&all, &url).conditions.iter().collect::<Vec<_>>();
+    assert_eq!(conditions(ask(Operation::PutObjectAcl).url()), [Condition::AclIsPublicOrOnlyPublicGrants]);
+    assert_eq!(conditions(form("pu", true, &[])), [Condition::OnlyPublicGrants], "a form that names no ACL sends none");
+    assert_eq!(conditions(ask(Operation::PutObject).url()), [Condition::OnlyPublicGrants]);
 }

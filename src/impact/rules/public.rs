@@ -26,15 +26,16 @@ pub(super) fn blocked(bucket: &str, setting: PublicAccess, by: Lineage<'_>, subj
     let sets = if sets { sets_public_acl(subject) } else { Truth::No };
     let refused = Answer::ends(Reason::PublicAclRefused, ACCESS_DENIED).reversible();
     let refused = refused.errors_graded(Grade::Unconfirmed).if_so(there.and(sets), Reason::AuthenticatedRequest)?;
-    let cut = cut_off(acl, policy, by, subject)?;
+    let is_open = matches!(sets, Truth::Maybe(..));
+    let cut = cut_off(acl, policy, is_open, by, subject)?;
     if refused.verdict == Verdict::Ends || cut.verdict == Verdict::Lives && refused.verdict == Verdict::MayEnd {
         return Some(refused);
     }
     cut.if_so(there, Reason::NotConcerned)
 }
 
-/// Who loses a right that rests on public grants.
-fn cut_off(acl: bool, policy: bool, by: Lineage<'_>, subject: Subject<'_>) -> Option<Answer> {
+/// Who loses a right that rests on public grants. `is_open`: it may be that the request sets a public ACL, which is refused.
+fn cut_off(acl: bool, policy: bool, is_open: bool, by: Lineage<'_>, subject: Subject<'_>) -> Option<Answer> {
     let ends = Answer::ends(Reason::PublicAccessBlocked, ACCESS_DENIED).reversible();
     let own_bucket = match subject.told("x-amz-expected-bucket-owner") {
         Told::AskUrl if policy => return None,
@@ -45,6 +46,8 @@ fn cut_off(acl: bool, policy: bool, by: Lineage<'_>, subject: Subject<'_>) -> Op
     // public statement is not confirmed.
     let spared = Answer::lives(Reason::AuthenticatedRequest).graded(Grade::Unconfirmed);
     let condition = match (acl, policy && !own_bucket) {
+        (true, true) if is_open => Condition::AclIsPublicOrOnlyPublicGrants,
+        (true, false) if is_open => Condition::AclIsPublicOrOnlyPublicAcl,
         (true, true) => Condition::OnlyPublicGrants,
         (true, false) => Condition::OnlyPublicAcl,
         (false, true) => Condition::PublicPolicyAcrossAccounts,
