@@ -130,9 +130,9 @@ pub struct Status {
     pub next_renewal_at: Option<Timestamp>,
     /// Failures since the last attempt that worked.
     pub failures: u32,
-    /// What the last failure said; empty while renewals work.
+    /// What the last failure said; empty while renewals work, unless AWS did not know the key that signs.
     pub last_failure: String,
-    /// Its stable reason; empty while renewals work.
+    /// Its stable reason; empty where that is.
     pub last_failure_reason: &'static str,
     /// A session is renewed when less than this is left of it.
     pub headroom: Duration,

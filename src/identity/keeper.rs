@@ -83,6 +83,8 @@ struct Kept {
     given: Option<Duration>,
     failures: u32,
     last_failure: Option<Arc<RenewError>>,
+    /// AWS does not know the key of the attempt under way, which signs all the same.
+    unknown: Option<RenewError>,
     /// The number of the last attempt that is to give what signs, whatever lives longer.
     replaces: u64,
     headroom: Option<Duration>,
@@ -346,7 +348,7 @@ impl Keeper {
         kept.due = match outcome {
             Ok(live) => {
                 kept.failures = 0;
-                kept.last_failure = None;
+                kept.last_failure = kept.unknown.take().map(Arc::new);
                 kept.given = live.session.left(now.wall);
                 self.next(&mut kept, &live.session, now)
             }

@@ -64,6 +64,9 @@ fn identity(one: &Identity) -> Finding {
     let again =
         format!("docs/errors.md says more of the reason; `presignd identities renew {}` tries it again", one.name);
     match one.state() {
+        IdentityState::Ready if !failure.is_empty() => {
+            Finding::failed(name, format!("{signs}, but its URLs may be dead: {failure}")).next(again)
+        }
         IdentityState::Ready => Finding::passed(name, format!("{}: {signs}", one.source)),
         IdentityState::RenewalFailing => {
             let times = one.failures;

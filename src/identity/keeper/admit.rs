@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::{Keeper, Kept};
 use crate::config::probe::all_denied;
 use crate::identity::Live;
-use crate::identity::error::{ENDED, REGISTRY, RenewError};
+use crate::identity::error::{ENDED, REGISTRY, RenewError, UNKNOWN_KEY};
 use crate::identity::gate::Dead;
 use crate::identity::mint::Minted;
 use crate::registry::{DAEMON, KEY_ITSELF, Observed, SessionRow};
@@ -78,6 +78,8 @@ impl Keeper {
         }
         let access_key_id = &minted.facts.access_key_id;
         warn!(identity = %self.name, access_key_id, reason = error.reason(), %error, "the principal could not be named");
+        // It may be of another partition, or of a store that AWS knows nothing of: so it signs, and it is told.
+        self.kept().unknown = Some(error).filter(|error| error.reason() == UNKNOWN_KEY);
         None
     }
 

@@ -209,6 +209,20 @@ async fn a_new_key_signs_when_aws_has_confirmed_it_and_the_old_one_until_then() 
 }
 
 #[tokio::test]
+async fn a_first_key_that_aws_does_not_know_signs_and_is_told_of_until_aws_knows_it() {
+    let mut house = House::new().await;
+    house.put(3);
+    house.restart();
+    house.until("it signs", |house| house.signs() == Some(2)).await;
+    house.until("it is told", |house| house.failure() == "UNKNOWN_KEY").await;
+    let status = house.identity.status();
+    assert_eq!((status.state, status.failures), (State::Ready, 0));
+    house.change(|world| _ = world.known.insert(World::id(3)));
+    house.until("it is known", |house| house.failure().is_empty()).await;
+    assert_eq!(house.identity.current().unwrap().session.facts.principal_unique_id, "AIDAX");
+}
+
+#[tokio::test]
 async fn a_key_that_is_never_confirmed_is_asked_for_within_bounds() {
     let house = House::new().await;
     house.put(2);

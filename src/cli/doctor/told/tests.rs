@@ -119,9 +119,10 @@ fn an_identity_that_fails_says_why_and_what_to_do() {
             ..Default::default()
         })
     };
-    let outcomes = [(Ready, Passed), (Paused, Skipped), (Starting, Skipped)];
+    assert_eq!(identity(&Identity { state: Ready.into(), ..Default::default() }).outcome, Passed);
+    let outcomes = [(Paused, Skipped), (Starting, Skipped)];
     for (state, outcome) in
-        outcomes.into_iter().chain([RenewalFailing, Unavailable, SessionDead].map(|one| (one, Failed)))
+        outcomes.into_iter().chain([Ready, RenewalFailing, Unavailable, SessionDead].map(|one| (one, Failed)))
     {
         let found = of(state);
         assert_eq!((found.check.as_str(), found.outcome), ("identity web", outcome), "{state:?}");
