@@ -1,6 +1,7 @@
 //! The keeper under paused time with a scripted source, and the words of errors.
 
 mod clock;
+mod confirmed;
 mod ends;
 mod lent;
 mod news;
