@@ -192,9 +192,10 @@ impl Prober {
 
     /// Whether another identity has the same key, and that was seen dead there. This one is looked at for itself from then on.
     fn is_dead_elsewhere(&self, session: &Session) -> bool {
-        let mut others = self.kept.values().filter(|kept| kept.session.id != session.id);
-        let facts = &session.facts;
-        !facts.principal_arn.is_empty() && others.any(|kept| kept.dead_key() == Some(facts.access_key_id.as_str()))
+        let (id, facts) = (session.id, &session.facts);
+        let has_it = |other: &Session| other.id != id && other.facts.access_key_id == facts.access_key_id;
+        let mut others = self.kept.values().filter(|kept| has_it(&kept.session));
+        !facts.principal_arn.is_empty() && others.any(Kept::has_dead_key)
     }
 
     /// What a person lifted or withdrew is believed no more, and looked at soon. An event that only ran out of its time is.

@@ -1,5 +1,5 @@
-//! Whether presignd itself has seen a key or session alive that somebody says is dead: then perhaps the name is mistyped, or what was
-//! done did not take.
+//! Whether presignd itself has seen a key or session alive that somebody says is dead: then perhaps the name is mistyped, or
+//! what was done did not take.
 //!
 //! Takes nothing back: a person may know better, and says so.
 
@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::Assessor;
 use super::gap::{Gap, GapReason};
 use crate::error::Error;
-use crate::impact::event::{Event, What};
+use crate::impact::concern::Concern;
+use crate::impact::event::Event;
 use crate::registry::{KEY_ITSELF, Registry};
 use crate::time::Timestamp;
 
@@ -31,14 +32,9 @@ impl SeenAlive {
     /// When the key or session was last seen alive that is dead by the event; `None`: not since AWS surely enforces it, or it
     /// is about neither.
     pub fn since(&self, event: &Event) -> Option<Timestamp> {
-        let seen = match &event.what {
-            What::KeyDeactivated { access_key_id }
-            | What::KeyDeleted { access_key_id }
-            | What::SessionInvalidated { access_key_id } => self.0.get(access_key_id),
-            _ => None,
-        };
+        let seen = self.0.get(Concern::of(event).dead_key()?).copied();
         let settled = event.at + event.settles_within.max(LOOK);
-        seen.copied().filter(|seen| *seen > settled)
+        seen.filter(|seen| *seen > settled)
     }
 }
 
@@ -53,12 +49,7 @@ impl Assessor {
 
     /// What to say of an event that presignd's own eyes contradict.
     pub(super) async fn contradicted(&self, uid: u32, event: &Event) -> Result<Option<Gap>, Error> {
-        let (What::KeyDeactivated { access_key_id: key }
-        | What::KeyDeleted { access_key_id: key }
-        | What::SessionInvalidated { access_key_id: key }) = &event.what
-        else {
-            return Ok(None);
-        };
+        let Some(key) = Concern::of(event).dead_key() else { return Ok(None) };
         let seen = self.seen_alive(uid).await?.since(event);
         Ok(seen.map(|seen| {
             let message = format!(

@@ -8,21 +8,16 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::impact::Lineage;
 use crate::registry::Registry;
-use crate::session::{CredentialKind, RecordId, Session};
+use crate::session::generation::has_no_end;
+use crate::session::{RecordId, Session};
 
 /// Those that were asked for so far.
 pub(super) struct Parents {
     registry: Registry,
     uid: u32,
-    known: HashMap<Minter, Option<Arc<Session>>>,
-}
-
-/// What a session says of what minted it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Minter {
-    Session(RecordId),
-    /// Of the default chain: another identity may sign with the same key, and AWS has told whose that is.
-    Key(String),
+    by_id: HashMap<RecordId, Option<Arc<Session>>>,
+    /// What the default chain gave: another identity may sign with the same key, and AWS has told whose that is.
+    by_key: HashMap<String, Option<Arc<Session>>>,
 }
 
 /// A session and the one that minted it.
@@ -39,41 +34,47 @@ impl Line {
 
 impl Parents {
     pub(super) fn new(registry: &Registry, uid: u32) -> Self {
-        Self { registry: registry.clone(), uid, known: HashMap::new() }
+        Self { registry: registry.clone(), uid, by_id: HashMap::new(), by_key: HashMap::new() }
     }
 
     /// The line of a session. A parent that is forgotten, or another registry's, is not known.
     pub(super) async fn line(&mut self, session: &Arc<Session>) -> Result<Line, Error> {
-        let session = Arc::clone(session);
-        let minter = match (session.facts.parent, session.facts.parent_access_key_id.as_str()) {
-            (Some(id), _) => Minter::Session(id),
-            (None, "") => return Ok(Line { session, parent: None }),
-            (None, key) => Minter::Key(key.to_owned()),
+        let facts = &session.facts;
+        let parent = match (facts.parent, facts.parent_access_key_id.as_str()) {
+            (Some(id), _) => self.of_id(id).await?,
+            (None, "") => None,
+            (None, key) => self.of_key(key).await?,
         };
-        if let Some(parent) = self.known.get(&minter) {
-            return Ok(Line { session, parent: parent.clone() });
+        Ok(Line { session: Arc::clone(session), parent })
+    }
+
+    async fn of_id(&mut self, id: RecordId) -> Result<Option<Arc<Session>>, Error> {
+        if let Some(parent) = self.by_id.get(&id) {
+            return Ok(parent.clone());
         }
-        let parent = match &minter {
-            Minter::Session(id) => self.registry.session(self.uid, *id).await.map_err(Error::registry)?,
-            Minter::Key(key) => self.of_key(key).await?,
-        };
-        if self.known.len() >= MOST_KNOWN {
-            self.known.clear();
+        let parent = self.registry.session(self.uid, id).await.map_err(Error::registry)?;
+        if self.by_id.len() >= MOST_KNOWN {
+            self.by_id.clear();
         }
-        self.known.insert(minter, parent.clone());
-        Ok(Line { session, parent })
+        self.by_id.insert(id, parent.clone());
+        Ok(parent)
     }
 
     /// The long-term key, if an identity signs or signed with it and AWS has told whose it is.
-    async fn of_key(&self, access_key_id: &str) -> Result<Option<Arc<Session>>, Error> {
-        let rows = self.registry.of_keys(self.uid, &[access_key_id]).await.map_err(Error::registry)?;
-        Ok(rows.into_iter().map(|row| row.session).find(|session| {
-            let facts = &session.facts;
-            let is_lasting = matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root);
-            is_lasting && !facts.principal_arn.is_empty()
-        }))
+    async fn of_key(&mut self, key: &str) -> Result<Option<Arc<Session>>, Error> {
+        if let Some(parent) = self.by_key.get(key) {
+            return Ok(parent.clone());
+        }
+        let rows = self.registry.of_keys(self.uid, &[key]).await.map_err(Error::registry)?;
+        let is_named = |one: &Arc<Session>| has_no_end(one.facts.kind) && !one.facts.principal_arn.is_empty();
+        let parent = rows.into_iter().map(|row| row.session).find(is_named);
+        if self.by_key.len() >= MOST_KNOWN {
+            self.by_key.clear();
+        }
+        self.by_key.insert(key.to_owned(), parent.clone());
+        Ok(parent)
     }
 }
 
-/// Parents that are held at once.
+/// Parents that are held at once, of each kind.
 const MOST_KNOWN: usize = 4096;

@@ -345,10 +345,10 @@ impl Keeper {
         let now = self.now();
         let mut kept = self.kept();
         kept.tried = true;
+        let unknown = kept.unknown.take().map(Arc::new);
         kept.due = match outcome {
             Ok(live) => {
-                kept.failures = 0;
-                kept.last_failure = kept.unknown.take().map(Arc::new);
+                (kept.failures, kept.last_failure) = (0, unknown);
                 kept.given = live.session.left(now.wall);
                 self.next(&mut kept, &live.session, now)
             }

@@ -58,10 +58,10 @@ impl<'a> Concern<'a> {
     /// Whether URLs of that session may be touched.
     pub fn touches_session<'b>(&self, by: impl Into<Lineage<'b>>) -> bool {
         let by = by.into();
+        if let Some(dead) = self.dead_key() {
+            return by.session.facts.access_key_id == dead;
+        }
         match &self.event.what {
-            What::KeyDeactivated { access_key_id }
-            | What::KeyDeleted { access_key_id }
-            | What::SessionInvalidated { access_key_id } => by.session.facts.access_key_id == *access_key_id,
             What::SessionExpired(session) => by.session.id == *session,
             What::UserDeleted(_) | What::SessionsRevoked { .. } | What::RoleDeleted(_) | What::RoleRecreated(_) => {
                 // These rules look at the session alone.
@@ -81,9 +81,16 @@ impl<'a> Concern<'a> {
     /// The access key that the event names.
     pub fn access_key_id(&self) -> Option<&'a str> {
         match &self.event.what {
+            What::KeyRotated { access_key_id } => Some(access_key_id),
+            _ => self.dead_key(),
+        }
+    }
+
+    /// The access key that is dead by the event.
+    pub fn dead_key(&self) -> Option<&'a str> {
+        match &self.event.what {
             What::KeyDeactivated { access_key_id }
             | What::KeyDeleted { access_key_id }
-            | What::KeyRotated { access_key_id }
             | What::SessionInvalidated { access_key_id } => Some(access_key_id),
             _ => None,
         }
@@ -156,17 +163,15 @@ impl<'a> Concern<'a> {
     /// The wanted records, narrowed as far as a filter can say it; `None`: nothing of them can be touched.
     pub fn narrow(&self, wanted: &Filter) -> Option<Filter> {
         let mut narrow = wanted.clone();
-        match &self.event.what {
+        match (&self.event.what, self.dead_key()) {
             _ if self.is_empty() => return None,
-            What::KeyDeactivated { access_key_id }
-            | What::KeyDeleted { access_key_id }
-            | What::SessionInvalidated { access_key_id } => {
-                if wanted.access_key_id.as_ref().is_some_and(|own| own != access_key_id) {
+            (_, Some(dead)) => {
+                if wanted.access_key_id.as_ref().is_some_and(|own| own != dead) {
                     return None;
                 }
-                narrow.access_key_id = Some(access_key_id.clone());
+                narrow.access_key_id = Some(dead.to_owned());
             }
-            What::SessionExpired(session) => {
+            (What::SessionExpired(session), None) => {
                 if wanted.session.is_some_and(|own| own != *session) {
                     return None;
                 }

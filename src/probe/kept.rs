@@ -109,11 +109,9 @@ impl Kept {
         self.is_dead(&About::Key.text()).then_some(Dead::Key).or_else(denied)
     }
 
-    /// The access key that it was seen dead with, where AWS has said whose that is: then no other has that id.
-    pub(super) fn dead_key(&self) -> Option<&str> {
-        let facts = &self.session.facts;
-        let is_named = !facts.principal_arn.is_empty();
-        (is_named && self.is_dead(&About::Key.text())).then_some(facts.access_key_id.as_str())
+    /// Whether its key was seen dead, where AWS has said whose that is: then no other has that id.
+    pub(super) fn has_dead_key(&self) -> bool {
+        !self.session.facts.principal_arn.is_empty() && self.is_dead(&About::Key.text())
     }
 
     fn is_dead(&self, about: &str) -> bool {

@@ -39,6 +39,19 @@ fn gap(answer: &Assessment, reason: GapReason) -> Option<&str> {
     answer.gaps.iter().find(|gap| gap.reason == reason).map(|gap| gap.message.as_str())
 }
 
+/// A filled place, and three events that have happened there long ago.
+async fn where_three_stand(seed: u64) -> (Place, Random, Vec<Event>) {
+    let mut random = Random::of(seed);
+    let place = Place::filled(&mut random).await;
+    let mut stood = Vec::new();
+    for _ in 0..3 {
+        let what = place.question(&mut random).event.what;
+        stood.push(event(&place, what, LONG_AGO));
+        stands(&place, &stood[stood.len() - 1]).await;
+    }
+    (place, random, stood)
+}
+
 async fn of_three() -> (Place, Random) {
     let (mut random, place) = (Random::of(50), Place::empty(700).await);
     for end in [1000, 4000, 5000] {
@@ -265,14 +278,7 @@ async fn a_name_that_nothing_has_is_doubted_also_where_another_event_has_ended_w
 async fn nothing_is_left_out_that_may_be_alive() {
     let mut left_out = 0;
     for seed in 60..68 {
-        let mut random = Random::of(seed);
-        let place = Place::filled(&mut random).await;
-        let mut stood = Vec::new();
-        for _ in 0..3 {
-            let what = place.question(&mut random).event.what;
-            stood.push(event(&place, what, LONG_AGO));
-            stands(&place, &stood[stood.len() - 1]).await;
-        }
+        let (place, mut random, stood) = where_three_stand(seed).await;
         for _ in 0..20 {
             let question = place.question(&mut random);
             let records = place.outstanding(&question.filter).await;
@@ -392,14 +398,7 @@ async fn what_has_ended_of_a_session_is_what_has_ended_of_its_records_in_every_s
 async fn what_has_ended_of_sessions_is_what_reading_every_url_says() {
     let mut over = 0;
     for seed in 90..98 {
-        let mut random = Random::of(seed);
-        let place = Place::filled(&mut random).await;
-        let mut stood = Vec::new();
-        for _ in 0..3 {
-            let what = place.question(&mut random).event.what;
-            stood.push(event(&place, what, LONG_AGO));
-            stands(&place, &stood[stood.len() - 1]).await;
-        }
+        let (place, _, stood) = where_three_stand(seed).await;
         let has_ended = |record: &&presignd::issued::Record| {
             let endings = stood.iter().map(|stood| place.ending(stood, record));
             endings.into_iter().any(|one| one.verdict == Verdict::Ends && one.not_after <= place.clock.now())

@@ -20,5 +20,6 @@ mod renewals;
 mod report;
 mod returning;
 mod statements;
+mod strangers;
 mod told;
 mod world;

@@ -1,8 +1,7 @@
 //! Which identities sign nothing that works after an event, from when on, and what mends it.
 
-use presignd::impact::event::{Policy, Principal, Statement, What};
+use presignd::impact::event::{Policy, Statement, What};
 use presignd::impact::outage::{Holder, Lends, Loss, Outage, Reach, Recovery, Source, outages};
-use presignd::impact::reason::Condition;
 use presignd::session::{CredentialKind, IdentityName, Session};
 use presignd::signer::realm::Realm;
 
@@ -56,7 +55,7 @@ fn rotated() -> House {
     house
 }
 
-fn aws() -> Realm {
+pub(crate) fn aws() -> Realm {
     Realm::parse("aws").expect("a partition")
 }
 
@@ -123,7 +122,7 @@ fn check(house: &House, table: Vec<(What, &[Word])>) {
     }
 }
 
-fn role(name: &str) -> presignd::impact::event::Principal {
+pub(crate) fn role(name: &str) -> presignd::impact::event::Principal {
     principal(&role_arn(name))
 }
 
@@ -385,88 +384,6 @@ fn of_many_tenants_only_those_are_told_whose_session_is_meant() {
     let all = What::SessionsRevoked { principal: principal(role_name), issued_before: at(AT) };
     assert_eq!(told(all), [(String::new(), true)], "one line for all of them");
     assert_eq!(told(What::TrustPolicyChanged(principal(role_name))), [(String::new(), false)]);
-}
-
-#[test]
-fn whoever_is_minted_with_a_key_of_nobody_knows_which_user_may_stop_with_any_user_and_with_no_role() {
-    let (name, aws) = (identity("web"), aws());
-    let session = signed(CredentialKind::AssumeRole).session;
-    let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
-    let holder = Holder {
-        renews_at: None,
-        identity: &name,
-        source,
-        signs_for: &aws,
-        session: Some(&session),
-        last: None,
-        parent: None,
-        lends: Lends::Whatever,
-        dead: None,
-        returns: None,
-    };
-    let told = |whose| outages(&event(What::UserDeleted(whose)), std::slice::from_ref(&holder), at(AT));
-    for arn in [USER_ARN, "arn:aws:iam::999999999999:user/elsewhere"] {
-        let [outage] = &told(principal(arn))[..] else { panic!("{arn}") };
-        let conditions: Vec<_> = outage.conditions.iter().collect();
-        assert_eq!((outage.loss, &conditions[..]), (Loss::NoSession, &[Condition::MintsWithKeyOfUser][..]));
-    }
-    assert_eq!(told(role("Signer")), []);
-    let unnamed = Principal { arn: String::new(), unique_id: "AROASOMEBODY".to_owned() };
-    assert_eq!(told(unnamed), []);
-}
-
-#[test]
-fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall_under_the_event() {
-    let (name, aws) = (identity("web"), aws());
-    let told = |minted_by: &str, what: What| -> Vec<Vec<Condition>> {
-        let mut session = signed(CredentialKind::AssumeRole).session;
-        session.facts.parent_access_key_id = minted_by.to_owned();
-        let source = Source::Minted { kind: CredentialKind::AssumeRole, base: None, role_arn: None };
-        let holder = Holder {
-            renews_at: None,
-            identity: &name,
-            source,
-            signs_for: &aws,
-            session: Some(&session),
-            last: None,
-            parent: None,
-            lends: Lends::Whatever,
-            dead: None,
-            returns: None,
-        };
-        let all = outages(&event(what), &[holder], at(AT));
-        all.iter().filter(|one| one.loss == Loss::NoSession).map(|one| one.conditions.iter().collect()).collect()
-    };
-    let of = |policy, principal_arn: &str, action: &str| {
-        let (principal_arn, actions) = (principal_arn.to_owned(), vec![action.to_owned()]);
-        deny(Statement { principal_arn, actions, ..statement(policy) })
-    };
-    let elsewhere = "arn:aws:iam::111122223333:role/Elsewhere";
-    let (user, nobody) = ("arn:aws:iam::111122223333:user/elsewhere", "");
-    let revoked = What::SessionsRevoked { principal: principal(elsewhere), issued_before: at(AT) };
-    use Condition::{MemberAccount, MinterFallsUnder};
-    let (falls, both): (&'static [_], &'static [_]) = (&[MinterFallsUnder], &[MinterFallsUnder, MemberAccount]);
-    type Wanted = Option<&'static [Condition]>;
-    let table: [(What, Wanted, Wanted); 12] = [
-        (of(Policy::Scp, nobody, "sts:*"), Some(both), Some(both)),
-        (of(Policy::Scp, nobody, "sts:GetSessionToken"), None, None),
-        (of(Policy::Scp, nobody, "s3:*"), None, None),
-        (of(Policy::Rcp, nobody, "sts:*"), Some(&[MemberAccount]), Some(&[MemberAccount])),
-        (of(Policy::Bucket, nobody, "*"), None, None),
-        (of(Policy::Identity, user, "sts:AssumeRole"), Some(falls), Some(falls)),
-        (of(Policy::Identity, elsewhere, "sts:AssumeRole"), None, Some(falls)),
-        (of(Policy::Scp, ROLE_ARN, "sts:*"), None, None),
-        (What::RoleDeleted(principal(elsewhere)), None, Some(falls)),
-        (revoked, None, Some(falls)),
-        (What::RoleDeleted(role("Signer")), None, None),
-        (What::SessionInvalidated { access_key_id: "ASIAOTHER".into() }, None, None),
-    ];
-    for (what, by_key, by_session) in table {
-        for (minted_by, wanted) in [("AKIASTRANGER", by_key), ("ASIASTRANGER", by_session)] {
-            let wanted: Vec<Vec<Condition>> = wanted.map(<[_]>::to_vec).into_iter().collect();
-            assert_eq!(told(minted_by, what.clone()), wanted, "{minted_by}: {what:?}");
-        }
-    }
 }
 
 #[test]
