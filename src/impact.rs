@@ -10,7 +10,7 @@ pub mod ending;
 pub mod event;
 pub mod mend;
 pub mod outage;
-mod place;
+pub mod place;
 mod principal;
 pub mod reason;
 pub mod report;

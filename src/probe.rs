@@ -237,7 +237,7 @@ impl Prober {
                 belief::Edge::Died { by, .. } => {
                     warn!(identity = %identity.name(), session = %session.id, about, cause, first_seen = %by, "seen dead");
                     let former = Former::of(&self.registry.happened(DAEMON).await?, session.id, &about);
-                    if let Some(event) = happened::died(session, answer.about, *edge, cause, former)
+                    if let Some(event) = happened::died(session, answer, *edge, former)
                         && let Some(number) = self.note(event).await?
                     {
                         kept.says(&about, number);
@@ -332,10 +332,9 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// Whether it bears out what is believed now.
     fn says(&self, seen: Option<Seen>) -> bool {
-        use reading::Sight::{Alive, Dead};
         match (seen, self.about) {
-            (Some(Seen::Alive), _) => self.sight == Alive,
-            (Some(Seen::KeyDead), About::Key) | (Some(Seen::Denied), About::Canary(_)) => self.sight == Dead,
+            (Some(Seen::Alive), _) => self.sight == reading::Sight::Alive,
+            (Some(Seen::KeyDead), About::Key) | (Some(Seen::Denied), About::Canary(_)) => self.sight.is_dead(),
             _ => false,
         }
     }

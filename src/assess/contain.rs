@@ -14,6 +14,7 @@ use crate::impact::contain::{Configured, Containment, Store, containments};
 use crate::impact::ending::Verdict;
 use crate::impact::event::What;
 use crate::impact::outage::Outage;
+use crate::impact::place::is_alias;
 use crate::impact::report::Report;
 use crate::issued::{Filter, Record};
 use crate::registry::Stands;
@@ -110,6 +111,8 @@ impl Assessor {
         let role_arn = signer.as_ref().and_then(|signer| holders::role_arn(signer.table()));
         let configured = Configured { endpoint: &endpoint, role_arn };
         gaps.extend(Store::of(&record.url, &endpoint).as_ref().map(gap::of_store));
+        let bucket = record.url.what.bucket().as_str();
+        gaps.extend(is_alias(bucket).then(|| gap::of_alias(bucket)));
         let (mut costed, mut ended) = (Vec::new(), BTreeSet::new());
         let ways = containments(&record.url, line.lineage(), configured, now);
         for containment in ways.into_iter().filter(|way| !done.contains(&way.event.what)) {

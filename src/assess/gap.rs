@@ -65,6 +65,8 @@ gap_reasons! {
     SeveralRecords "SEVERAL_RECORDS";
     /// The URL is over.
     AlreadyEnded "ALREADY_ENDED";
+    /// The URL leads through an alias, and nobody told whose.
+    AliasUnresolved "ALIAS_UNRESOLVED";
     /// The URL leads to a store that is not AWS's.
     OtherStore "OTHER_STORE";
 }
@@ -95,6 +97,15 @@ pub(super) fn of_store(store: &Store) -> Gap {
         message += " No identity has that endpoint now, so the scheme https is a guess.";
     }
     Gap::new(GapReason::OtherStore, message)
+}
+
+/// Of ways through the policy of a bucket or access point that goes by another name.
+pub(super) fn of_alias(bucket: &str) -> Gap {
+    let message = format!(
+        "{bucket} is an alias, and of which access point the URL does not tell: ways through the policy of that access point \
+         or of its bucket are left out. aws s3control list-access-points names both."
+    );
+    Gap::new(GapReason::AliasUnresolved, message)
 }
 
 /// What a count met on its way.
@@ -279,7 +290,7 @@ fn named_in(event: &Event) -> (String, bool) {
     let what = match &event.what {
         What::KeyDeactivated { access_key_id }
         | What::KeyDeleted { access_key_id }
-        | What::SessionInvalidated { access_key_id }
+        | What::SessionInvalidated { access_key_id, .. }
         | What::KeyRotated { access_key_id } => {
             return (access_key_id.clone(), true);
         }

@@ -1,14 +1,16 @@
 //! Who signs nothing that works after an event: identities as the configuration has them, told to the rule.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Assessor;
 use super::parents::{Line, Parents};
 use crate::config::identity::{AssumeRole, FederationToken, SessionToken, Source as Table, WebIdentity};
 use crate::error::Error;
-use crate::identity::{Identities, Identity, Lends as Lent};
+use crate::identity::{Identities, Identity, Lends as Lent, Live};
 use crate::impact::event::Event;
 use crate::impact::outage::{self, Holder, Lends, Outage, Source};
+use crate::registry::SessionRow;
 use crate::session::generation::Secret;
 use crate::session::{CredentialKind, Session};
 use crate::signer::realm::Realm;
@@ -96,15 +98,18 @@ impl Assessor {
         for identity in identities.names().filter_map(|name| identities.identity(name)) {
             // Of several tenants, each one's.
             let (signing, returns) = (identity.signing(), identity.signs_again_with());
-            if signing.is_empty() {
-                let newest = self.registry.generations(uid, identity.name(), None).await.map_err(Error::registry)?;
-                let last = match newest.first() {
-                    Some(row) => Some(parents.line(&row.session).await?),
+            let newest = if signing.is_empty() || identity.partition_by().is_some() {
+                self.registry.generations(uid, identity.name(), None).await.map_err(Error::registry)?
+            } else {
+                Vec::new()
+            };
+            for Stopped { last, dead } in stopped(&identity, &signing, &newest) {
+                let last = match last {
+                    Some(session) => Some(parents.line(session).await?),
                     None => None,
                 };
-                let mut dead = newest.iter().filter(|row| identity.secret_of(&row.session) == Secret::Dead);
-                let dead = match dead.next() {
-                    Some(row) => Some(parents.line(&row.session).await?),
+                let dead = match dead {
+                    Some(session) => Some(parents.line(session).await?),
                     None => None,
                 };
                 let partition = partition(last.as_ref(), identity.table());
@@ -115,9 +120,8 @@ impl Assessor {
                     has: Has::Had(identity.lends(&newest)),
                     dead,
                     renews_at: None,
-                    returns,
+                    returns: returns.clone(),
                 });
-                continue;
             }
             // Of those that fail nobody knows when they are.
             let status = identity.status();
@@ -133,6 +137,31 @@ impl Assessor {
         }
         Ok(Holders(all))
     }
+}
+
+/// Sessions of somebody for whom nobody signs.
+struct Stopped<'a> {
+    last: Option<&'a Arc<Session>>,
+    /// The one that was seen dead.
+    dead: Option<&'a Arc<Session>>,
+}
+
+/// Of each tenant that nobody signs for because its session was seen dead, the last session and that one. Of an identity with
+/// which nobody signs at all the same, or the last alone.
+fn stopped<'a>(identity: &Identity, signing: &[Arc<Live>], newest: &'a [SessionRow]) -> Vec<Stopped<'a>> {
+    let tenant = |session: &'a Arc<Session>| session.facts.partition_of.as_str();
+    let sessions = || newest.iter().map(|row| &row.session);
+    let signed_for = signing.iter().map(|live| live.session.facts.partition_of.as_str());
+    let mut known: BTreeSet<&str> = signed_for.collect();
+    let dead = sessions().filter(|session| identity.secret_of(session) == Secret::Dead);
+    let first = dead.filter(|session| known.insert(tenant(session)));
+    let of_tenants =
+        first.map(|dead| Stopped { last: sessions().find(|last| tenant(last) == tenant(dead)), dead: Some(dead) });
+    let mut stopped: Vec<_> = of_tenants.collect();
+    if signing.is_empty() && stopped.is_empty() {
+        stopped.push(Stopped { last: sessions().next(), dead: None });
+    }
+    stopped
 }
 
 /// The partition of AWS of sessions to come; empty where nobody knows.

@@ -34,7 +34,8 @@ fn happening(what: &What) -> String {
         What::SsoUserDisabled(of) => format!("the user behind identity {} is disabled", of.identity),
         What::SessionExpired(of) => format!("the session {} ends", of.session_id),
         What::SessionInvalidated(of) => {
-            format!("AWS no longer accepts the session of the access key {}", of.access_key_id)
+            let why = if of.expired { ": its time is over" } else { "" };
+            format!("AWS no longer accepts the session of the access key {}{why}", of.access_key_id)
         }
         What::IdentityRenewed(of) => format!("identity {} gets a new session", of.identity),
         What::AllowRemoved(removed) => {

@@ -91,7 +91,7 @@ impl<'a> Concern<'a> {
         match &self.event.what {
             What::KeyDeactivated { access_key_id }
             | What::KeyDeleted { access_key_id }
-            | What::SessionInvalidated { access_key_id } => Some(access_key_id),
+            | What::SessionInvalidated { access_key_id, .. } => Some(access_key_id),
             _ => None,
         }
     }

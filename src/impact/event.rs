@@ -79,6 +79,9 @@ pub enum What {
     SessionInvalidated {
         /// Which; several identities may have it.
         access_key_id: String,
+        /// AWS says that its time is over, so its source told another end than AWS knows, and it never comes back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        expired: bool,
     },
     /// presignd renews an identity.
     IdentityRenewed(#[serde(with = "stored::identity")] IdentityName),

@@ -336,7 +336,8 @@ fn told(holders: &[Holder<'_>], found: &BTreeMap<usize, Found>) -> Vec<Outage> {
                     == (loss, conditions, message, &outage.recovery, &outage.reach)
         });
         whole.extend(of_tenant.map(|(place, one)| {
-            let tenant = holders[*place].session.map(|session| session.facts.partition_of.clone()).unwrap_or_default();
+            let own = holders[*place].session.or(holders[*place].last);
+            let tenant = own.map(|session| session.facts.partition_of.clone()).unwrap_or_default();
             Outage { tenant, at: one.at, may_come_later: one.may_come_later, ..outage.clone() }
         }));
     }

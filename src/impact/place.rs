@@ -155,6 +155,11 @@ pub(super) fn keeps_its_host(access_point: &str) -> bool {
     matches!(Name::of(access_point), Name::Point(name) if !name.ends_with(".mrap"))
 }
 
+/// Whether it is an alias that S3 made up for an access point.
+pub fn is_alias(bucket: &str) -> bool {
+    matches!(Name::of(bucket), Name::Alias(_))
+}
+
 enum Name<'a> {
     Bucket,
     /// By the name in its ARN.

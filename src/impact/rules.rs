@@ -65,7 +65,9 @@ fn wherever(event: &Event, by: Lineage<'_>, subject: Subject<'_>) -> Option<Answ
         What::KeyDeleted { access_key_id } => Some(credential::deleted(access_key_id, by)),
         What::KeyRotated { access_key_id } => Some(credential::rotated(access_key_id, by)),
         What::SessionExpired(session) => Some(credential::expired(*session, event.at, by)),
-        What::SessionInvalidated { access_key_id } => Some(credential::invalidated(access_key_id, by)),
+        What::SessionInvalidated { access_key_id, expired } => {
+            Some(credential::invalidated(access_key_id, *expired, by))
+        }
         What::UserDeleted(user) => principal::user_deleted(user, event.at, by),
         What::SessionsRevoked { principal, issued_before } => {
             principal::sessions_revoked(principal, *issued_before, by)

@@ -50,7 +50,7 @@ impl Asker {
         self.count("key", key.as_ref().map(|(sight, _)| *sight));
         let mut answers = Vec::new();
         for canary in identity.canaries() {
-            if key.as_ref().is_some_and(|(sight, _)| *sight == Sight::Dead) {
+            if key.as_ref().is_some_and(|(sight, _)| sight.is_dead()) {
                 break;
             }
             self.take_turn(probe).await;
@@ -113,7 +113,7 @@ impl Asker {
         let Some(sight) = sight else { return };
         let reading = match sight {
             Sight::Alive => "alive",
-            Sight::Dead => "dead",
+            Sight::Dead | Sight::Expired => "dead",
             Sight::Nothing => "nothing",
         };
         self.metrics.probes.with_label_values(&[what, reading]).inc();
@@ -154,7 +154,7 @@ const MAX_CODE: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Sight::{Alive, Dead, Nothing};
+    use Sight::{Alive, Dead, Expired, Nothing};
 
     #[test]
     fn a_key_is_dead_when_nobody_contradicts_it() {
@@ -163,6 +163,7 @@ mod tests {
         for (key, said, together) in [
             (None, Nothing, None),
             (None, Dead, Some(Dead)),
+            (None, Expired, Some(Expired)),
             (Some(Nothing), Dead, Some(Dead)),
             (Some(Nothing), Alive, Some(Alive)),
             (Some(Alive), Nothing, Some(Alive)),

@@ -40,8 +40,8 @@ impl Belief {
                 self.alive_at = Some(now);
                 std::mem::replace(&mut self.is_dead, false).then_some(Edge::Revived)
             }
-            Sight::Dead if self.is_dead => None,
-            Sight::Dead => match suspected_at {
+            Sight::Dead | Sight::Expired if self.is_dead => None,
+            Sight::Dead | Sight::Expired => match suspected_at {
                 None => {
                     self.suspected_at = Some(now);
                     None

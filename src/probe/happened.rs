@@ -3,7 +3,7 @@
 //! | session | its key is dead | denied at a canary |
 //! |---|---|---|
 //! | long-term key | the key is deactivated: deleted looks the same, and can not be undone | an Allow is gone: "may end" |
-//! | session | it is invalidated, whichever identity has it; why, nobody told | the same: sessions of one name are meant alike |
+//! | session | it is invalidated, whichever identity has it; why, nobody told, or that its time is over | the same: sessions of one name are meant alike |
 //!
 //! A canary tells of one key only, and a Deny may spare the rest of its bucket. So URLs that read from there "may end".
 //! Killing a parent's key spares what was minted from it (SEMANTICS.md 1.3 c), so a dead session is no event of its parent.
@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::Answer;
 use super::belief::Edge;
+use super::reading::Sight;
 use crate::config::probe::Canary;
 use crate::impact::event::{Event, Policy, Statement, What};
 use crate::registry::{EventKind, EventRow, KEY_ITSELF, NewEvent};
@@ -57,7 +59,7 @@ impl Former {
 }
 
 /// The row that says it; `None` where nobody told whose the session is, and what was seen is of whoever it belongs to.
-pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str, former: Former) -> Option<NewEvent> {
+pub(super) fn died(session: &Session, answer: &Answer<'_>, edge: Edge, former: Former) -> Option<NewEvent> {
     let Edge::Died { after, by } = edge else { return None };
     let after = after.max(former.alive_at);
     let began = after.max(former.taken_back_at).unwrap_or(session.facts.issued.not_after).min(by);
@@ -65,12 +67,12 @@ pub(super) fn died(session: &Session, about: About<'_>, edge: Edge, cause: &str,
     // An event cannot take longer; the row keeps what was seen.
     let settles_within = settles_within.min(LONGEST);
     let at = Timestamp::from_unix(by.unix().saturating_sub(settles_within.as_secs().cast_signed()));
-    let event = Event { at, settles_within, endpoint: None, what: what(session, about)? };
+    let event = Event { at, settles_within, endpoint: None, what: what(session, answer)? };
     let body = json!({
         "event": serde_json::to_value(event).ok()?,
         "observed": true,
-        "cause": cause,
-        "about": about.text(),
+        "cause": answer.cause,
+        "about": answer.about.text(),
         "last_seen_alive": after.map(|at| at.to_string()),
         "first_seen_dead": by.to_string(),
     });
@@ -89,13 +91,16 @@ pub(super) fn lifted(row: &EventRow) -> NewEvent {
     NewEvent { identity: row.identity.clone(), session: row.session, ..NewEvent::new(EventKind::EventLifted, body) }
 }
 
-fn what(session: &Session, about: About<'_>) -> Option<What> {
+fn what(session: &Session, answer: &Answer<'_>) -> Option<What> {
     let facts = &session.facts;
-    match about {
+    match answer.about {
         About::Key if matches!(facts.kind, CredentialKind::LongTermKey | CredentialKind::Root) => {
             Some(What::KeyDeactivated { access_key_id: facts.access_key_id.clone() })
         }
-        About::Key => Some(What::SessionInvalidated { access_key_id: facts.access_key_id.clone() }),
+        About::Key => {
+            let expired = answer.sight == Sight::Expired;
+            Some(What::SessionInvalidated { access_key_id: facts.access_key_id.clone(), expired })
+        }
         About::Canary(canary) => Some(What::AllowRemoved(Statement {
             policy: Policy::Identity,
             principal_arn: String::new(),

@@ -9,8 +9,17 @@ pub(super) enum Sight {
     Alive,
     /// It is not.
     Dead,
+    /// It is not, and never will be again: AWS says that its time is over.
+    Expired,
     /// Nothing: the answer came from something else, or none came.
     Nothing,
+}
+
+impl Sight {
+    /// Whether what was looked at is not so, for whatever cause.
+    pub(super) fn is_dead(self) -> bool {
+        matches!(self, Self::Dead | Self::Expired)
+    }
 }
 
 /// What a canary's answer says.
@@ -28,7 +37,8 @@ pub(super) struct OfCanary {
 pub(super) fn of_key(told: &Told) -> Sight {
     match told {
         Told::Known => Sight::Alive,
-        Told::Refused(code) if matches!(code.as_str(), "InvalidClientTokenId" | "ExpiredToken") => Sight::Dead,
+        Told::Refused(code) if code == "InvalidClientTokenId" => Sight::Dead,
+        Told::Refused(code) if code == "ExpiredToken" => Sight::Expired,
         Told::Refused(_) | Told::Nothing => Sight::Nothing,
     }
 }
@@ -39,7 +49,8 @@ pub(super) fn of_canary(status: u16, body: &str, was_readable: bool) -> OfCanary
     let nothing = OfCanary { key: Sight::Nothing, read: Sight::Nothing };
     match (status, code(body)) {
         (200 | 206, _) => OfCanary { key: Sight::Alive, read: Sight::Alive },
-        (403, "InvalidAccessKeyId") | (400, "ExpiredToken") => OfCanary { key: Sight::Dead, ..nothing },
+        (403, "InvalidAccessKeyId") => OfCanary { key: Sight::Dead, ..nothing },
+        (400, "ExpiredToken") => OfCanary { key: Sight::Expired, ..nothing },
         (403, "AccessDenied") if was_readable && !is_of_something_else(body) => {
             OfCanary { read: Sight::Dead, ..nothing }
         }
@@ -64,7 +75,7 @@ const ELSEWHERE: &[&str] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Sight::{Alive, Dead, Nothing};
+    use Sight::{Alive, Dead, Expired, Nothing};
 
     fn error(code: &str, message: &str) -> String {
         format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>")
@@ -74,7 +85,7 @@ mod tests {
     fn two_codes_of_sts_alone_mean_that_a_key_is_dead() {
         let refused = |code: &str| of_key(&Told::Refused(code.to_owned()));
         assert_eq!((of_key(&Told::Known), of_key(&Told::Nothing)), (Alive, Nothing));
-        assert_eq!((refused("InvalidClientTokenId"), refused("ExpiredToken")), (Dead, Dead));
+        assert_eq!((refused("InvalidClientTokenId"), refused("ExpiredToken")), (Dead, Expired));
         for code in [
             "SignatureDoesNotMatch",
             "Throttling",
@@ -102,7 +113,7 @@ mod tests {
             (403, "AccessDenied", "Request is not yet valid", Nothing, Nothing),
             (403, "AccessDenied", "There were headers present in the request which were not signed", Nothing, Nothing),
             (403, "InvalidAccessKeyId", "", Dead, Nothing),
-            (400, "ExpiredToken", "", Dead, Nothing),
+            (400, "ExpiredToken", "", Expired, Nothing),
             (400, "InvalidToken", "", Nothing, Nothing),
             (400, "TokenRefreshRequired", "", Nothing, Nothing),
             (403, "SignatureDoesNotMatch", "", Nothing, Nothing),

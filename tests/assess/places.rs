@@ -4,6 +4,7 @@ use presignd::assess::{GapReason, Question};
 use presignd::impact::event::{Event, SETTLES_WITHIN, What};
 use presignd::issued::Filter;
 use presignd::s3::Region;
+use presignd::s3::operation::Operation;
 use presignd::signer::realm::Realm;
 
 use crate::made::{self, BUCKET};
@@ -66,4 +67,22 @@ async fn a_leak_at_one_store_takes_nothing_along_at_another() {
         let prices: Vec<u64> = of_bucket.map(|one| one.takes_along).collect();
         assert!(prices.len() > 3 && prices.iter().all(|along| *along == own), "{prices:?} of {}", record.url.host);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leak_through_an_alias_says_which_ways_are_left_out_and_others_have_none_to_leave_out() {
+    let (place, mut random) = (Place::empty(700).await, Random::of(62));
+    add(&place, &mut random, "photos.s3.eu-central-1.amazonaws.com", 1).await;
+    let mut url = place.url(&mut random, 5001);
+    url.what = made::ask(Operation::GetObject).bucket("photos-abc-s3alias").url().what;
+    place.append(vec![url]).await;
+    let mut told = Vec::new();
+    for record in place.outstanding(&Filter::default()).await {
+        let answer = place.desk.contain(ASKER, &record, 0, None).await.unwrap();
+        let gap = answer.gaps.iter().find(|gap| gap.reason == GapReason::AliasUnresolved);
+        let named = gap.is_some_and(|gap| gap.message.starts_with("photos-abc-s3alias is an alias"));
+        told.push((record.url.what.bucket().as_str().to_owned(), named));
+    }
+    told.sort();
+    assert_eq!(told, [("photos".to_owned(), false), ("photos-abc-s3alias".to_owned(), true)]);
 }

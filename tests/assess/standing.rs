@@ -80,7 +80,7 @@ async fn what_is_said_to_be_dead_and_was_seen_alive_since_is_asked_about() {
     assert!(gap(199).await.is_some_and(|told| told.contains(USER_KEY)));
     assert_eq!(gap(201).await, None, "AWS may not have enforced it everywhere by then");
     assert_eq!(gap(600).await, None, "it was seen before");
-    let invalidated = || What::SessionInvalidated { access_key_id: USER_KEY.into() };
+    let invalidated = || What::SessionInvalidated { access_key_id: USER_KEY.into(), expired: false };
     assert!(gap_of(invalidated(), 199).await.is_some_and(|told| told.contains(USER_KEY)));
     assert_eq!(gap_of(invalidated(), 600).await, None);
 }

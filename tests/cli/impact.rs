@@ -43,7 +43,7 @@ fn every_kind_of_event_reaches_the_service() {
         ("association-changed web", "AssociationChanged"),
         ("sso-user-disabled web", "SsoUserDisabled"),
         ("session-expired aaaaaaaa-3", "SessionExpired"),
-        ("session-invalidated ASIAX", "SessionInvalidated"),
+        ("session-invalidated ASIAX --expired", "SessionInvalidated"),
         ("renew web", "IdentityRenewed"),
         ("allow-removed --bucket films", "AllowRemoved"),
         ("deny --bucket films", "Denied"),

@@ -6,11 +6,13 @@ use presignd::grpc::proto::impact_client::ImpactClient;
 use presignd::grpc::proto::outage::{Loss, Recovery};
 use presignd::grpc::proto::rotation_client::RotationClient;
 use presignd::grpc::proto::{
-    AssessRequest, ContainRequest, Deny, Event, KeyEvent, Outage, PauseIdentityRequest, PresignRequest, PrincipalEvent,
-    RenewIdentityRequest, ResumeIdentityRequest, SessionsRevoked, Statement, contain_request, statement::Policy,
+    AssessRequest, ContainRequest, Deny, Event, KeyEvent, ListEventsRequest, Observation, Outage, PauseIdentityRequest,
+    PresignRequest, PrincipalEvent, RenewIdentityRequest, ResumeIdentityRequest, Session, SessionInvalidated,
+    SessionsRevoked, Statement, contain_request, statement::Policy,
 };
 
-use crate::process::{Daemon, World, connect, get, presign};
+use crate::probe::QUICK;
+use crate::process::{Daemon, World, connect, get, length, presign};
 use crate::support::eventually;
 
 /// Who signs dead links once that session is denied the bucket.
@@ -104,4 +106,33 @@ async fn tenants_whose_sessions_a_restart_took_are_named_for_what_befalls_their_
     });
     let short = vec![("web".to_owned(), Loss::ShortLinks)];
     assert_eq!(by_age.map(|way| fate(&way.outages)).collect::<Vec<_>>(), [short], "what they sign next is cut short");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_whose_session_is_over_sooner_than_was_told_stops_alone_and_until_it_asks_again() {
+    let world = World::new().await;
+    let table = world.web("duration = \"1h\"\nmin_pause = \"1s\"\npartition_by = \"on_behalf_of\"\n");
+    let daemon = world.spawn(&format!("{QUICK}{table}"));
+    eventually("it is ready", async || (daemon.probe("/readyz").await == 200).then_some(())).await;
+    let ask = async |tenant: &str| {
+        let tenant = PresignRequest { on_behalf_of: tenant.to_owned(), expires_in: Some(length(600)), ..get("a") };
+        presign(&mut daemon.signer().await, tenant).await.expect("it signs").session.expect("it has one").access_key_id
+    };
+    let (red, _) = (ask("red").await, ask("blue").await);
+    world.keys.expire(&red);
+    let is_dead = |one: &Session| one.observation() == Observation::KeyDead;
+    eventually("it is seen", async || daemon.web().await.sessions.iter().any(is_dead).then_some(())).await;
+
+    let over = || What::SessionInvalidated(SessionInvalidated { access_key_id: red.clone(), expired: true });
+    let told = async || -> Vec<_> {
+        let told = stopped(&daemon, over()).await.into_iter();
+        told.map(|one| (one.partition.clone(), one.loss(), one.at)).collect()
+    };
+    assert_eq!(told().await, [("red".to_owned(), Loss::NoSession, None)], "blue goes on");
+    let mut rotation = RotationClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
+    let events = rotation.list_events(ListEventsRequest::default()).await.expect("an answer").into_inner().events;
+    let seen: Vec<_> = events.iter().filter_map(|one| one.event.as_ref()?.what.clone()).collect();
+    assert_eq!(seen, [over()], "what was seen says that it never comes back");
+    assert_ne!(ask("red").await, red);
+    assert_eq!(told().await, [], "it signs with another session");
 }

@@ -13,7 +13,7 @@ use crate::support::eventually;
 use crate::support::sts::Turn;
 use crate::watch::rotation;
 
-const QUICK: &str = "[probe]\ninterval = \"1s\"\nconfirm_after = \"1s\"\ncalls_per_minute = 6000\n";
+pub(crate) const QUICK: &str = "[probe]\ninterval = \"1s\"\nconfirm_after = \"1s\"\ncalls_per_minute = 6000\n";
 const CANARY: &str = "\n[[identity.web.canary]]\nbucket = \"photos\"\nkey = \"canary\"\n";
 
 /// A GET that outlives the test.

@@ -69,7 +69,7 @@ fn whoever_is_minted_with_credentials_of_nobody_knows_whom_may_stop_if_they_fall
         (What::RoleDeleted(principal(elsewhere)), None, Some(falls)),
         (revoked, None, Some(falls)),
         (What::RoleDeleted(role("Signer")), None, None),
-        (What::SessionInvalidated { access_key_id: "ASIAOTHER".into() }, None, None),
+        (What::SessionInvalidated { access_key_id: "ASIAOTHER".into(), expired: false }, None, None),
     ];
     for (what, by_key, by_session) in table {
         for (minted_by, wanted) in [("AKIASTRANGER", by_key), ("ASIASTRANGER", by_session)] {

@@ -157,7 +157,8 @@ fn whats() -> impl Strategy<Value = What> {
         names().prop_map(What::SsoUserDisabled),
         names().prop_map(What::IdentityRenewed),
         (1..4u64).prop_map(|number| What::SessionExpired(id(number))),
-        keys().prop_map(|access_key_id| What::SessionInvalidated { access_key_id }),
+        (keys(), any::<bool>())
+            .prop_map(|(access_key_id, expired)| What::SessionInvalidated { access_key_id, expired }),
         statements().prop_map(What::AllowRemoved),
         (statements(), proptest::option::of(instants()), ages).prop_map(|(statement, issued_before, signature_age)| {
             What::Denied { statement, issued_before, signature_age }

@@ -69,6 +69,11 @@ impl Keys {
         self.lock().get_mut(access_key_id).expect("a key that was made here").deleted = true;
     }
 
+    /// Its time is over, whatever was told of it.
+    pub fn expire(&self, access_key_id: &str) {
+        self.lock().get_mut(access_key_id).expect("a key that was made here").ends_at = Some(now());
+    }
+
     /// A policy denies a key everything in S3, or no more. STS does not care (SEMANTICS.md 1.7).
     pub fn deny(&self, access_key_id: &str, denied: bool) {
         let mut all = self.1.lock().expect("no holder panics");

@@ -50,8 +50,6 @@ one_argument! {
     Identity("IDENTITY", "The identity, as presignd's configuration names it") IdentityEvent { identity }
     /// A session.
     SessionId("SESSION", "The session's id, as `presignd identities NAME` shows it") SessionEvent { session_id }
-    /// A session, whichever identities have it.
-    SessionKey("ACCESS_KEY_ID", "The session's access key, ASIA…") KeyEvent { access_key_id }
     /// A bucket.
     BucketName("BUCKET", "The bucket") BucketEvent { bucket }
     /// An access point.
@@ -158,6 +156,25 @@ pub struct Statement {
     /// An IAM action such as s3:GetObject, with * and ?; may be repeated [default: all]
     #[arg(long = "action", value_name = "ACTION")]
     pub actions: Vec<String>,
+}
+
+/// A session, whichever identities have it.
+#[derive(Debug, Clone, Args)]
+pub struct SessionKey {
+    /// The session's access key, ASIA…
+    #[arg(value_name = "ACCESS_KEY_ID")]
+    pub name: String,
+    /// AWS says that its time is over (ExpiredToken): it never comes back
+    #[arg(long)]
+    pub expired: bool,
+}
+
+impl Happening for SessionKey {
+    type Wire = proto::SessionInvalidated;
+
+    fn wire(&self, _: Timestamp) -> Result<proto::SessionInvalidated, Failure> {
+        Ok(proto::SessionInvalidated { access_key_id: self.name.clone(), expired: self.expired })
+    }
 }
 
 /// Kinds of policy.

@@ -152,7 +152,9 @@ pub fn kind(what: &What) -> (&'static str, Value) {
         What::AssociationChanged(one) => ("association_changed", identity(one)),
         What::SsoUserDisabled(one) => ("sso_user_disabled", identity(one)),
         What::SessionExpired(one) => ("session_expired", json!({"session_id": one.session_id})),
-        What::SessionInvalidated(one) => ("session_invalidated", key(one)),
+        What::SessionInvalidated(one) => {
+            ("session_invalidated", json!({"access_key_id": one.access_key_id, "expired": one.expired}))
+        }
         What::IdentityRenewed(one) => ("identity_renewed", identity(one)),
         What::AllowRemoved(one) => ("allow_removed", json!({"statement": one.statement.as_ref().map(statement)})),
         What::Denied(one) => (

@@ -52,7 +52,9 @@ fn happening(wire: Wire, at: Timestamp) -> Result<What, Refused> {
         Wire::AssociationChanged(of) => What::AssociationChanged(named(of)?),
         Wire::SsoUserDisabled(of) => What::SsoUserDisabled(named(of)?),
         Wire::SessionExpired(of) => What::SessionExpired(record_id("session_id", &of.session_id)?),
-        Wire::SessionInvalidated(proto::KeyEvent { access_key_id }) => What::SessionInvalidated { access_key_id },
+        Wire::SessionInvalidated(proto::SessionInvalidated { access_key_id, expired }) => {
+            What::SessionInvalidated { access_key_id, expired }
+        }
         Wire::IdentityRenewed(of) => What::IdentityRenewed(named(of)?),
         Wire::AllowRemoved(removed) => What::AllowRemoved(statement(removed.statement)?),
         Wire::Denied(denied) => What::Denied {

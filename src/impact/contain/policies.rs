@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::Step;
 use super::cli::{Command, quoted};
+use crate::impact::place::is_alias;
 use crate::s3::{AccessPoint, Bucket, Region};
 
 /// Where a bucket's statements stand.
@@ -18,7 +19,7 @@ impl<'a> Home<'a> {
     pub(super) fn of(bucket: &'a Bucket) -> Option<Self> {
         match bucket {
             Bucket::AccessPoint(point) => Some(Self::AccessPoint(point)),
-            Bucket::Name(name) if name.as_str().ends_with("-s3alias") => None,
+            Bucket::Name(name) if is_alias(name.as_str()) => None,
             Bucket::Name(name) => Some(Self::Bucket(name.as_str())),
         }
     }

@@ -33,7 +33,7 @@ impl Event {
             | What::SsoUserDisabled(_)
             | What::IdentityRenewed(_)
             | What::SessionExpired(_) => Ok(()),
-            What::SessionInvalidated { access_key_id } => key_id("session_invalidated", access_key_id),
+            What::SessionInvalidated { access_key_id, .. } => key_id("session_invalidated", access_key_id),
             What::AllowRemoved(removed) => statement("allow_removed.statement", removed),
             What::Denied { statement: denied, signature_age, .. } => {
                 if signature_age.is_some_and(|age| age.is_zero() || age > LONGEST_AGE) {

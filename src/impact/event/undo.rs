@@ -14,7 +14,6 @@ impl What {
             | Self::IdentityProviderRemoved { .. }
             | Self::AssociationChanged(_)
             | Self::SsoUserDisabled(_)
-            | Self::SessionInvalidated { .. }
             | Self::AllowRemoved(_)
             | Self::Denied { .. }
             | Self::RequesterPays { .. }
@@ -25,6 +24,7 @@ impl What {
             | Self::AccountClosed { .. }
             // Made again, by its owner, it is where old signatures lead.
             | Self::BucketDeleted { .. } => true,
+            Self::SessionInvalidated { expired, .. } => !expired,
             Self::AccessPointDeleted { access_point } => keeps_its_host(access_point),
             // A version is never given again.
             Self::ObjectDeleted(object) => object.version_id.is_empty(),

@@ -58,13 +58,17 @@ pub(super) fn expired(session: RecordId, at: Timestamp, by: Lineage<'_>) -> Answ
 }
 
 /// What `GetCallerIdentity` of that very session tells: STS no longer knows its key, or no longer accepts its token. Whether S3
-/// follows, and in which of the words that it has for dead credentials, nobody has told (SEMANTICS.md 1.5, 1.7).
-pub(super) fn invalidated(access_key_id: &str, by: Lineage<'_>) -> Answer {
+/// follows, and in which of the words that it has for dead credentials, nobody has told (SEMANTICS.md 1.5, 1.7). Where it is
+/// told that the token `expired`, that is row b, though its source told a later end.
+pub(super) fn invalidated(access_key_id: &str, expired: bool, by: Lineage<'_>) -> Answer {
     if by.session.facts.access_key_id != access_key_id {
         return Answer::lives(Reason::NotConcerned);
     }
     if matches!(nature(&by.session.facts), Nature::UserKey | Nature::RootKey) {
         return Answer::lives(Reason::KeyIsNoSession);
+    }
+    if expired {
+        return Answer::ends(Reason::SessionExpired, EXPIRED_TOKEN);
     }
     let ends = Answer::ends(Reason::SessionInvalidated, INVALID_SESSION).reversible();
     ends.graded(Grade::Inferred).errors_graded(Grade::Unconfirmed)

@@ -59,9 +59,17 @@ fn canary() -> Canary {
 
 const DIED: Edge = Edge::Died { after: None, by: Timestamp::EPOCH };
 
+fn answer<'a>(about: About<'a>, cause: &str) -> Answer<'a> {
+    Answer { about, sight: Sight::Dead, cause: cause.to_owned() }
+}
+
 fn event(session: &Session, about: About<'_>) -> Option<Event> {
+    event_of(session, &answer(about, "seen"))
+}
+
+fn event_of(session: &Session, answer: &Answer<'_>) -> Option<Event> {
     let edge = Edge::Died { after: Some(at(0)), by: at(60) };
-    let row = died(session, about, edge, "seen", Former::default())?;
+    let row = died(session, answer, edge, Former::default())?;
     let event: Event = serde_json::from_value(row.body["event"].clone()).unwrap();
     event.check().unwrap();
     Some(event)
@@ -122,10 +130,21 @@ fn a_denied_canary_speaks_of_reading_from_its_bucket_and_never_surely() {
 }
 
 #[test]
+fn a_session_whose_time_is_over_never_comes_back_and_one_that_is_not_known_may() {
+    let over = event_of(&role("a"), &Answer { sight: Sight::Expired, ..answer(About::Key, "") }).unwrap();
+    let unknown = event(&role("a"), About::Key).unwrap();
+    assert_eq!((over.what.can_be_undone(), unknown.what.can_be_undone()), (false, true));
+    for seen in [&over, &unknown] {
+        assert_eq!(verdict(seen, &role("a"), "photos", Operation::GetObject), Verdict::Ends);
+        assert_eq!(verdict(seen, &role("b"), "photos", Operation::GetObject), Verdict::Lives);
+    }
+}
+
+#[test]
 fn nobody_is_meant_where_nobody_told_whose_it_is() {
     let mut unnamed = role("a");
     unnamed.facts.session_name.clear();
-    assert!(died(&unnamed, About::Canary(&canary()), DIED, "", Former::default()).is_none());
+    assert!(died(&unnamed, &answer(About::Canary(&canary()), ""), DIED, Former::default()).is_none());
     let seen = event(&unnamed, About::Key).unwrap();
     assert_eq!(verdict(&seen, &unnamed, "photos", Operation::GetObject), Verdict::Ends, "the session is known");
 }
@@ -147,13 +166,8 @@ fn a_denied_canary_of_a_key_that_nobody_named_may_end_its_urls_and_those_of_nobo
 #[test]
 fn a_row_says_what_was_seen_and_is_known_again() {
     let canary = canary();
-    let row = died(
-        &role("a"),
-        About::Canary(&canary),
-        Edge::Died { after: None, by: at(60) },
-        "403 AccessDenied",
-        Former::default(),
-    );
+    let seen = answer(About::Canary(&canary), "403 AccessDenied");
+    let row = died(&role("a"), &seen, Edge::Died { after: None, by: at(60) }, Former::default());
     let NewEvent { kind, identity, session, uid, body, stands_until } = row.unwrap();
     assert_eq!((&body["observed"], &body["cause"]), (&json!(true), &json!("403 AccessDenied")));
     assert_eq!(
@@ -172,7 +186,7 @@ fn a_row_says_what_was_seen_and_is_known_again() {
 fn a_death_is_dated_back_over_no_sight_of_life_and_over_no_word_that_it_lived() {
     let seen = |after: Option<i64>, former| {
         let edge = Edge::Died { after: after.map(at), by: at(60) };
-        let row = died(&role("a"), About::Key, edge, "", former).unwrap();
+        let row = died(&role("a"), &answer(About::Key, ""), edge, former).unwrap();
         let event: Event = serde_json::from_value(row.body["event"].clone()).unwrap();
         assert_eq!(event.at + event.settles_within, at(60), "by then it was dead");
         (event.at, row.body["last_seen_alive"].as_str().map(str::to_owned))

@@ -4,8 +4,9 @@
 //! half-made or emptied file ever passes for a new registry.
 
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -173,7 +174,7 @@ fn create(path: &Path, now: Timestamp) -> Result<(), OpenError> {
     let new = beside(path, ".new");
     for leftover in [new.clone(), beside(&new, "-journal"), beside(&new, "-wal"), beside(&new, "-shm")] {
         match std::fs::remove_file(&leftover) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &leftover)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io("remove", &leftover)(error)),
             _ => {}
         }
     }
@@ -257,7 +258,7 @@ fn cannot_open(path: &Path, error: rusqlite::Error) -> OpenError {
     let access = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     match rustix::fs::access(path, access) {
         Err(errno) => io("open", path)(errno.into()),
-        Ok(()) if path.is_dir() => io("open", path)(std::io::ErrorKind::IsADirectory.into()),
+        Ok(()) if path.is_dir() => io("open", path)(ErrorKind::IsADirectory.into()),
         Ok(()) => damaged(path)(error),
     }
 }
@@ -271,7 +272,19 @@ pub(super) fn damaged(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError {
 }
 
 pub(super) fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> OpenError {
-    move |source| OpenError::Io { doing, path: path.to_owned(), source }
+    move |source| {
+        let whose = (source.kind() == ErrorKind::PermissionDenied).then(|| whose(path)).flatten();
+        let source = whose.map_or(source, |whose| std::io::Error::new(ErrorKind::PermissionDenied, whose));
+        OpenError::Io { doing, path: path.to_owned(), source }
+    }
+}
+
+/// Who may and who asks, where the system says no more than that it is not permitted.
+fn whose(path: &Path) -> Option<String> {
+    let (at, found) = path.ancestors().find_map(|at| Some((at, std::fs::metadata(at).ok()?)))?;
+    let (owner, mode, own) = (found.uid(), found.mode() & 0o7777, rustix::process::geteuid().as_raw());
+    let at = at.display();
+    Some(format!("permission denied: {at} belongs to uid {owner} with mode {mode:04o}, and this is uid {own}"))
 }
 
 /// Bytes of a registry's name.

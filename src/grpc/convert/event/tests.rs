@@ -62,7 +62,7 @@ fn one_of_each() -> Vec<Wire> {
         Wire::AssociationChanged(web()),
         Wire::SsoUserDisabled(web()),
         Wire::SessionExpired(SessionEvent { session_id: "k3vq7mza-42".into() }),
-        Wire::SessionInvalidated(key()),
+        Wire::SessionInvalidated(proto::SessionInvalidated { access_key_id: key().access_key_id, expired: true }),
         Wire::IdentityRenewed(web()),
         Wire::AllowRemoved(AllowRemoved { statement: Some(spoken()) }),
         Wire::Denied(Deny {

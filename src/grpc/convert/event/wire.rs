@@ -37,7 +37,9 @@ fn what(what: What) -> Wire {
         What::AssociationChanged(name) => Wire::AssociationChanged(identity(&name)),
         What::SsoUserDisabled(name) => Wire::SsoUserDisabled(identity(&name)),
         What::SessionExpired(id) => Wire::SessionExpired(proto::SessionEvent { session_id: id.to_string() }),
-        What::SessionInvalidated { access_key_id } => Wire::SessionInvalidated(proto::KeyEvent { access_key_id }),
+        What::SessionInvalidated { access_key_id, expired } => {
+            Wire::SessionInvalidated(proto::SessionInvalidated { access_key_id, expired })
+        }
         What::IdentityRenewed(name) => Wire::IdentityRenewed(identity(&name)),
         What::AllowRemoved(removed) => Wire::AllowRemoved(proto::AllowRemoved { statement: Some(statement(removed)) }),
         What::Denied { statement: denied, issued_before, signature_age } => Wire::Denied(proto::Deny {
