@@ -291,3 +291,22 @@ fn whose(path: &Path) -> Option<String> {
 const NAME: usize = 8;
 /// Steps of SQLite's machine between two looks at whether it is enough.
 const LOOK_EVERY: i32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_is_told_whose_it_is_and_where_nothing_is_whose_the_directory_is() {
+        let place = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| io("open", path)(ErrorKind::PermissionDenied.into());
+        let own = rustix::process::geteuid().as_raw();
+        for path in [place.path().to_owned(), place.path().join("none/registry.db")] {
+            let OpenError::Io { source, .. } = refused(&path) else { panic!("it is of the system") };
+            let begins = format!("permission denied: {} belongs to uid {own} with mode ", place.path().display());
+            assert!(source.to_string().starts_with(&begins), "{source}");
+        }
+        let OpenError::Io { source, .. } = io("open", place.path())(ErrorKind::NotFound.into()) else { panic!() };
+        assert_eq!(source.to_string(), "entity not found");
+    }
+}
