@@ -13,6 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stubs = tonic_prost_build::configure().build_server(daemon);
     // The daemon has a word of its own for messages that do not parse, which a client needs not.
     let stubs = if daemon { stubs.codec_path("crate::grpc::codec::Codec") } else { stubs };
-    stubs.compile_fds(descriptors)?;
+    let mut config = tonic_prost_build::Config::new();
+    if daemon {
+        // By its name the daemon finds a message's schema.
+        config.enable_type_names();
+    }
+    stubs.compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

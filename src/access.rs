@@ -150,6 +150,16 @@ impl Grants {
         Ok(permit)
     }
 
+    /// Whether the caller is root or the daemon's own user, who are never locked out.
+    pub fn are_of_its_own(&self, caller: &Caller) -> bool {
+        self.is_own(caller)
+    }
+
+    /// Whether any grant is for the caller, whatever it allows.
+    pub fn know(&self, caller: &Caller) -> bool {
+        self.is_own(caller) || self.grants.iter().any(|grant| grant.who.is(caller))
+    }
+
     /// Whether any grant lets the caller use the identity: what a list of identities may show.
     pub fn may_use(&self, caller: &Caller, identity: &IdentityName) -> bool {
         self.longest(caller, identity).is_some()

@@ -39,6 +39,19 @@ pub enum Error {
         /// The bound.
         most: usize,
     },
+    /// A message that would take far more memory than bytes.
+    #[error("a message has more than 100,000 parts: send fewer items in one call")]
+    TooManyParts,
+    /// The user's messages that are half sent and answers that are not read take as much memory as they may, or those of all
+    /// users together do.
+    #[error(
+        "messages that are half sent and answers that are not read take all the memory that there is for them, {most} bytes \
+         of yours or what all users share: read answers as they come, or ask in smaller batches"
+    )]
+    TooMuchUnread {
+        /// The bound.
+        most: usize,
+    },
     /// Fields that cannot be used as they are.
     #[error("{}", fields(.0))]
     Refused(Vec<Refused>),
@@ -183,6 +196,8 @@ impl Error {
         match self {
             Self::Malformed(_) => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
             Self::MessageTooLarge { .. } => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+            Self::TooManyParts => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+            Self::TooMuchUnread { .. } => (Code::ResourceExhausted, "TOO_MUCH_UNREAD"),
             Self::Refused(_) => (Code::InvalidArgument, "INVALID_FIELD"),
             Self::UnknownIdentity(_) => (Code::NotFound, "UNKNOWN_IDENTITY"),
             Self::NoDefaultIdentity => (Code::InvalidArgument, "NO_DEFAULT_IDENTITY"),
@@ -219,6 +234,7 @@ impl Error {
     pub const REASONS: &[&str] = &[
         "MALFORMED_MESSAGE",
         "MESSAGE_TOO_LARGE",
+        "TOO_MUCH_UNREAD",
         "INVALID_FIELD",
         "UNKNOWN_IDENTITY",
         "NO_DEFAULT_IDENTITY",
@@ -264,7 +280,7 @@ impl Error {
     ];
 
     /// The reasons of messages that no handler came to see.
-    pub const UNREAD: &[&str] = &["MALFORMED_MESSAGE", "MESSAGE_TOO_LARGE"];
+    pub const UNREAD: &[&str] = &["MALFORMED_MESSAGE", "MESSAGE_TOO_LARGE", "TOO_MUCH_UNREAD"];
 }
 
 impl From<Refused> for Error {

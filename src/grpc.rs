@@ -2,6 +2,7 @@
 
 mod accept;
 pub mod authority;
+mod bounds;
 mod call;
 pub mod codec;
 mod convert;
@@ -9,6 +10,7 @@ mod convert;
 pub mod fuzz;
 mod guard;
 mod measured;
+mod parts;
 pub mod peer;
 mod serve;
 mod served;

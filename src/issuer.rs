@@ -210,6 +210,10 @@ impl Issuer {
         if let Some(unless) = unless {
             self.refuse_doomed(unless, &mut signed).await;
         }
+        // Nobody waits for it any more, so nobody would have the URL of the record.
+        if self.clock.monotonic() >= deadline {
+            signed.iter_mut().for_each(|one| *one = Err(Error::Deadline("the signature")));
+        }
         let mut answers = self.record(rules, caller, &asks, signed).await;
         self.tell_early_ends(&mut answers, deadline).await;
         for answer in &answers {

@@ -138,8 +138,7 @@ impl Registry {
     pub async fn open(options: impl Into<Options>, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let options = options.into();
         let retention = AtomicU64::new(retained(options.retention));
-        let now = clock.now();
-        let (store, start) = sqlite::Sqlite::open(options, now, metrics).await?;
+        let (store, start) = sqlite::Sqlite::open(options, clock.clone(), metrics).await?;
         let sqlite::Start { instance, created_at, kept_at, last_url, paused: paused_when_opened } = start;
         clock.was(kept_at);
         let (store, last_url) = (Store::Sqlite(store), AtomicU64::new(last_url));
@@ -340,10 +339,10 @@ impl Registry {
         store.ping().await
     }
 
-    /// Whether the last write worked; part of readiness.
+    /// Whether the last write worked, and none hangs; part of readiness.
     pub fn is_writable(&self) -> bool {
         let Store::Sqlite(store) = &self.0.store;
-        store.is_writable()
+        store.is_writable(self.0.clock.monotonic())
     }
 
     fn ours(&self, id: RecordId) -> Result<(), Error> {

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use crate::access::Caller;
 use crate::error::Error;
 use crate::impact::event::Event;
-use crate::issued::{Filter, Record};
+use crate::issued::{Filter, IssuedUrl, Record};
 use crate::issuer::{Ask, Authority, Issued, Issuer, Unless};
 use crate::s3::Refused;
-use crate::session::RecordId;
+use crate::session::{RecordId, Session};
 use crate::time::Ttl;
 
 pub use secrets::Secrets;
@@ -153,6 +153,7 @@ impl Resigning {
             let problem = format!("is {at_least}, more than the {asked} of the record: give expires_in as well");
             return Err(Refused::new("at_least", problem).into());
         }
+        let in_place_of = Some(first_caller(&url, &session));
         Ok(Ask {
             identity: Some(session.identity.clone()),
             what: self.order.secrets.fill(url.what)?,
@@ -164,10 +165,16 @@ impl Resigning {
             request_id: self.order.request_id.as_deref().map(|order| request_id(order, url.id)),
             tag: url.tagged,
             replaces: Some(url.id),
-            in_place_of: Some(url.caller.uid),
+            in_place_of,
             authority: self.order.authority,
         })
     }
+}
+
+/// Who had it signed first, where each caller has a session of its own: the record of what an operator signed again names the
+/// operator, and its session whose it is.
+fn first_caller(url: &IssuedUrl, session: &Session) -> u32 {
+    session.facts.partition_of.parse().ok().filter(|_| url.replaces.is_some()).unwrap_or(url.caller.uid)
 }
 
 /// Whether the record was made by this very order, in an attempt before this one: a filter matches it as well.

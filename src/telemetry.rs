@@ -70,6 +70,8 @@ pub struct Metrics {
     pub tasks: IntGauge,
     /// Look-ups of a bucket's region, by `outcome` ([`LOOKUP_OUTCOMES`]).
     pub region_lookups: IntCounterVec,
+    /// Connections that were closed at once, because every place or their user's share was taken.
+    pub connections_refused: IntCounter,
     /// Time from a group's arrival at the writer to its fsync, in seconds.
     pub registry_append_seconds: Histogram,
     /// Groups that wait for the writer.
@@ -78,7 +80,9 @@ pub struct Metrics {
     pub registry_queue_limit: IntGauge,
     /// What the registry's file system has left.
     pub registry_disk_free_bytes: IntGauge,
-    /// How large that is.
+    /// How large the registry itself is, all of its files together.
+    pub registry_bytes: IntGauge,
+    /// How large the file system is.
     pub registry_disk_size_bytes: IntGauge,
     /// Rows of one commit.
     pub registry_rows_per_group: Histogram,

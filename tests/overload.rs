@@ -11,6 +11,8 @@ mod support;
 mod frames;
 #[path = "overload/greedy.rs"]
 mod greedy;
+#[path = "overload/hoarder.rs"]
+mod hoarder;
 #[path = "support/load.rs"]
 mod load;
 #[path = "overload/neighbour.rs"]

@@ -15,6 +15,11 @@ use crate::probe::Watched;
 impl Running {
     /// Whether the new configuration holds; one that does not changes nothing.
     pub fn reload(&mut self, path: Option<&Path>, around: &Surroundings) -> bool {
+        // What is read from elsewhere, a pipe for one, has no end that is sure to come, and all else would wait for it.
+        if let Some(path) = path.filter(|path| std::fs::metadata(path).is_ok_and(|found| !found.is_file())) {
+            error!(path = %path.display(), "the configuration is no regular file, so it is not read again; the old one stays in force");
+            return false;
+        }
         let new = match load(path, around) {
             Ok(new) => new,
             Err(error) => {

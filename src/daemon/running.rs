@@ -100,7 +100,8 @@ impl Running {
         for (socket, door) in &sockets {
             info!(place = %socket.place(), ?door, "listening");
         }
-        let files = sockets.iter().filter_map(|(socket, door)| Some((socket.file()?, *door))).collect();
+        let files: Vec<_> = sockets.iter().filter_map(|(socket, door)| Some((socket.file()?, *door))).collect();
+        let bound = Doors(files.iter().map(|(file, _)| file.clone()).collect(), doors.clone());
         let (say_ready, ready) = watch::channel(false);
         let (say_admins, admins) = watch::channel(admins(&config));
         let (say_limits, limits) = watch::channel(config.limits.clone());
@@ -121,7 +122,8 @@ impl Running {
             let listener = http::bind(listen).await.map_err(failed)?;
             address = listener.local_addr().ok();
             let (asked, served, stop) = (Arc::clone(&issuer), Arc::clone(&metrics), rooms.clone());
-            let readiness = move || readiness(&asked);
+            let files = bound.clone();
+            let readiness = move || readiness(&asked, &files);
             back.spawn(async move {
                 ("the HTTP server", http::serve(listener, served, readiness, stop).await.map_err(|e| chain(&e)))
             });
@@ -138,7 +140,7 @@ impl Running {
         });
         let (looked_at, stop) = (Arc::clone(&issuer), rooms.clone());
         back.spawn(async move {
-            watch_over(&looked_at, &metrics, say_ready, stop).await;
+            watch_over(&looked_at, &bound, &metrics, say_ready, stop).await;
             ("the watch over readiness", Ok(()))
         });
         Ok(Self {
@@ -238,9 +240,23 @@ fn name_of(ended: Result<Part, tokio::task::JoinError>) -> &'static str {
     }
 }
 
-/// What keeps the daemon from signing: it needs one identity with a live session, and a registry that takes records.
-fn readiness(issuer: &Issuer) -> Readiness {
-    let mut reasons = Vec::new();
+/// The files of the sockets, until they are closed.
+#[derive(Clone)]
+struct Doors(Vec<SocketFile>, CancellationToken);
+
+impl Doors {
+    /// Those where nobody finds the daemon any more, though it listens.
+    fn gone(&self) -> impl Iterator<Item = String> {
+        let open = self.0.iter().filter(|_| !self.1.is_cancelled());
+        open.filter(|file| !file.is_there())
+            .map(|file| format!("{file} was removed or replaced, so nobody new can connect there: start presignd anew"))
+    }
+}
+
+/// What keeps the daemon from signing: it needs one identity with a live session, a registry that takes records, and sockets
+/// where callers look for them.
+fn readiness(issuer: &Issuer, doors: &Doors) -> Readiness {
+    let mut reasons: Vec<String> = doors.gone().collect();
     if !issuer.registry().is_writable() {
         reasons.push("the registry cannot be written".to_owned());
     }
@@ -254,7 +270,13 @@ fn readiness(issuer: &Issuer) -> Readiness {
 }
 
 /// Tells `grpc.health.v1` when readiness changes, and keeps the gauges that nobody else sets.
-async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<bool>, stop: CancellationToken) {
+async fn watch_over(
+    issuer: &Issuer,
+    files: &Doors,
+    metrics: &Metrics,
+    ready: watch::Sender<bool>,
+    stop: CancellationToken,
+) {
     let mut every = tokio::time::interval(LOOK_EVERY);
     let mut asked: Option<tokio::time::Instant> = None;
     loop {
@@ -273,7 +295,7 @@ async fn watch_over(issuer: &Issuer, metrics: &Metrics, ready: watch::Sender<boo
             warn!("the local clock was set, or the machine stood still; AWS is asked for the time");
             tokio::spawn(ask_for_the_time(issuer.rules()));
         }
-        let now = readiness(issuer);
+        let now = readiness(issuer, files);
         let is_ready = now.reasons.is_empty();
         metrics.ready.set(i64::from(is_ready));
         if ready.send_replace(is_ready) != is_ready {

@@ -32,7 +32,8 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(*retry_after));
                 details.add_quota_failure_violation(format!("identity:{identity}"), format!("{most} partitions"));
             }
-            Error::NoSession { .. }
+            Error::TooMuchUnread { .. }
+            | Error::NoSession { .. }
             | Error::NotRenewed { .. }
             | Error::SessionDead { .. }
             | Error::Region(_)

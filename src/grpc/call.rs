@@ -42,6 +42,14 @@ impl Call {
         Self { deadline: self.until.map_or(latest, |until| until.min(latest)), ..self.clone() }
     }
 
+    /// Until its caller stops waiting; for ever, where it did not say.
+    pub(super) async fn out_of_time(&self) {
+        match self.until {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Whether every record and every identity may be seen.
     pub(super) fn sees_all(&self) -> bool {
         self.door == Door::Admin
@@ -101,6 +109,7 @@ pub(super) fn timeout(header: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grpc::bounds::Bounds;
 
     #[test]
     fn a_timeout_is_digits_and_a_unit() {
@@ -115,7 +124,7 @@ mod tests {
     fn no_deadline_lies_behind_the_longest_call() {
         let (now, most) = (Instant::now(), Duration::from_secs(30));
         let caller = Arc::new(Caller { uid: 1, gid: 1, pid: None, executable: None });
-        let peer = Peer { caller, door: Door::Sign };
+        let peer = Peer { caller, door: Door::Sign, bounds: Bounds::free() };
         let deadline = |until: Option<u64>| {
             let until = until.map(|seconds| now + Duration::from_secs(seconds));
             Call::new(&peer, until, now, most).deadline - now

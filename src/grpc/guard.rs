@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use prometheus::{Histogram, IntCounter};
 use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codegen::{Bytes, Service};
@@ -18,9 +19,11 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tower_layer::Layer;
 
+use super::bounds::{MOST_OF_USER, Taken, Unread};
 use super::call::{Call, timeout};
-use super::measured::Measured;
+use super::measured::{Load, Measured};
 use super::peer::{Door, Peer};
+use super::served::Served;
 use crate::access::{Caller, OVERFLOW_ID};
 use crate::clock::Clock;
 use crate::config::Limits;
@@ -40,7 +43,7 @@ pub struct Admins {
 
 impl Admins {
     /// An id that the daemon's user namespace does not map stands for many, so it admits nobody.
-    fn admit(&self, caller: &Caller) -> bool {
+    pub(super) fn admit(&self, caller: &Caller) -> bool {
         let by_user = caller.uid == 0 || caller.uid == self.own_uid || self.uids.contains(&caller.uid);
         (by_user && caller.uid != OVERFLOW_ID) || (self.gids.contains(&caller.gid) && caller.gid != OVERFLOW_ID)
     }
@@ -55,8 +58,10 @@ struct Inside {
     clock: Clock,
     metrics: Arc<Metrics>,
     limits: watch::Receiver<Limits>,
-    /// Path to service and method. A closed set: labels never come from a caller.
-    methods: HashMap<String, (String, String)>,
+    /// By path. A closed set: labels never come from a caller.
+    methods: HashMap<String, Arc<Series>>,
+    /// Of whatever no service has.
+    unknown: Arc<Series>,
 }
 
 impl Guard {
@@ -67,12 +72,14 @@ impl Guard {
         limits: watch::Receiver<Limits>,
     ) -> Self {
         let methods: HashMap<_, _> = super::served::methods()
-            .map(|(service, method)| {
+            .map(|Served { service, method, asks_on, answers_on }| {
                 metrics.method_starts_at_zero(&service, &method);
-                (format!("/{service}/{method}"), (service, method))
+                let streams = answers_on.then_some(if asks_on { BOTH_WAYS } else { ONE_WAY });
+                (format!("/{service}/{method}"), Arc::new(Series::of(&metrics, service, method, streams)))
             })
             .collect();
-        Self(Arc::new(Inside { admins, clock, metrics, limits, methods }))
+        let unknown = Arc::new(Series::of(&metrics, "unknown".to_owned(), "unknown".to_owned(), None));
+        Self(Arc::new(Inside { admins, clock, metrics, limits, methods, unknown }))
     }
 }
 
@@ -111,52 +118,81 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Answer {
-        let mut running = Running::start(&self.inside, request.uri().path());
-        let answer = self.inside.begin(&request).map(|call| {
+        let series = self.inside.methods.get(request.uri().path());
+        let mut running = Running::start(&self.inside, series);
+        let streams = series.and_then(|series| series.streams);
+        let answer = self.inside.begin(&request, series.is_some(), streams).map(|(call, load, taken)| {
             let deadline = call.deadline;
             request.extensions_mut().insert(call.clone());
-            let request = request.map(|body| Body::new(Measured::new(body, call)));
-            (deadline, self.inner.call(request))
+            let body = |body| Body::new(Measured::new(body, call, Arc::clone(&load)));
+            (deadline, self.inner.call(request.map(body)), load, taken)
         });
         Box::pin(async move {
-            let response = match answer {
-                Err(status) => status.into_http(),
-                Ok((deadline, handler)) => match tokio::time::timeout_at(deadline, handler).await {
-                    Ok(response) => response?,
-                    Err(_) => Status::from(Error::Deadline("the answer")).into_http(),
-                },
+            let (deadline, handler, load, taken) = match answer {
+                Ok(begun) => begun,
+                Err(status) => {
+                    running.ends_with(&status);
+                    return Ok(status.into_http().map(|body| Body::new(Watched { body, running, _taken: None })));
+                }
+            };
+            // What comes too late begins nothing.
+            let in_time = async {
+                match deadline > running.inside.clock.monotonic() {
+                    true => tokio::time::timeout_at(deadline, handler).await.ok(),
+                    false => None,
+                }
+            };
+            let response = match in_time.await {
+                Some(response) => response?,
+                None => Status::from(Error::Deadline("the answer")).into_http(),
             };
             // An answer without a body has its status in the head.
-            if let Some(status) = Status::from_header_map(response.headers()) {
-                running.ends_with(&status);
+            running.ends_as(response.headers());
+            if streams.is_some() {
+                return Ok(response.map(|body| Body::new(Watched { body, running, _taken: taken })));
             }
-            Ok(response.map(|body| Body::new(Watched { body, running })))
+            let (head, body) = response.into_parts();
+            Ok(match Whole::of(body, running, load).await {
+                Ok(whole) => http::Response::from_parts(head, Body::new(whole)),
+                Err(status) => status.into_http(),
+            })
         })
     }
 }
 
 impl Inside {
-    fn begin(&self, request: &http::Request<Body>) -> Result<Call, Status> {
+    fn begin(
+        &self,
+        request: &http::Request<Body>,
+        is_served: bool,
+        streams: Option<usize>,
+    ) -> Result<(Call, Arc<Load>, Option<Taken>), Status> {
         let peer: Option<&Peer> = request.extensions().get();
         let peer = peer.ok_or_else(|| Status::internal("the connection has no peer"))?;
         let now = self.clock.monotonic();
         let header = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
         let until = header.and_then(timeout).and_then(|left| now.checked_add(left));
-        let call = Call::new(peer, until, now, self.limits.borrow().call);
+        let most = self.limits.borrow().call;
+        let call = Call::new(peer, until, now, most);
         if call.door == Door::Admin && !self.admins.borrow().admit(&call.caller) {
             return Err(call.failed(Error::NotAdmitted("the admin socket does not admit your user")));
         }
         // tonic refuses both too, without a word on why.
-        let path = request.uri().path();
-        if !self.methods.contains_key(path) {
+        if !is_served {
+            let path = request.uri().path();
             return Err(call.failed(Error::NoMethod(beginning(path.trim_start_matches('/')))));
         }
         match request.headers().get("grpc-encoding") {
             Some(encoding) if encoding != "identity" => {
-                Err(call.failed(Error::Compressed(beginning(&String::from_utf8_lossy(encoding.as_bytes())))))
+                return Err(call.failed(Error::Compressed(beginning(&String::from_utf8_lossy(encoding.as_bytes())))));
             }
-            _ => Ok(call),
+            _ => {}
         }
+        let taken = match streams {
+            Some(bytes) => Some(peer.bounds.room.take(bytes).ok_or(Error::TooMuchUnread { most: MOST_OF_USER })?),
+            None => None,
+        };
+        Ok((call, Arc::new(Load::new(Arc::clone(&peer.bounds), most)), taken))
     }
 }
 
@@ -165,24 +201,60 @@ fn beginning(text: &str) -> String {
     text.chars().take(MAX_REPEATED).collect()
 }
 
+/// What a stream holds of two groups of `limits.stream_items` and of their answers, and what one that only tells does.
+const BOTH_WAYS: usize = 256 << 10;
+const ONE_WAY: usize = 16 << 10;
 /// Longer than the name of any method.
 const MAX_REPEATED: usize = 128;
+
+/// What is counted of one method; looked up once for all calls, as far as most calls need it.
+struct Series {
+    service: String,
+    method: String,
+    /// What one of its streams takes of its user's room; `None`: it has one answer.
+    streams: Option<usize>,
+    started: IntCounter,
+    /// With the code `OK`.
+    served: IntCounter,
+    seconds: Histogram,
+}
+
+impl Series {
+    fn of(metrics: &Metrics, service: String, method: String, streams: Option<usize>) -> Self {
+        let labels = [service.as_str(), method.as_str()];
+        let started = metrics.grpc_started.with_label_values(&labels);
+        let served = metrics.grpc_handled.with_label_values(&[labels[0], labels[1], GRPC_CODES[Code::Ok as usize]]);
+        let seconds = metrics.grpc_handling_seconds.with_label_values(&labels);
+        Self { service, method, streams, started, served, seconds }
+    }
+}
 
 /// A call under way. Counted when it is dropped, so that one that its caller gave up is counted too.
 struct Running {
     inside: Arc<Inside>,
-    path: String,
+    series: Arc<Series>,
     started: tokio::time::Instant,
     code: Option<Code>,
 }
 
 impl Running {
-    fn start(inside: &Arc<Inside>, path: &str) -> Self {
-        let running =
-            Self { inside: Arc::clone(inside), path: path.to_owned(), started: inside.clock.monotonic(), code: None };
-        let (service, method) = running.labels();
-        inside.metrics.grpc_started.with_label_values(&[service, method]).inc();
-        running
+    fn start(inside: &Arc<Inside>, series: Option<&Arc<Series>>) -> Self {
+        let series = Arc::clone(series.unwrap_or(&inside.unknown));
+        series.started.inc();
+        Self { inside: Arc::clone(inside), series, started: inside.clock.monotonic(), code: None }
+    }
+
+    /// Takes the status from a head or trailers, where they have one; of one that is good no more is read than that.
+    fn ends_as(&mut self, headers: &http::HeaderMap) {
+        match headers.get(Status::GRPC_STATUS) {
+            None => {}
+            Some(code) if code.as_bytes() == b"0" => self.code = Some(Code::Ok),
+            Some(_) => {
+                if let Some(status) = Status::from_header_map(headers) {
+                    self.ends_with(&status);
+                }
+            }
+        }
     }
 
     /// Also counts the refusal of a message that no handler saw; handlers and the desk count their own.
@@ -194,20 +266,86 @@ impl Running {
             self.inside.metrics.refused(reason);
         }
     }
-
-    fn labels(&self) -> (&str, &str) {
-        self.inside.methods.get(&self.path).map_or(("unknown", "unknown"), |(service, method)| (service, method))
-    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let (service, method) = self.labels();
+        let Series { service, method, served, seconds, .. } = &*self.series;
         // No status at all: the caller went away.
-        let code = GRPC_CODES[self.code.unwrap_or(Code::Cancelled) as usize];
-        let seconds = (self.inside.clock.monotonic() - self.started).as_secs_f64();
-        self.inside.metrics.grpc_handled.with_label_values(&[service, method, code]).inc();
-        self.inside.metrics.grpc_handling_seconds.with_label_values(&[service, method]).observe(seconds);
+        match self.code.unwrap_or(Code::Cancelled) {
+            Code::Ok => served.inc(),
+            code => {
+                let labels = [service.as_str(), method.as_str(), GRPC_CODES[code as usize]];
+                self.inside.metrics.grpc_handled.with_label_values(&labels).inc();
+            }
+        }
+        seconds.observe((self.inside.clock.monotonic() - self.started).as_secs_f64());
+    }
+}
+
+/// The one answer of a call.
+struct Whole {
+    data: Option<Bytes>,
+    trailers: Option<http::HeaderMap>,
+    _running: Running,
+    _load: Arc<Load>,
+}
+
+/// The bytes of an answer with what they take of their user's room, until they are on the socket: h2 keeps them for as long as
+/// their caller does not read, and when the body is long over.
+struct Kept {
+    data: Bytes,
+    _taken: Taken,
+    _unread: Unread,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Whole {
+    /// What is there in full, as it is of every handler that has one answer.
+    async fn of(mut body: Body, mut running: Running, load: Arc<Load>) -> Result<Self, Status> {
+        let (mut data, mut trailers) = (None, None);
+        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            let frame = frame.inspect_err(|status| running.ends_with(status))?;
+            match frame.into_data() {
+                Ok(piece) => data = Some(piece),
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        if let Some(trailers) = &trailers {
+            running.ends_as(trailers);
+        }
+        let now = running.inside.clock.monotonic();
+        let keep = |data: Bytes| {
+            let taken = load.bounds.room.take(data.len()).ok_or(Error::TooMuchUnread { most: MOST_OF_USER })?;
+            Ok(Bytes::from_owner(Kept { data, _taken: taken, _unread: load.bounds.gives(now) }))
+        };
+        let data = data.map(keep).transpose().map_err(|error: Error| Status::from(error));
+        let data = data.inspect_err(|status| running.ends_with(status))?;
+        Ok(Self { data, trailers, _running: running, _load: load })
+    }
+}
+
+impl HttpBody for Whole {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        let data = this.data.take().map(Frame::data);
+        Poll::Ready(data.or_else(|| this.trailers.take().map(Frame::trailers)).map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
     }
 }
 
@@ -215,6 +353,7 @@ impl Drop for Running {
 struct Watched {
     body: Body,
     running: Running,
+    _taken: Option<Taken>,
 }
 
 impl HttpBody for Watched {
@@ -226,8 +365,8 @@ impl HttpBody for Watched {
         let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => {
-                if let Some(status) = frame.trailers_ref().and_then(Status::from_header_map) {
-                    this.running.ends_with(&status);
+                if let Some(trailers) = frame.trailers_ref() {
+                    this.running.ends_as(trailers);
                 }
             }
             Some(Err(status)) => this.running.ends_with(status),

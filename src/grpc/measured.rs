@@ -1,16 +1,21 @@
 //! The body of a request, in which no message is longer than the daemon takes: the lengths that stand before the messages
-//! are looked at as they pass, and the first that is too long ends the call with a clear error.
+//! are looked at as they pass, and the first that is too long ends the call with a clear error. One that comes in pieces
+//! takes its user's room until the next begins or the call ends, and its pieces come within the longest time of a call.
 //!
-//! Never looks into a message. tonic has the same bound, and words of its own for it.
+//! Never looks into a message. tonic has the first of these bounds, and words of its own for it.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
+use super::bounds::{Bounds, MOST_OF_USER, Taken};
 use super::call::Call;
 use crate::error::Error;
 
@@ -18,14 +23,51 @@ use crate::error::Error;
 pub(super) struct Measured {
     body: Body,
     call: Call,
+    load: Arc<Load>,
     lengths: Lengths,
+    /// Which message the room was taken for, and how long its rest is waited for.
+    piecemeal: Option<(u64, Pin<Box<Sleep>>)>,
     /// What was found behind messages that had to go first.
     too_long: Option<usize>,
 }
 
+/// What a call takes of its user's room for what it asks, until it ends.
+pub(super) struct Load {
+    pub(super) bounds: Arc<Bounds>,
+    /// The longest time of a call.
+    pub(super) most: Duration,
+    message: Mutex<Option<Taken>>,
+}
+
+impl Load {
+    pub(super) fn new(bounds: Arc<Bounds>, most: Duration) -> Self {
+        Self { bounds, most, message: Mutex::default() }
+    }
+
+    /// In place of what the message before took.
+    fn take(&self, bytes: usize) -> Result<(), Error> {
+        let mut message = self.message.lock().unwrap_or_else(PoisonError::into_inner);
+        *message = None;
+        *message = Some(self.bounds.room.take(bytes).ok_or(Error::TooMuchUnread { most: MOST_OF_USER })?);
+        Ok(())
+    }
+}
+
 impl Measured {
-    pub(super) fn new(body: Body, call: Call) -> Self {
-        Self { body, call, lengths: Lengths::default(), too_long: None }
+    pub(super) fn new(body: Body, call: Call, load: Arc<Load>) -> Self {
+        Self { body, call, load, lengths: Lengths::default(), piecemeal: None, too_long: None }
+    }
+
+    /// Of a message whose end has not come yet.
+    fn is_piecemeal(&mut self) -> Result<(), Error> {
+        let Lengths { begun, length, left, .. } = self.lengths;
+        if left == 0 {
+            self.piecemeal = None;
+        } else if self.piecemeal.as_ref().is_none_or(|(of, _)| *of != begun) {
+            self.load.take(length)?;
+            self.piecemeal = Some((begun, Box::pin(tokio::time::sleep(self.load.most))));
+        }
+        Ok(())
     }
 
     fn refuse(&self, found: usize) -> Status {
@@ -42,16 +84,26 @@ impl HttpBody for Measured {
         if let Some(found) = this.too_long.take() {
             return Poll::Ready(Some(Err(this.refuse(found))));
         }
-        let frame = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-            Some(Ok(frame)) => frame,
-            other => return Poll::Ready(other),
+        let frame = match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Pending => {
+                let is_late = |(_, patience): &mut (u64, Pin<Box<Sleep>>)| patience.as_mut().poll(context).is_ready();
+                return match this.piecemeal.as_mut().is_some_and(is_late) {
+                    true => Poll::Ready(Some(Err(this.call.failed(Error::Deadline("the rest of a message"))))),
+                    false => Poll::Pending,
+                };
+            }
+            other => return other,
         };
         let mut data = match frame.into_data() {
             Ok(data) => data,
             Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
         };
         match this.lengths.walk(&data) {
-            Ok(()) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Ok(()) => {
+                let passes = this.is_piecemeal().map(|()| Frame::data(data));
+                Poll::Ready(Some(passes.map_err(|error| this.call.failed(error))))
+            }
             Err(TooLong { found, at: 0 }) => Poll::Ready(Some(Err(this.refuse(found)))),
             Err(TooLong { found, at }) => {
                 this.too_long = Some(found);
@@ -78,6 +130,8 @@ struct Lengths {
     length: usize,
     /// Bytes of the message itself that are to come.
     left: usize,
+    /// Messages that have begun.
+    begun: u64,
 }
 
 /// A length beyond the bound.
@@ -101,7 +155,7 @@ impl Lengths {
             self.length = if self.seen == 0 { 0 } else { self.length << 8 | usize::from(bytes[i]) };
             (self.seen, i) = (self.seen + 1, i + 1);
             if self.seen == HEAD {
-                (self.seen, self.left) = (0, self.length);
+                (self.seen, self.left, self.begun) = (0, self.length, self.begun + 1);
                 if self.left > MAX_MESSAGE_BYTES {
                     return Err(TooLong { found: self.left, at: began });
                 }

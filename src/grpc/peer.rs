@@ -12,10 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::time::Sleep;
 use tonic::transport::server::Connected;
+use tracing::warn;
 
 use super::accept::Place;
 use super::authority::Filtered;
+use super::bounds::Bounds;
 use crate::access::Caller;
+use crate::clock::Clock;
 
 /// The socket a call came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,30 +36,47 @@ pub struct Peer {
     pub caller: Arc<Caller>,
     /// Where it came in.
     pub door: Door,
+    /// What it may take of the daemon's memory.
+    pub(super) bounds: Arc<Bounds>,
 }
 
 /// An accepted connection: filtered on the way in, and counted until it ends.
-#[derive(Debug)]
 pub struct Connection {
     stream: Filtered<UnixStream>,
     peer: Peer,
     /// Runs out on a peer that connects and says nothing. Afterwards HTTP/2's pings tell who is alive.
     patience: Option<Pin<Box<Sleep>>>,
+    /// The longest that an answer may wait to be read, and the span of time in which that was looked at last.
+    unread: (Duration, usize),
+    clock: Clock,
     _place: Place,
 }
 
 impl Connection {
     /// # Errors
     /// When the kernel does not name the peer.
-    pub(super) fn new(stream: UnixStream, door: Door, place: Place) -> io::Result<Self> {
+    pub(super) fn new(stream: UnixStream, door: Door, place: Place, call: Duration, clock: Clock) -> io::Result<Self> {
         let caller = Arc::new(caller(&stream)?);
         let patience = Some(Box::pin(tokio::time::sleep(PATIENCE)));
-        Ok(Self { stream: Filtered::new(stream), peer: Peer { caller, door }, patience, _place: place })
+        let bounds = Arc::new(Bounds::new(place.room(), clock.monotonic()));
+        let (stream, peer) = (Filtered::new(stream), Peer { caller, door, bounds });
+        Ok(Self { stream, peer, patience, unread: (call, 0), clock, _place: place })
     }
 
     /// Who it is.
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+}
+
+impl Connection {
+    /// Whether it leaves answers unread for longer than any call may take. Looked at when something is heard of it, which
+    /// pings see to.
+    fn leaves_unread(&mut self) -> bool {
+        let (now, bounds) = (self.clock.monotonic(), &self.peer.bounds);
+        let (most, looked) = &mut self.unread;
+        let span = bounds.span(now);
+        std::mem::replace(looked, span) != span && bounds.is_late(now, *most)
     }
 }
 
@@ -85,6 +105,11 @@ impl AsyncRead for Connection {
         let this = self.get_mut();
         this.patience.take_if(|_| !this.stream.in_preface());
         if this.patience.as_mut().is_some_and(|patience| patience.as_mut().poll(context).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if this.leaves_unread() {
+            let Caller { uid, pid, executable, .. } = &*this.peer.caller;
+            warn!(uid, pid, executable, "answers were not read within limits.call; their connection is closed");
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Pin::new(&mut this.stream).poll_read(context, out)
@@ -127,6 +152,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::grpc::accept::Rank;
+    use crate::time::Timestamp;
 
     #[tokio::test]
     async fn the_kernel_names_the_caller() {
@@ -141,6 +168,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_peer_that_leaves_an_answer_unread_for_longer_than_a_call_may_take_loses_its_connection() {
+        for (reads, is_kept) in [(true, true), (false, false)] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let (call, clock) = (Duration::from_secs(30), Clock::tokio(Timestamp::EPOCH));
+            let place = super::super::accept::Places::default().take(0, Rank::Own, 2).unwrap();
+            let mut connection = Connection::new(ours, Door::Sign, place, call, clock.clone()).unwrap();
+            let unread = Some(connection.peer().bounds.gives(clock.monotonic())).filter(|_| !reads);
+            let mut read = [0; 64];
+            theirs.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+            while connection.read(&mut read).await.unwrap() == read.len() {}
+            tokio::time::advance(Duration::from_secs(80)).await;
+            theirs.write_all(b"ping").await.unwrap();
+            assert_eq!(connection.read(&mut read).await.is_ok(), is_kept);
+            drop(unread);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_peer_that_says_nothing_loses_its_place() {
         let mut places = super::super::accept::Places::default();
         let mut read = [0; 64];
@@ -148,8 +193,9 @@ mod tests {
             [(&b""[..], false), (b"PRI * HTTP/2.0\r\n\r\n", false), (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true)]
         {
             let (ours, mut theirs) = UnixStream::pair().unwrap();
-            let place = places.take(0, 1).unwrap();
-            let mut connection = Connection::new(ours, Door::Sign, place).unwrap();
+            let place = places.take(0, Rank::Own, 1).unwrap();
+            let (call, clock) = (Duration::from_secs(30), Clock::system());
+            let mut connection = Connection::new(ours, Door::Sign, place, call, clock).unwrap();
             theirs.write_all(said).await.unwrap();
             let talk = async {
                 while connection.read(&mut read).await? > 0 {}
@@ -158,6 +204,6 @@ mod tests {
             let outcome = tokio::time::timeout(PATIENCE * 2, talk).await;
             assert_eq!(outcome.is_err(), patient, "{outcome:?}");
         }
-        assert!(places.take(0, 1).is_some(), "each gave its place back");
+        assert!(places.take(0, Rank::Own, 1).is_some(), "each gave its place back");
     }
 }

@@ -12,7 +12,8 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder;
 
-use super::accept::accept;
+use super::accept::{Rank, Ranks, Terms, accept};
+use super::bounds::Rooms;
 use super::guard::{Admins, Guard};
 use super::measured::MAX_MESSAGE_BYTES;
 use super::peer::Door;
@@ -21,6 +22,7 @@ use super::served;
 use super::servers::serve_all;
 use super::service::Services;
 use super::socket::Socket;
+use crate::access::Caller;
 use crate::assess::Assessor;
 use crate::config::Limits;
 use crate::issuer::Issuer;
@@ -80,6 +82,13 @@ pub async fn serve(sockets: Vec<(Socket, Door)>, parts: Parts, stop: Cancellatio
     let reflection = reflection().build_v1().map_err(ServeError::Reflection)?;
     let old_reflection = self::reflection().build_v1alpha().map_err(ServeError::Reflection)?;
     let Parts { issuer, metrics, limits, admins, ready, about } = parts;
+    let terms = Terms {
+        limits: limits.clone(),
+        clock: issuer.clock().clone(),
+        metrics: Arc::clone(&metrics),
+        ranks: ranks(Arc::clone(&issuer), admins.clone()),
+        rooms: Rooms::default(),
+    };
     let guard = Guard::new(admins, issuer.clock().clone(), Arc::clone(&metrics), limits.clone());
     let rotation = Rotation::new(Arc::clone(&issuer));
     let assessor = Assessor::new(issuer.registry().clone(), issuer.clock().clone());
@@ -97,17 +106,34 @@ pub async fn serve(sockets: Vec<(Socket, Door)>, parts: Parts, stop: Cancellatio
     let mut routes = RoutesBuilder::default();
     routes.add_service(health_server).add_service(reflection).add_service(old_reflection);
     add_own(&mut routes, &services);
-    let running = run(routes.routes(), guard, sockets, limits, &stop);
+    let running = run(routes.routes(), guard, sockets, terms, &stop);
     tokio::join!(running, report(health, ready, stop.clone())).0
+}
+
+/// Grants make known at the one door, the list of admins at the other.
+fn ranks(issuer: Arc<Issuer>, admins: watch::Receiver<Admins>) -> Ranks {
+    Arc::new(move |door, uid, gid| {
+        let (caller, rules) = (Caller { uid, gid, pid: None, executable: None }, issuer.rules());
+        let is_known = match door {
+            Door::Sign => rules.grants.know(&caller),
+            Door::Admin => admins.borrow().admit(&caller),
+        };
+        match (rules.grants.are_of_its_own(&caller), is_known) {
+            (true, _) => Rank::Own,
+            (false, true) => Rank::Known,
+            (false, false) => Rank::Stranger,
+        }
+    })
 }
 
 async fn run(
     routes: Routes,
     guard: Guard,
     sockets: Vec<(Socket, Door)>,
-    limits: watch::Receiver<Limits>,
+    terms: Terms,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
+    let limits = terms.limits.clone();
     // Whoever was let in has a moment to say what it wants, before connections are told to go elsewhere.
     let close = CancellationToken::new();
     let closing = async {
@@ -118,7 +144,7 @@ async fn run(
     let listen = |(socket, door)| {
         let (connections, accepted) = mpsc::channel(1);
         let serving = serve_all(routes.clone(), guard.clone(), limits.clone(), accepted, close.clone());
-        let accepting = accept(socket, door, limits.clone(), connections, stop.clone());
+        let accepting = accept(socket, door, terms.clone(), connections, stop.clone());
         async move { tokio::join!(serving, accepting).0 }
     };
     let listening = join_all(sockets.into_iter().map(listen));

@@ -17,8 +17,18 @@ pub(super) const SERVICES: [&str; 6] = [
     <proto::daemon_server::DaemonServer<()> as NamedService>::NAME,
 ];
 
-/// Service and method of every call that is served.
-pub(super) fn methods() -> impl Iterator<Item = (String, String)> {
+/// A method that is served.
+pub(super) struct Served {
+    pub(super) service: String,
+    pub(super) method: String,
+    /// Whether its caller may go on asking,
+    pub(super) asks_on: bool,
+    /// and whether it goes on answering.
+    pub(super) answers_on: bool,
+}
+
+/// Every method that is served.
+pub(super) fn methods() -> impl Iterator<Item = Served> {
     use tonic_reflection::pb::{v1, v1alpha};
     let health = tonic_health::pb::FILE_DESCRIPTOR_SET;
     let sets = [proto::DESCRIPTORS, health, v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET];
@@ -28,10 +38,15 @@ pub(super) fn methods() -> impl Iterator<Item = (String, String)> {
             let package = file.package().to_owned();
             file.service.into_iter().flat_map(move |service| {
                 let name = format!("{package}.{}", service.name());
-                service.method.into_iter().map(move |method| (name.clone(), method.name().to_owned()))
+                service.method.into_iter().map(move |method| Served {
+                    service: name.clone(),
+                    method: method.name().to_owned(),
+                    asks_on: method.client_streaming(),
+                    answers_on: method.server_streaming(),
+                })
             })
         })
-        .filter(|(service, _)| SERVICES.contains(&service.as_str()) || !service.starts_with("presignd."))
+        .filter(|one| SERVICES.contains(&one.service.as_str()) || !one.service.starts_with("presignd."))
 }
 
 #[cfg(test)]
@@ -40,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_methods_are_those_of_the_served_services() {
-        let all: Vec<String> = methods().map(|(service, method)| format!("{service}/{method}")).collect();
+        let all: Vec<String> = methods().map(|one| format!("{}/{}", one.service, one.method)).collect();
         for wanted in ["Signer/PresignStream", "Impact/Contain", "Rotation/Drain"] {
             assert!(all.contains(&format!("presignd.v1.{wanted}")), "{all:?}");
         }

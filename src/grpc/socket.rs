@@ -112,6 +112,12 @@ impl Socket {
     }
 }
 
+impl std::fmt::Display for SocketFile {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.path.display().fmt(out)
+    }
+}
+
 impl SocketFile {
     /// Gives the socket another mode while it listens, and a directory of our own the mode that goes with it.
     ///
@@ -125,6 +131,11 @@ impl SocketFile {
             return Err(failed(io::Error::other("it is no longer the socket that this process bound")));
         }
         this.set_mode(mode).map_err(failed)
+    }
+
+    /// Whether callers still find it at its path.
+    pub fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|metadata| self.is(&metadata))
     }
 
     fn is(&self, metadata: &fs::Metadata) -> bool {
@@ -155,7 +166,7 @@ impl Opened {
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.file.path).is_ok_and(|metadata| self.file.is(&metadata)) {
+        if self.file.is_there() {
             // Nothing is lost when it cannot be removed: the next start finds it dead.
             let _ = fs::remove_file(&self.file.path);
         }

@@ -33,6 +33,7 @@ mod tally_rows;
 mod turns;
 mod verify;
 mod writer;
+mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,14 +41,17 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use self::readers::Readers;
 use self::search::Search;
 use self::search::builder::Builder;
 use self::turns::{Bounds, Turns};
 use self::writer::{Answer, Call, Setup};
+use self::writing::Writing;
 use super::event::{Change, EventRow, NewEvent};
 use super::{Append, Appended, DAEMON, Error, Forgotten, OpenError, Options, Remembered, Stands};
+use crate::clock::Clock;
 use crate::issued::{Filter, Fingerprint, Record};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
 use crate::telemetry::Metrics;
@@ -66,6 +70,7 @@ pub(super) struct Sqlite {
     questions: Readers,
     look_ups: Readers,
     writable: Arc<AtomicBool>,
+    writing: Arc<Writing>,
     inodes: Arc<inode::Inodes>,
     search: Arc<Search>,
     builder: Arc<Builder>,
@@ -91,13 +96,13 @@ pub(super) struct Start {
 impl Sqlite {
     pub(super) async fn open(
         options: Options,
-        now: Timestamp,
+        clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, Start), OpenError> {
         let path = options.path.clone();
         let enough = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&enough);
-        let mut opening = tokio::task::spawn_blocking(move || open(options, now, metrics, &told));
+        let mut opening = tokio::task::spawn_blocking(move || open(options, &clock, metrics, &told));
         let opened = match tokio::time::timeout(LOOK_OVER, &mut opening).await {
             Ok(opened) => opened,
             Err(_) => {
@@ -206,8 +211,9 @@ impl Sqlite {
         }
     }
 
-    pub(super) fn is_writable(&self) -> bool {
-        self.writable.load(Ordering::Relaxed) && !self.queue.is_closed() && self.inodes.in_place().is_ok()
+    pub(super) fn is_writable(&self, now: Instant) -> bool {
+        let hangs = self.writing.hangs(now);
+        !hangs && self.writable.load(Ordering::Relaxed) && !self.queue.is_closed() && self.inodes.in_place().is_ok()
     }
 
     pub(super) fn measure_disk(&self) {
@@ -231,14 +237,14 @@ fn depth(queue: &mpsc::Sender<Call>) -> i64 {
 
 fn open(
     options: Options,
-    now: Timestamp,
+    clock: &Clock,
     metrics: Arc<Metrics>,
     enough: &Arc<AtomicBool>,
 ) -> Result<(Sqlite, Start), OpenError> {
     let Options { path, queue_calls, durable, search: pace, .. } = options;
     let lock = file::lock(&path)?;
     file::not_lost(&path, &lock)?;
-    let connection = file::open_to_write(&path, durable, now, enough)?;
+    let connection = file::open_to_write(&path, durable, clock.now(), enough)?;
     let (instance, created_at) = (file::instance(&connection, &path)?, file::created_at(&connection, &path)?);
     let kept_at = file::kept_at(&connection, &path)?;
     file::remember(&lock, instance);
@@ -260,7 +266,7 @@ fn open(
     let last_event = connection.query_row(last_event, [], |row| row.get::<_, i64>(0)).map_err(file::damaged(&path))?;
     let events = Arc::new(watch::Sender::new(last_event.cast_unsigned()));
     let search = Arc::new(Search::new(&path, instance, metrics.clone()));
-    let flag = writable.clone();
+    let (flag, writing) = (writable.clone(), Arc::<Writing>::default());
     let setup = Setup {
         connection,
         path: path.clone(),
@@ -268,6 +274,8 @@ fn open(
         instance,
         queue,
         writable: flag,
+        writing: writing.clone(),
+        clock: clock.clone(),
         inodes: inodes.clone(),
         events: events.clone(),
         stands: stands.clone(),
@@ -295,6 +303,7 @@ fn open(
             questions,
             look_ups,
             writable,
+            writing,
             inodes,
             search,
             builder,

@@ -139,6 +139,20 @@ impl Metrics {
                 r,
                 IntGauge::new("presignd_registry_queue_limit", "Groups that may wait for the writer.")?,
             )?,
+            connections_refused: add(
+                r,
+                IntCounter::new(
+                    "presignd_connections_refused_total",
+                    "Connections that were closed at once, because every place or their user's share was taken.",
+                )?,
+            )?,
+            registry_bytes: add(
+                r,
+                IntGauge::new(
+                    "presignd_registry_bytes",
+                    "Bytes of the registry's files, log and search file included.",
+                )?,
+            )?,
             registry_disk_free_bytes: add(
                 r,
                 IntGauge::new(

@@ -48,8 +48,11 @@ pub fn check_filter(text: &str) -> Result<(), config::Error> {
     filter(text).map(drop)
 }
 
+/// What these say of connections, whoever connects makes them say as often as it likes. Who wants to hear it names them.
+const OF_CALLERS: &str = "h2=error,hyper=error,hyper_util=error,tonic=error";
+
 fn filter(text: &str) -> Result<EnvFilter, config::Error> {
-    EnvFilter::builder().parse(text).map_err(|error| {
+    EnvFilter::builder().parse(format!("{OF_CALLERS},{text}")).map_err(|error| {
         let remedy = "write a level (error, warn, info, debug, trace), or target=level, separated by commas";
         config::Error::new("log.filter", format!("{error}; {remedy}"))
     })

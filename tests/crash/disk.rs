@@ -15,19 +15,19 @@ use crate::ledger::{Ledger, Seen};
 use crate::process::{Daemon, World, get, length, presign};
 use crate::support::eventually;
 
-/// Every system call of a kind on a file of the daemon fails, from now until this is dropped.
+/// Every system call of a kind on a file of the daemon fails, or is late, from now until this is dropped.
 struct Fault {
     strace: Child,
 }
 
 impl Fault {
-    /// `calls` as strace names them, such as `pwrite64`, on the file at `path`.
-    async fn begin(daemon: &Daemon, path: PathBuf, calls: &str, error: &str) -> Self {
+    /// `calls` as strace names them, such as `pwrite64`, on the file at `path`, and what it does to them, such as `error=EIO`.
+    async fn begin(daemon: &Daemon, path: PathBuf, calls: &str, what: &str) -> Self {
         let pid = daemon.pid();
         let strace = Command::new("strace")
             .args(["-f", "-q", "-p", &pid.to_string(), "-P"])
             .arg(path)
-            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}"), "-o", "/dev/null"])
+            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{what}"), "-o", "/dev/null"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -87,7 +87,7 @@ async fn needs_root_a_disk_that_fails_gives_errors_and_loses_nothing_and_is_take
         for n in 0..10 {
             answered.push(seen(presign(&mut signer, ask(&format!("{at}/{n}"))).await.expect("it signs")));
         }
-        let fault = Fault::begin(&daemon, log.clone(), calls, error).await;
+        let fault = Fault::begin(&daemon, log.clone(), calls, &format!("error={error}")).await;
         for n in 10..20 {
             let status = presign(&mut signer, ask(&format!("{at}/{n}"))).await.expect_err("nothing can be recorded");
             assert!(is_refusal_of_the_registry(&status), "{calls} {error}: {status:?}");
@@ -112,6 +112,29 @@ async fn needs_root_a_disk_that_fails_gives_errors_and_loses_nothing_and_is_take
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace"]
+async fn needs_root_a_disk_that_does_not_answer_makes_the_daemon_not_ready_until_it_does() {
+    let world = World::new().await;
+    let daemon = world.daemon(&world.web("duration = \"1h\"\nmin_pause = \"1s\"")).await;
+    let mut signer = daemon.signer().await;
+    presign(&mut signer, ask("before")).await.expect("it signs");
+    let log = world.registry().with_extension("db-wal");
+    // Longer than a disk may take, shorter than callers wait.
+    let fault = Fault::begin(&daemon, log, "fdatasync,fsync", "delay_enter=10000000").await;
+    let waits = tokio::spawn(async move { presign(&mut signer, ask("meanwhile")).await });
+    let ready = async |status| {
+        eventually("readiness changes", async || (daemon.probe("/readyz").await == status).then_some(())).await;
+    };
+    ready(503).await;
+    assert_eq!(daemon.probe("/livez").await, 200);
+    waits.await.expect("no panic").expect("it was only late");
+    fault.end().await;
+    ready(200).await;
+    assert!(daemon.log().contains("the registry cannot be written"), "it was told");
+    assert!(daemon.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace"]
 async fn needs_root_a_checkpoint_that_fails_costs_no_call_and_is_made_up_for() {
     let world = World::new().await;
     let web = world.web("duration = \"1h\"\nmin_pause = \"1s\"");
@@ -131,7 +154,7 @@ async fn needs_root_a_checkpoint_that_fails_costs_no_call_and_is_made_up_for() {
         assert!(answer.expect("a checkpoint is nobody's call").into_inner().results.len() == 1000);
     };
     // The file itself takes nothing: what is committed stays in the log.
-    let fault = Fault::begin(&daemon, world.registry(), "pwrite64", "EIO").await;
+    let fault = Fault::begin(&daemon, world.registry(), "pwrite64", "error=EIO").await;
     while !failed().await {
         batch().await;
         assert!(length_of_log() < 512 << 20, "no checkpoint was tried");

@@ -354,10 +354,17 @@ async fn what_an_operator_signs_again_stays_with_the_caller_who_had_it_signed() 
     let daemon = ready(&world, "min_pause = \"1s\"\npartition_by = \"caller\"\n").await;
     let own = signed(&daemon, get("a")).await;
     let mut admin = SignerClient::new(connect(&daemon.admin_socket()).await.expect("it listens"));
-    let asked = ResignRequest { ids: vec![former], ..ResignRequest::default() };
-    let mut answers = admin.resign(asked).await.expect("a stream").into_inner();
-    let answer = answers.message().await.expect("it goes on").expect("one answer").result.and_then(|one| one.result);
-    let Some(presign_result::Result::Response(again)) = answer else { panic!("{answer:?}") };
+    let mut again = async |former: String| {
+        let asked = ResignRequest { ids: vec![former], ..ResignRequest::default() };
+        let mut answers = admin.resign(asked).await.expect("a stream").into_inner();
+        let answer = answers.message().await.expect("it goes on").expect("one answer").result;
+        let Some(presign_result::Result::Response(again)) = answer.and_then(|one| one.result) else {
+            panic!("refused")
+        };
+        again
+    };
+    let once = again(former).await;
+    let again = again(once.id).await;
 
     let all = daemon.web().await.sessions;
     let whose = |url: &PresignResponse| {

@@ -9,6 +9,8 @@ use tokio::net::UnixStream;
 pub(crate) struct Wire {
     stream: UnixStream,
     next: u32,
+    /// Bytes that the one call that is long may still send.
+    room: usize,
 }
 
 /// Kinds of frames (RFC 9113, section 6).
@@ -31,9 +33,13 @@ pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 impl Wire {
     /// `window` bytes of answers may come on each stream, and as many on the whole connection.
     pub(crate) async fn connect(socket: &Path, window: u32) -> Self {
-        let mut stream = UnixStream::connect(socket).await.expect("the daemon listens");
+        Self::over(UnixStream::connect(socket).await.expect("the daemon listens"), window).await
+    }
+
+    /// The same on a connection that is there.
+    pub(crate) async fn over(mut stream: UnixStream, window: u32) -> Self {
         stream.write_all(PREFACE).await.expect("it is read");
-        let mut wire = Self { stream, next: 1 };
+        let mut wire = Self { stream, next: 1, room: 65_535 };
         let settings = [&4_u16.to_be_bytes()[..], &window.to_be_bytes()].concat();
         let mut hello = frame(SETTINGS, NONE, 0, &settings);
         hello.extend(frame(SETTINGS, END_STREAM, 0, &[])); // the same bit says that this one acknowledges
@@ -53,18 +59,34 @@ impl Wire {
         self.stream.write_all(bytes).await.is_ok()
     }
 
+    /// Reads until the daemon takes so many bytes more of the only call.
+    pub(crate) async fn make_room(&mut self, bytes: usize) {
+        while self.room < bytes {
+            let (kind, _, stream, payload) = self.read().await;
+            let more = <[u8; 4]>::try_from(payload).map_or(0, u32::from_be_bytes);
+            self.room += if kind == WINDOW_UPDATE && stream != 0 { more as usize } else { 0 };
+        }
+        self.room -= bytes;
+    }
+
     /// Reads until so many calls have ended. Fails when the daemon ends the connection instead.
     pub(crate) async fn until_ended(&mut self, calls: usize) {
         let mut ended = 0;
         while ended < calls {
-            let mut head = [0; 9];
-            self.stream.read_exact(&mut head).await.expect("the daemon goes on");
-            let [high, middle, low, kind, flags, ..] = head;
-            let mut payload = vec![0; usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)];
-            self.stream.read_exact(&mut payload).await.expect("the daemon goes on");
-            assert!(kind != GOAWAY, "the daemon ends the connection: {payload:?}");
+            let (kind, flags, ..) = self.read().await;
             ended += usize::from(kind == HEADERS && flags & END_STREAM != 0);
         }
+    }
+
+    /// A frame's kind, flags, stream and payload.
+    async fn read(&mut self) -> (u8, u8, u32, Vec<u8>) {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head).await.expect("the daemon goes on");
+        let [high, middle, low, kind, flags, a, b, c, d] = head;
+        let mut payload = vec![0; usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)];
+        self.stream.read_exact(&mut payload).await.expect("the daemon goes on");
+        assert!(kind != GOAWAY, "the daemon ends the connection: {payload:?}");
+        (kind, flags, u32::from_be_bytes([a, b, c, d]), payload)
     }
 
     /// Reads and throws away what comes, until the daemon hangs up.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::*;
+use crate::grpc::bounds::Bounds;
 use crate::time::Timestamp;
 
 fn caller(uid: u32, gid: u32) -> Caller {
@@ -79,7 +80,7 @@ fn guarded(handler: Handler) -> (Guarded<Handler>, Arc<Metrics>) {
 fn request(door: Door, uid: u32, timeout: Option<&str>) -> http::Request<Body> {
     let mut request = http::Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static("/presignd.v1.Signer/Presign");
-    request.extensions_mut().insert(Peer { caller: Arc::new(caller(uid, 1)), door });
+    request.extensions_mut().insert(Peer { caller: Arc::new(caller(uid, 1)), door, bounds: Bounds::free() });
     if let Some(timeout) = timeout {
         request.headers_mut().insert("grpc-timeout", timeout.parse().unwrap());
     }

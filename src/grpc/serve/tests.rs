@@ -50,8 +50,10 @@ fn front(connections: usize) -> Front {
     routes.add_service(health_server).add_service(reflection().build_v1().unwrap());
     let (routes, stop) = (routes.routes(), CancellationToken::new());
     let until = stop.clone();
+    let ranks: Ranks = Arc::new(|_, _, _| Rank::Known);
+    let terms = Terms { limits, clock: Clock::system(), metrics: Arc::clone(&metrics), ranks, rooms: Rooms::default() };
     let running = tokio::spawn(async move {
-        tokio::join!(run(routes, guard, sockets, limits, &until), report(health, seen, until.clone())).0
+        tokio::join!(run(routes, guard, sockets, terms, &until), report(health, seen, until.clone())).0
     });
     Front { _root: root, sign, admin, ready, limits: say_limits, stop, metrics, running }
 }

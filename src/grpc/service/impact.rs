@@ -70,16 +70,10 @@ impl Services {
         let state = Some((list, call, stop));
         Ok(Box::pin(futures_util::stream::unfold(state, async |state| {
             let (mut list, call, stop) = state?;
-            let late = async {
-                match call.until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
             let next: Option<Result<Affected, Status>> = tokio::select! {
                 biased;
                 () = stop.cancelled() => Some(Err(Status::unavailable("presignd is stopping"))),
-                () = late => Some(Err(call.failed(Error::Deadline("the rest of the list")))),
+                () = call.out_of_time() => Some(Err(call.failed(Error::Deadline("the rest of the list")))),
                 next = list.next() => next.map(|one| one.map_err(|error| call.failed(error))),
             };
             match next? {

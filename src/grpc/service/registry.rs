@@ -129,11 +129,17 @@ mod tests {
 
     use super::*;
     use crate::access::Caller;
+    use crate::grpc::bounds::Bounds;
     use crate::grpc::peer::{Door, Peer};
 
     fn call(door: Door) -> Call {
         let caller = Arc::new(Caller { uid: 7, gid: 7, pid: None, executable: None });
-        Call::new(&Peer { caller, door }, None, tokio::time::Instant::now(), Duration::from_secs(1))
+        Call::new(
+            &Peer { caller, door, bounds: Bounds::free() },
+            None,
+            tokio::time::Instant::now(),
+            Duration::from_secs(1),
+        )
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! So at most two groups are in memory for each stream, however fast its caller writes or slow it reads.
 
 use futures_util::FutureExt;
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::Services;
+use crate::error::Error;
 use crate::grpc::call::Call;
 use crate::grpc::proto::{PresignStreamRequest, PresignStreamResponse};
 
@@ -25,6 +27,10 @@ impl Services {
                     () = answers.closed() => return,
                     () = self.stop.cancelled() => {
                         let _ = answers.send(Err(Status::unavailable("presignd is stopping"))).await;
+                        return;
+                    }
+                    () = call.out_of_time() => {
+                        let _ = answers.send(Err(call.failed(Error::Deadline("the next request")))).await;
                         return;
                     }
                     first = asked.message() => first,
@@ -51,14 +57,17 @@ impl Services {
     fn gather(&self, first: Read, asked: &mut Streaming<PresignStreamRequest>) -> (Vec<PresignStreamRequest>, End) {
         let most = self.limits.borrow().stream_items;
         let mut group = Vec::new();
-        let mut next = Some(first);
+        let (mut next, mut bytes) = (Some(first), 0);
         while let Some(read) = next {
             match read {
-                Ok(Some(request)) => group.push(request),
+                Ok(Some(request)) => {
+                    bytes += request.encoded_len();
+                    group.push(request);
+                }
                 Ok(None) => return (group, Some(Ok(()))),
                 Err(status) => return (group, Some(Err(status))),
             }
-            next = if group.len() < most { asked.message().now_or_never() } else { None };
+            next = if group.len() < most && bytes < GROUP_BYTES { asked.message().now_or_never() } else { None };
         }
         (group, None)
     }
@@ -83,6 +92,9 @@ impl Services {
         Some(())
     }
 }
+
+/// Of requests that are signed together, and one more.
+const GROUP_BYTES: usize = 128 << 10;
 
 type Read = Result<Option<PresignStreamRequest>, Status>;
 /// `None` while the caller may send more.

@@ -4,7 +4,6 @@ use std::pin::Pin;
 
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use tokio::time::sleep_until;
 use tonic::Status;
 
 use super::Services;
@@ -27,16 +26,10 @@ impl Services {
         let state = Some((watcher, call, self.stop.clone()));
         Ok(Box::pin(unfold(state, async |state| {
             let (mut watcher, call, stop) = state?;
-            let late = async {
-                match call.until {
-                    Some(until) => sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => Err(Status::unavailable("presignd is stopping")),
-                () = late => Err(call.failed(Error::Deadline("what happens next"))),
+                () = call.out_of_time() => Err(call.failed(Error::Deadline("what happens next"))),
                 next = watcher.next() => next.map_err(|error| call.failed(error)),
             };
             match next {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use tracing::debug;
 
+use crate::registry::beside;
 use crate::telemetry::Metrics;
 
-/// Looks at the file system that holds `file`; takes about a microsecond.
+/// Looks at `file`, at what lies beside it, and at the file system that holds them; takes some microseconds.
 pub(super) fn measure(file: &Path, metrics: &Metrics) {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match rustix::fs::statvfs(folder) {
@@ -17,7 +18,12 @@ pub(super) fn measure(file: &Path, metrics: &Metrics) {
         }
         Err(error) => debug!(%error, "could not see how much room the registry's file system has"),
     }
+    let parts = PARTS.iter().filter_map(|part| std::fs::metadata(beside(file, part)).ok());
+    metrics.registry_bytes.set(parts.map(|part| part.len()).sum::<u64>().try_into().unwrap_or(i64::MAX));
 }
+
+/// What a registry consists of, by what stands behind its name.
+const PARTS: &[&str] = &["", "-wal", "-shm", "-search", "-search-wal", "-search-shm"];
 
 #[cfg(test)]
 mod tests {
@@ -36,6 +42,13 @@ mod tests {
         assert!((1..=size).contains(&free), "{free} of {size}");
         measure(&folder.path().join("gone/registry.db"), &metrics);
         assert_eq!(shown().1, size);
+        for (part, bytes) in
+            [("registry.db", 1_000), ("registry.db-wal", 200), ("registry.db-search", 30), ("another.db", 4)]
+        {
+            std::fs::write(folder.path().join(part), vec![0; bytes]).unwrap();
+        }
+        measure(&folder.path().join("registry.db"), &metrics);
+        assert_eq!(metrics.registry_bytes.get(), 1_230);
         measure(Path::new("registry.db"), &metrics);
         assert!(shown().1 > 0, "a name alone is in the working directory");
     }

@@ -112,6 +112,7 @@ mod tests {
 
     use super::super::Sqlite;
     use super::*;
+    use crate::clock::Clock;
     use crate::issued::Filter;
     use crate::registry::Options;
     use crate::time::Timestamp;
@@ -120,7 +121,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let options = Options::at(directory.path().join("registry.db"));
         let metrics = Arc::new(Metrics::new().unwrap());
-        (Sqlite::open(options, Timestamp::EPOCH, metrics).await.unwrap().0, directory)
+        (Sqlite::open(options, Clock::system(), metrics).await.unwrap().0, directory)
     }
 
     /// Counts until it is interrupted.

@@ -15,7 +15,9 @@ use super::inode::Inodes;
 use super::search::Search;
 use super::state::{State, Statements};
 use super::turns::Turn;
+use super::writing::Writing;
 use super::{change, enrol, events, forget, rescue};
+use crate::clock::Clock;
 use crate::registry::event::{Change, EventRow, NewEvent};
 use crate::registry::{Appended, Error, FORGET_ROWS, Forgotten, MAX_ROWS, Stands};
 use crate::session::{Facts, IdentityName, InstanceId, Session};
@@ -106,6 +108,8 @@ pub(super) struct Setup {
     pub(super) instance: InstanceId,
     pub(super) queue: mpsc::Receiver<Call>,
     pub(super) writable: Arc<AtomicBool>,
+    pub(super) writing: Arc<Writing>,
+    pub(super) clock: Clock,
     pub(super) inodes: Arc<Inodes>,
     /// The number of the last event on disk.
     pub(super) events: Arc<watch::Sender<u64>>,
@@ -126,6 +130,8 @@ pub(super) fn run(setup: Setup) {
         instance,
         queue,
         writable,
+        writing,
+        clock,
         inodes,
         events,
         stands,
@@ -145,6 +151,8 @@ pub(super) fn run(setup: Setup) {
                 queue,
                 checkpoints,
                 writable,
+                writing,
+                clock,
                 inodes,
                 events,
                 stands,
@@ -178,6 +186,8 @@ struct Writer<'c> {
     queue: mpsc::Receiver<Call>,
     checkpoints: Checkpoints,
     writable: Arc<AtomicBool>,
+    writing: Arc<Writing>,
+    clock: Clock,
     inodes: Arc<Inodes>,
     events: Arc<watch::Sender<u64>>,
     stands: Arc<watch::Sender<Arc<[Stands]>>>,
@@ -197,9 +207,11 @@ impl Writer<'_> {
         while let Some(first) = self.held.take().or_else(|| self.queue.blocking_recv()) {
             let group = self.gather(first);
             if !group.is_empty() {
+                self.writing.begins(self.clock.monotonic());
                 self.write(group);
             }
             self.checkpoints.after_group(self.state.connection);
+            self.writing.ends();
             if !self.closing.is_empty() {
                 // Whoever had a place in the queue before this is still served.
                 self.queue.close();
