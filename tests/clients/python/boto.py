@@ -155,6 +155,7 @@ def every_form_is_the_one_that_boto3_signs_in_the_same_second():
         ("k", {"Content-Type": "image/png"}, [["starts-with", "$Content-Type", "image/"]]),
         ("k", {}, [["content-length-range", 1, 1000], ["starts-with", "$success_action_redirect", ""]]),
         ("k", {}, [{"x-amz-meta-a": "b"}]),
+        ("k", {"Content-Type": "image/png", "x-amz-meta-A": "b"}, [{"content-type": "image/png"}, {"X-Amz-Meta-a": "b"}]),
     ]:
         form = ours.generate_presigned_post("photos", key, fields, conditions, 900)
         when = amz_date(form["fields"]["x-amz-date"])
@@ -316,10 +317,26 @@ def conditions_that_contradict_the_form_are_refused_by_name():
         ("k", {}, [{"bucket": "other"}], "bucket"),
         ("k", {"acl": "private"}, [{"acl": "public-read"}], "acl"),
         ("k", {"acl": "private"}, [{"ACL": "private"}, ["starts-with", "$acl", "public"]], "acl"),
+        ("k", {"acl": "private", "ACL": "public-read"}, [], "acl"),
         ("k", {}, [["matches", "$acl", "x"]], "matches"),
+        ("k", {}, [["content-length-range", 1, 5], ["content-length-range", 6, 9]], "content-length-range"),
+        ("k", {}, [["content-length-range", 9, 6]], "content-length-range"),
     ]:
         error = refused(lambda: ours.generate_presigned_post("photos", key, fields, conditions), ParamValidationError)
         assert named in str(error), error
+
+
+def bounds_of_the_size_that_stand_twice_in_a_form_hold_both():
+    # S3 holds a form to all conditions; presignd has one of the kind.
+    for bounds, both in [
+        ([(1, 1 << 20), (0, 5 << 30)], (1, 1 << 20)),
+        ([(0, 5 << 30), (1, 1 << 20)], (1, 1 << 20)),
+        ([(0, 10), (5, 20), (2, 7)], (5, 7)),
+        ([(0, 0), (0, 5)], (0, 0)),
+    ]:
+        form = ours.generate_presigned_post("photos", "k", Conditions=[["content-length-range", *one] for one in bounds])
+        ranges = [condition for condition in policy(form)[1] if "content-length-range" in condition]
+        assert ranges == [json.dumps(["content-length-range", *both])], (bounds, ranges)
 
 
 def a_form_for_any_key_below_a_prefix_says_so_by_key_or_by_condition():
@@ -327,6 +344,8 @@ def a_form_for_any_key_below_a_prefix_says_so_by_key_or_by_condition():
         form = ours.generate_presigned_post("photos", key, Conditions=conditions)
         assert form["fields"]["key"] == key
         assert '["starts-with", "$key", "up/"]' in policy(form)[1], policy(form)
+    # boto3 gives it twice.
+    assert [name for name in ours.generate_presigned_post("photos", "k", {"KEY": "k"})["fields"] if name.lower() == "key"] == ["key"]
 
 
 def a_client_without_credentials_and_region_presigns_also_in_a_child_process():
