@@ -230,7 +230,24 @@ def what_nobody_can_sign_is_refused_by_boto3_or_by_presignd_in_so_many_words():
     assert refused(lambda: sign("get_object", Params=ON_KEY, ExpiresIn=8 * 86400)).reason == "INVALID_FIELD"
     elsewhere = presigns_by_daemon(client(), "/nowhere/presignd.sock", timeout=5)
     assert refused(lambda: elsewhere.generate_presigned_url("get_object", Params=ON_KEY)).reason == ""
-    assert refused(lambda: presigns_by_daemon(boto3.client("sts", region_name="us-east-1"), socket))
+    other = boto3.client("sts", region_name="us-east-1")
+    assert "S3" in str(refused(lambda: presigns_by_daemon(other, socket)))
+    resource = boto3.resource("s3", region_name="us-east-1")
+    for kind in (resource, resource.Bucket("photos"), boto3):
+        assert "meta.client" in str(refused(lambda: presigns_by_daemon(kind, socket)))
+
+
+def a_client_that_is_wrapped_for_every_request_signs_and_never_for_another_user():
+    s3 = client()
+    for _ in range(2000):
+        assert presigns_by_daemon(s3, socket, on_behalf_of="ann", labels={"team": "a"}) is s3
+    assert s3.generate_presigned_url("get_object", Params=ON_KEY)
+    # Threads share a client: what is said for one of them would be recorded of the other's URL.
+    for differs in ({"on_behalf_of": "bob"}, {"labels": {}}, {"identity": "web"}, {"at_least": 60}, {"timeout": 5}):
+        settings = {"on_behalf_of": "ann", "labels": {"team": "a"}, **differs}
+        error = refused(lambda: presigns_by_daemon(s3, socket, **settings))
+        assert all(f"another {name}" in str(error) for name in differs) and "function" in str(error), error
+    assert "another socket" in str(refused(lambda: presigns_by_daemon(s3, "/nowhere", on_behalf_of="ann", labels={"team": "a"})))
 
 
 def whatever_would_stand_in_a_body_is_refused_by_name_where_boto3_refuses_too():
