@@ -32,7 +32,7 @@ export class PresigndError extends Error {
   /** gRPC's. */
   readonly code?: number;
   readonly metadata: Record<string, string>;
-  /** Seconds to wait, where that helps. */
+  /** Seconds to wait, often less than one, where that helps. */
   readonly retryAfter?: number;
 }
 
