@@ -126,6 +126,8 @@ const checks = {
     }
     const elsewhere = { socket: '/nowhere/presignd.sock', timeout: 5000 };
     assert.equal((await refused(() => sign(command('GetObject', onKey), elsewhere))).reason, '');
+    const nameless = { socket: 'unix-abstract:presignd' };
+    assert.match((await refused(() => sign(command('GetObject', onKey), nameless))).message, /grpc-js knows no unix-abstract:/);
     await assert.rejects(sign(command('GetObject', onBucket)), /key/i);
   },
 
