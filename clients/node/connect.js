@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
-const { ofCall } = require('./refused');
+const { PresigndError, ofCall } = require('./refused');
 
 // In the package; else in the repository.
 const PROTO = ['proto', '../../proto'].map((folder) => path.join(__dirname, folder)).find((folder) => fs.existsSync(folder));
@@ -19,6 +19,10 @@ const address = (socket = process.env.PRESIGND_SOCKET) => {
   const own = path.join(process.env.XDG_RUNTIME_DIR || '/run', SOCKET);
   const system = path.join('/run', SOCKET);
   const found = socket || (fs.existsSync(system) && !fs.existsSync(own) ? system : own);
+  // It would be taken for a file of that name.
+  if (found.startsWith('unix-abstract:')) {
+    throw new PresigndError(`${found}: grpc-js knows no unix-abstract: address; mount the directory of the daemon's socket, and name its path`);
+  }
   return found.startsWith('unix:') ? found : `unix:${path.resolve(found)}`;
 };
 

@@ -19,7 +19,8 @@ export interface Daemon {
   close(): void;
 }
 
-/** Connects to `socket`, a path or a `unix:` address; else to $PRESIGND_SOCKET, else to the nearest daemon. */
+/** Connects to `socket`, a path or a `unix:` address; else to $PRESIGND_SOCKET, else to the nearest daemon. Throws a
+ * PresigndError for a `unix-abstract:` address, of which grpc-js knows nothing. */
 export function connect(socket?: string): Daemon;
 
 /** The gRPC target of that socket. */
@@ -32,7 +33,7 @@ export class PresigndError extends Error {
   /** gRPC's. */
   readonly code?: number;
   readonly metadata: Record<string, string>;
-  /** Seconds to wait, where that helps. */
+  /** Seconds to wait, often less than one, where that helps. */
   readonly retryAfter?: number;
 }
 

@@ -15,7 +15,7 @@ const { root } = protobuf.parse(`
 
 // What presignd refused or could not do. No URL was signed. `reason` is stable (docs/errors.md): SESSION_TOO_SHORT, DENIED,
 // INVALID_FIELD; empty where no daemon answered. `metadata` says more, such as longest_now_seconds. `retryAfter` is how many
-// seconds to wait, where that helps.
+// seconds to wait, often less than one, where that helps.
 class PresigndError extends Error {
   constructor(message, { reason = '', code, metadata = {}, retryAfter, cause } = {}) {
     super(message, cause && { cause });
@@ -31,7 +31,9 @@ const ofCall = (error) => {
     if (root.get(name)) found[name] = root.lookupType(name).toObject(root.lookupType(name).decode(value), { longs: Number });
   }
   const { reason = '', metadata = {} } = found.ErrorInfo ?? {};
-  const retryAfter = found.RetryInfo?.retry_delay?.seconds;
+  const delay = found.RetryInfo?.retry_delay;
+  // What is 0 does not stand in the message.
+  const retryAfter = delay && (delay.seconds ?? 0) + (delay.nanos ?? 0) / 1e9;
   const words = `presignd: ${error.details}${reason && ` (${reason})`}`;
   return new PresigndError(words, { reason, code: error.code, metadata, retryAfter, cause: error });
 };

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -21,7 +22,7 @@ func main() {
 	seconds, _ := strconv.ParseInt(os.Args[3], 10, 64)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	connection, err := grpc.DialContext(ctx, "unix:"+os.Getenv("PRESIGND_SOCKET"), grpc.WithInsecure(), grpc.WithBlock())
+	connection, err := grpc.DialContext(ctx, target(os.Getenv("PRESIGND_SOCKET")), grpc.WithInsecure(), grpc.WithBlock())
 	if err != nil {
 		fail(err)
 	}
@@ -35,6 +36,14 @@ func main() {
 	}
 	fmt.Println(answer.Url)
 	fmt.Fprintln(os.Stderr, "usable until", answer.UsableUntil.AsTime(), answer.LimitedBy)
+}
+
+// A socket is a path, or a target already: unix:/run/…, unix-abstract:presignd.
+func target(socket string) string {
+	if strings.HasPrefix(socket, "unix:") || strings.HasPrefix(socket, "unix-abstract:") {
+		return socket
+	}
+	return "unix:" + socket
 }
 
 // What the daemon refused has a stable reason; docs/errors.md lists them.

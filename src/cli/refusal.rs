@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Duration;
 
 use prost::Message;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ pub struct Refusal {
     pub fields: Vec<(String, String)>,
     /// Other lines: preconditions and quotas.
     pub violations: Vec<String>,
-    /// When to try again.
+    /// When to try again; never sooner than the service said.
     pub retry_after_seconds: Option<u64>,
 }
 
@@ -47,7 +48,7 @@ impl From<&Status> for Refusal {
             violations: (preconditions.into_iter().flatten().map(|one| one.description.clone()))
                 .chain(quotas.into_iter().flatten().map(|one| one.description.clone()))
                 .collect(),
-            retry_after_seconds: details.retry_info().and_then(|retry| retry.retry_delay).map(|delay| delay.as_secs()),
+            retry_after_seconds: details.retry_info().and_then(|retry| retry.retry_delay).map(rounded_up),
         }
     }
 }
@@ -87,7 +88,8 @@ impl Refusal {
                 None => lines.push(format!("{}: {value}", name.replace('_', " "))),
             }
         }
-        lines.extend(self.retry_after_seconds.map(|after| format!("try again in {}", say::seconds(after))));
+        let after = self.retry_after_seconds.filter(|_| !self.message.contains(TRY_AGAIN));
+        lines.extend(after.map(|after| format!("{TRY_AGAIN}{}", say::seconds(after))));
         lines.extend((!self.reason.is_empty()).then(|| format!("reason: {}", self.reason)));
         lines
     }
@@ -126,6 +128,10 @@ impl From<Status> for Failure {
     }
 }
 
+fn rounded_up(delay: Duration) -> u64 {
+    delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
+}
+
 fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
@@ -150,6 +156,8 @@ fn code_name(code: Code) -> &'static str {
 
 /// The reason that the AWS CLI has no exit code for.
 const TOO_SHORT: &str = "SESSION_TOO_SHORT";
+/// How a message begins to say when, where it does; it says it more exactly.
+const TRY_AGAIN: &str = "try again in ";
 
 #[cfg(test)]
 mod tests {
@@ -185,6 +193,17 @@ mod tests {
         let details = ErrorDetails::with_bad_request_violation("key", "is empty");
         let failure = Failure::from(Status::with_error_details(Code::InvalidArgument, "key: is empty", details));
         assert_eq!((failure.message.as_str(), failure.details), ("key: is empty", vec![]));
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_and_not_told_twice() {
+        let wait = |message: &str, millis| {
+            let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(millis)));
+            Failure::from(Status::with_error_details(Code::ResourceExhausted, message, details)).details
+        };
+        assert_eq!(wait("the queue is full; try again shortly", 405), ["try again in 1s"]);
+        assert_eq!(wait("the queue is full; try again shortly", 2000), ["try again in 2s"]);
+        assert_eq!(wait("the rate of grant 1 is spent; try again in 405ms", 405), Vec::<String>::new());
     }
 
     #[test]

@@ -33,10 +33,22 @@ def presigns_by_daemon(client, socket=None, *, identity="", at_least=None, on_be
     `socket` is the daemon's ($PRESIGND_SOCKET, else the usual places). `at_least`, in seconds, takes a URL that lives
     that long at least where ExpiresIn cannot be had; without it, what lives shorter is refused. `on_behalf_of` (the end
     user or tenant) and `labels` are recorded; each may be a function that is asked for every URL.
+
+    A client is wrapped once. Again with the same settings, it is given back as it is; with others, it is refused: threads
+    share a client, and the URL of one would be recorded for the user of another.
     """
-    if client.meta.service_model.service_name != "s3":
+    model = getattr(getattr(client, "meta", None), "service_model", None)
+    if model is None:
+        raise PresigndError("presigns_by_daemon takes a client of boto3; where there is a resource, its meta.client")
+    if model.service_name != "s3":
         raise PresigndError("only a client of S3 presigns what presignd signs")
-    Daemon(socket, identity, at_least, on_behalf_of, labels, timeout).sign_for(client)
+    daemon = Daemon(socket, identity, at_least, on_behalf_of, labels, timeout)
+    with WRAPPING:
+        former = vars(client).get(WRAPPED)
+        if former is None:
+            daemon.sign_for(client)
+        else:
+            former.must_be(daemon)
     return client
 
 
@@ -44,10 +56,18 @@ class Daemon:
     """What signs for one client."""
 
     def __init__(self, socket, identity, at_least, on_behalf_of, labels, timeout):
-        self.target, self.identity, self.timeout = address(socket), identity, timeout
+        self.socket, self.identity, self.timeout = address(socket), identity, timeout
         self.at_least = None if at_least is None else whole("at_least", at_least)
         self.on_behalf_of, self.labels = on_behalf_of, labels or {}
         self.lock, self.pid, self.stub = threading.Lock(), None, None
+
+    def must_be(self, other):
+        """Refuses another by what differs."""
+        names = ("socket", "identity", "at_least", "on_behalf_of", "labels", "timeout")
+        differ = [f"another {name}" for name in names if getattr(self, name) != getattr(other, name)]
+        if differ:
+            raise PresigndError(f"the client is wrapped already, with {', '.join(differ)}: wrap a client of its own, or wrap it "
+                                "once with functions for on_behalf_of and labels, which are asked for every URL")
 
     def sign_for(self, client):
         """Botocore's own way in: an event to see the parameters as the caller gave them, and one to choose the signer."""
@@ -56,6 +76,7 @@ class Daemon:
         client.meta.events.register_first("choose-signer.s3", self._choose)
         client.generate_presigned_url = _whole_lives(client.generate_presigned_url)
         client.generate_presigned_post = self.generate_presigned_post
+        vars(client)[WRAPPED] = self
 
     def _keep(self, params, model, context, **_):
         context[NAME] = (self, params.get("Bucket"), params.get("Key", ""))
@@ -107,7 +128,7 @@ class Daemon:
         """A connection is not shared with children: servers that fork import the application first."""
         with self.lock:
             if self.pid != os.getpid():
-                self.pid, self.stub = os.getpid(), SignerStub(grpc.insecure_channel(self.target, SOON))
+                self.pid, self.stub = os.getpid(), SignerStub(grpc.insecure_channel(self.socket, SOON))
             return self.stub
 
 
@@ -155,6 +176,9 @@ def _text(value):
 
 
 NAME = "presignd"
+# Where a client keeps the Daemon that signs for it.
+WRAPPED = "_presignd"
+WRAPPING = threading.Lock()
 # Left to itself, gRPC waits up to two minutes before it looks for a daemon again that was away. A socket's file costs nothing.
 SOON = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
 SIGNER = f"{NAME}-query"

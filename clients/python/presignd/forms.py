@@ -15,6 +15,9 @@ class Form:
         self.request = PresignPostRequest(bucket=bucket)
         # Names of fields mean the same in any case; they are signed as they were first written.
         self.given = {name.lower(): (name, _text(value)) for name, value in fields.items()}
+        for name in fields:
+            if self.given[name.lower()][0] != name:
+                raise wrong(f"{name} and {self.given[name.lower()][0]} in Fields are one field")
         self.key, self.prefix = key, key[: -len(FILE_NAME)] if key.endswith(FILE_NAME) else None
         self.exact, self.beginnings = {}, {}
         for condition in [{"bucket": bucket}, *conditions]:
@@ -35,9 +38,10 @@ class Form:
 
     def answer(self, fields):
         """The fields as boto3 gives them back: the caller's and the signature's, not those that only a condition names."""
-        asked = {name for lower, (name, _) in self.exact.items() if lower not in self.given}
-        kept = {name: value for name, value in fields.items() if name not in asked}
-        return {**dict(self.given.values()), **kept, "key": self.key}
+        # A field that is both stands in the form as the caller wrote it: a page posts whatever it finds there.
+        given = {name: value for lower, (name, value) in self.given.items() if lower != "key"}
+        asked = {name for name, _ in self.exact.values()}
+        return {**given, **{name: value for name, value in fields.items() if name not in asked}, "key": self.key}
 
     def _take(self, condition):
         if isinstance(condition, dict) and len(condition) == 1:
@@ -46,13 +50,20 @@ class Form:
         if isinstance(condition, (list, tuple)) and len(condition) == 3:
             kind, name, value = condition
             if kind == "content-length-range":
-                bounds = self.request.content_length_range
-                bounds.minimum, bounds.maximum = (whole(kind, bound, least=0) for bound in (name, value))
-                return None
+                return self._bound(*(whole(kind, bound, least=0) for bound in (name, value)))
             if kind in ("eq", "starts-with") and str(name).startswith("$"):
                 return (self._be if kind == "eq" else self._begin)(name[1:], _text(value))
         raise wrong(f"presignd does not know the condition {condition!r}: it takes {{name: value}}, "
                     '["eq", "$name", value], ["starts-with", "$name", beginning] and ["content-length-range", least, most]')
+
+    def _bound(self, least, most):
+        """S3 holds a form to all of its conditions: where bounds stand twice, to both."""
+        bounds = self.request.content_length_range
+        if self.request.HasField("content_length_range"):
+            least, most = max(least, bounds.minimum), min(most, bounds.maximum)
+        if least > most:
+            raise wrong(f"the conditions on content-length-range allow no size: at least {least}, at most {most}")
+        bounds.minimum, bounds.maximum = least, most
 
     def _be(self, name, value):
         lower = name.lower()

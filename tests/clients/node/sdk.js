@@ -12,9 +12,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { promisify } = require('node:util');
+const grpc = require('@grpc/grpc-js');
 const s3 = require('@aws-sdk/client-s3');
 const own = require('@aws-sdk/s3-request-presigner');
-const { getSignedUrl, PresigndError } = require('presignd');
+const { connect, getSignedUrl, PresigndError } = require('presignd');
 
 const [socket, endpoint] = process.argv.slice(2);
 const options = { region: 'us-east-1', endpoint, forcePathStyle: true };
@@ -124,6 +126,8 @@ const checks = {
     }
     const elsewhere = { socket: '/nowhere/presignd.sock', timeout: 5000 };
     assert.equal((await refused(() => sign(command('GetObject', onKey), elsewhere))).reason, '');
+    const nameless = { socket: 'unix-abstract:presignd' };
+    assert.match((await refused(() => sign(command('GetObject', onKey), nameless))).message, /grpc-js knows no unix-abstract:/);
     await assert.rejects(sign(command('GetObject', onBucket)), /key/i);
   },
 
@@ -160,6 +164,34 @@ const checks = {
       assert.match((await refused(() => sign(command('GetObject', onKey), { [option]: 'x' }))).message, new RegExp(`^${option}: `));
       await sign(command('GetObject', onKey), { [option]: undefined });
     }
+  },
+
+  async 'a wait that is no whole number of seconds is told as it is'() {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'presignd-'));
+    const file = path.join(folder, 'presignd.sock');
+    const daemon = connect(file);
+    // The bytes of a google.rpc.Status with a RetryInfo, as a daemon would send them.
+    const part = (number, bytes) => Buffer.from([(number << 3) | 2, bytes.length, ...bytes]);
+    const told = (delay) => part(3, [...part(1, Buffer.from('type.googleapis.com/google.rpc.RetryInfo')), ...part(2, part(1, delay))]);
+    const half = [0x10, 0x80, 0xca, 0xb5, 0xee, 0x01];
+    let details;
+    const refuse = (call, answer) => {
+      const metadata = new grpc.Metadata();
+      if (details) metadata.set('grpc-status-details-bin', details);
+      answer({ code: grpc.status.RESOURCE_EXHAUSTED, details: 'spent', metadata });
+    };
+    const server = new grpc.Server();
+    server.addService(daemon.client.constructor.service, { Presign: refuse });
+    await promisify(server.bindAsync.bind(server))(`unix:${file}`, grpc.ServerCredentials.createInsecure());
+    for (const [delay, seconds] of [[half, 0.5], [[0x08, 0x02, ...half], 2.5], [[0x08, 0x03], 3], [[], 0]]) {
+      details = told(delay);
+      assert.equal((await refused(() => daemon.Presign({}))).retryAfter, seconds);
+    }
+    details = undefined;
+    assert.equal((await refused(() => daemon.Presign({}))).retryAfter, undefined);
+    daemon.close();
+    server.forceShutdown();
+    fs.rmSync(folder, { recursive: true });
   },
 
   async 'a daemon that was away is found again within seconds'() {

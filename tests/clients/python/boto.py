@@ -155,6 +155,7 @@ def every_form_is_the_one_that_boto3_signs_in_the_same_second():
         ("k", {"Content-Type": "image/png"}, [["starts-with", "$Content-Type", "image/"]]),
         ("k", {}, [["content-length-range", 1, 1000], ["starts-with", "$success_action_redirect", ""]]),
         ("k", {}, [{"x-amz-meta-a": "b"}]),
+        ("k", {"Content-Type": "image/png", "x-amz-meta-A": "b"}, [{"content-type": "image/png"}, {"X-Amz-Meta-a": "b"}]),
     ]:
         form = ours.generate_presigned_post("photos", key, fields, conditions, 900)
         when = amz_date(form["fields"]["x-amz-date"])
@@ -229,7 +230,24 @@ def what_nobody_can_sign_is_refused_by_boto3_or_by_presignd_in_so_many_words():
     assert refused(lambda: sign("get_object", Params=ON_KEY, ExpiresIn=8 * 86400)).reason == "INVALID_FIELD"
     elsewhere = presigns_by_daemon(client(), "/nowhere/presignd.sock", timeout=5)
     assert refused(lambda: elsewhere.generate_presigned_url("get_object", Params=ON_KEY)).reason == ""
-    assert refused(lambda: presigns_by_daemon(boto3.client("sts", region_name="us-east-1"), socket))
+    other = boto3.client("sts", region_name="us-east-1")
+    assert "S3" in str(refused(lambda: presigns_by_daemon(other, socket)))
+    resource = boto3.resource("s3", region_name="us-east-1")
+    for kind in (resource, resource.Bucket("photos"), boto3):
+        assert "meta.client" in str(refused(lambda: presigns_by_daemon(kind, socket)))
+
+
+def a_client_that_is_wrapped_for_every_request_signs_and_never_for_another_user():
+    s3 = client()
+    for _ in range(2000):
+        assert presigns_by_daemon(s3, socket, on_behalf_of="ann", labels={"team": "a"}) is s3
+    assert s3.generate_presigned_url("get_object", Params=ON_KEY)
+    # Threads share a client: what is said for one of them would be recorded of the other's URL.
+    for differs in ({"on_behalf_of": "bob"}, {"labels": {}}, {"identity": "web"}, {"at_least": 60}, {"timeout": 5}):
+        settings = {"on_behalf_of": "ann", "labels": {"team": "a"}, **differs}
+        error = refused(lambda: presigns_by_daemon(s3, socket, **settings))
+        assert all(f"another {name}" in str(error) for name in differs) and "function" in str(error), error
+    assert "another socket" in str(refused(lambda: presigns_by_daemon(s3, "/nowhere", on_behalf_of="ann", labels={"team": "a"})))
 
 
 def whatever_would_stand_in_a_body_is_refused_by_name_where_boto3_refuses_too():
@@ -316,10 +334,26 @@ def conditions_that_contradict_the_form_are_refused_by_name():
         ("k", {}, [{"bucket": "other"}], "bucket"),
         ("k", {"acl": "private"}, [{"acl": "public-read"}], "acl"),
         ("k", {"acl": "private"}, [{"ACL": "private"}, ["starts-with", "$acl", "public"]], "acl"),
+        ("k", {"acl": "private", "ACL": "public-read"}, [], "acl"),
         ("k", {}, [["matches", "$acl", "x"]], "matches"),
+        ("k", {}, [["content-length-range", 1, 5], ["content-length-range", 6, 9]], "content-length-range"),
+        ("k", {}, [["content-length-range", 9, 6]], "content-length-range"),
     ]:
         error = refused(lambda: ours.generate_presigned_post("photos", key, fields, conditions), ParamValidationError)
         assert named in str(error), error
+
+
+def bounds_of_the_size_that_stand_twice_in_a_form_hold_both():
+    # S3 holds a form to all conditions; presignd has one of the kind.
+    for bounds, both in [
+        ([(1, 1 << 20), (0, 5 << 30)], (1, 1 << 20)),
+        ([(0, 5 << 30), (1, 1 << 20)], (1, 1 << 20)),
+        ([(0, 10), (5, 20), (2, 7)], (5, 7)),
+        ([(0, 0), (0, 5)], (0, 0)),
+    ]:
+        form = ours.generate_presigned_post("photos", "k", Conditions=[["content-length-range", *one] for one in bounds])
+        ranges = [condition for condition in policy(form)[1] if "content-length-range" in condition]
+        assert ranges == [json.dumps(["content-length-range", *both])], (bounds, ranges)
 
 
 def a_form_for_any_key_below_a_prefix_says_so_by_key_or_by_condition():
@@ -327,6 +361,8 @@ def a_form_for_any_key_below_a_prefix_says_so_by_key_or_by_condition():
         form = ours.generate_presigned_post("photos", key, Conditions=conditions)
         assert form["fields"]["key"] == key
         assert '["starts-with", "$key", "up/"]' in policy(form)[1], policy(form)
+    # boto3 gives it twice.
+    assert [name for name in ours.generate_presigned_post("photos", "k", {"KEY": "k"})["fields"] if name.lower() == "key"] == ["key"]
 
 
 def a_client_without_credentials_and_region_presigns_also_in_a_child_process():
