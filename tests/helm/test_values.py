@@ -139,6 +139,8 @@ def test_what_the_schema_lets_in_reaches_the_daemon_unchanged(shape, config, cho
     """Whatever the text: the TOML in the ConfigMap says what the values say, and so do annotations and variables."""
     # A token for no role is refused.
     choices["webIdentity"]["roleArn"] = choices["webIdentity"]["roleArn"] or "arn:aws:iam::123456789012:role/x"
+    # So is a directory that a node needs itself.
+    choices["node"]["socketDirectory"] = "/srv/signs" + choices["node"]["socketDirectory"]
     presignd = choices | {"config": startable(config["config"])} | {"env": [{"name": "A", "value": value} for value in annotations.values()]}
     app = {"containers": [{"name": "web", "image": "x"}]}
     values = {"shape": shape, "presignd": presignd, "podAnnotations": annotations, "app": app}

@@ -19,6 +19,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- $values := .values -}}
 {{- include "presignd-lib.check-config" $values -}}
 {{- include "presignd-lib.check-drain" . -}}
+{{- if eq .place "node" -}}
+{{- include "presignd-lib.check-places" . -}}
+{{- end -}}
 {{- range $name, $key := $values.keys -}}
 {{- $identity := dig "identity" $name dict $values.config -}}
 {{- if ne (index $identity "source" | default "") "key-file" -}}
