@@ -47,6 +47,21 @@ def test_what_the_page_says_of_defaults_is_so():
     assert probe["periodSeconds"] * probe["failureThreshold"] == 24 * 60 * 60
 
 
+def test_how_many_records_fit_is_counted_with_what_one_was_measured_to_take():
+    """On the page, in the values and in the notes; the default's are those of the page about speed and size."""
+    measured = int(re.search(r"some (\d+) bytes for each record", (charts.ROOT / "docs/performance.md").read_text())[1])
+    values = (charts.ROOT / "helm/presignd-lib/values.yaml").read_text()
+    assert charts.objects(values)[0]["registry"]["sizeLimit"] == "1Gi"
+    for text in [PAGE, values, (charts.ROOT / "helm/presignd/templates/NOTES.txt").read_text()]:
+        assert f"some {measured} bytes" in text
+    assert f"some {1024**3 / measured / 1e6:.1f} million" in values
+    rows = re.findall(r"^\| (\d+) \| ([\d.]+) GB[^|]*\| ([\d.]+) ([MG])B \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 3
+    for rate, month, day, unit in rows:
+        for hours, said in [(721, float(month) * 1e9), (25, float(day) * {"M": 1e6, "G": 1e9}[unit])]:
+            assert abs(said / (int(rate) * hours * 3600 * measured) - 1) < 0.03, (rate, hours)
+
+
 def test_what_the_page_mounts_to_look_at_files_is_the_daemons_own():
     """The container with a shell: presignd's user, and the volume of its registry where presignd has it."""
     (files,) = [text for _, _, text in BLOCKS if "files.yaml" in text]

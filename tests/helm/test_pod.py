@@ -218,6 +218,44 @@ def test_another_user_for_the_daemon_gets_the_nodes_directories_with_their_regis
     assert owners["registry.db"] == 30000 and owners["other"] == 12345, "what is not presignd's stays whose it was"
 
 
+@needs_root
+@pytest.mark.parametrize("tools", ["busybox", "coreutils"])
+@pytest.mark.parametrize("owner", [0, 12345])
+@pytest.mark.parametrize("name, value", [("registry", "registry.hostPath"), ("sign", "node.socketDirectory")])
+def test_a_directory_of_the_node_in_which_others_have_files_is_given_to_nobody(node, pods, tools, owner, name, value):
+    """One wrong word in the values would close it to them, node after node."""
+    use(node, tools)
+    pod = Pod(node, charts.render(charts.HELMS[-1], values("daemonset")), "pod", {"store-key": key(1)})
+    pods.append(pod)
+    place = pod.volumes[f"presignd-{name}"]
+    for other, mode in [("kubelet", 0o750), (".ssh", 0o750), ("..x", 0o755), ("link", 0o755), ("unseen", 0o000)]:
+        (place / other).symlink_to("/nowhere")
+        place.chmod(mode)
+        os.chown(place, owner, 54321)
+        done = pod.run("prepare")
+        assert done.returncode != 0 and value in done.stderr, (other, done.stderr)
+        about = place.stat()
+        assert (about.st_uid, about.st_gid, about.st_mode & 0o777) == (owner, 54321, mode)
+        (place / other).unlink()
+
+
+@needs_root
+def test_a_directory_with_what_presignd_or_a_file_system_left_there_is_given(node, pods):
+    """A volume's own lost+found, a backup beside the registry, and the lock of a socket."""
+    use(node, "coreutils")
+    rendered = charts.render(charts.HELMS[-1], values("daemonset"))
+    for at, names in enumerate([["lost+found"], ["registry.db", "backup.db"], ["lost+found", "registry.db.lock"]]):
+        pod = Pod(node, rendered, f"pod-{at}", {"store-key": key(1)})
+        pods.append(pod)
+        place = pod.volumes["presignd-registry"]
+        shutil.rmtree(place)
+        place.mkdir()
+        for each in names:
+            (place / each).touch()
+        done = pod.run("prepare")
+        assert done.returncode == 0 and place.stat().st_uid == 29464, (names, done.stderr)
+
+
 def use(node, tools):
     """Which programs a script of a container finds."""
     if tools == "busybox":

@@ -31,6 +31,25 @@ def test_a_network_policy_lets_out_to_where_credentials_may_be_asked_for(helm, s
     assert all(ports == [{"port": 80, "protocol": "TCP"}] for ports in to.values())
 
 
+@pytest.mark.parametrize("shape", ["daemonset", "sidecar"])
+def test_a_network_policy_lets_in_to_the_port_by_its_number(helm, shape):
+    """Network plugins look for a name among the containers, and a sidecar's stands among those that come first."""
+    app = {"containers": [{"name": "web", "image": "x"}]}
+    presignd = {"image": charts.IMAGE, "http": {"port": 9465, "portName": "signer"}}
+    values = {"shape": shape, "app": app, "networkPolicy": {"enabled": True}, "presignd": presignd}
+    policy = charts.of_kind(charts.render(helm, values), "NetworkPolicy")
+    assert policy["spec"]["ingress"] == [{"ports": [{"port": 9465, "protocol": "TCP"}]}]
+
+
+def test_a_network_policy_for_pods_in_the_network_of_their_node_is_refused(helm):
+    """It would hold for none of them, and be believed in."""
+    values = {"presignd": {"image": charts.IMAGE}, "daemonset": {"hostNetwork": True}, "networkPolicy": {"enabled": True}}
+    done = charts.template(helm, values)
+    assert done.returncode != 0 and "daemonset.hostNetwork" in done.stderr, done.stderr
+    charts.render(helm, values | {"networkPolicy": {"enabled": False}})
+    charts.render(helm, values | {"shape": "sidecar", "app": {"containers": [{"name": "web", "image": "x"}]}})
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "0:0:0:0:0:0:0:1", "10.1.2.3", "999.1", ""])
 def test_an_address_at_which_no_probe_finds_the_daemon_is_refused(helm, address):
     """The kubelet asks the pod's address, which no values know; started anew for ever, the pod would never serve."""

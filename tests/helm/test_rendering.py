@@ -61,6 +61,17 @@ def test_notes_warn_of_a_registry_that_ends_with_its_pod_and_of_no_other(helm, m
     assert ("WARNING: the registry is an emptyDir" in charts.notes(helm, mode)) == ends
 
 
+def test_notes_say_what_ends_a_pod_whose_registry_is_full(helm):
+    """The bound of its volume, and what keeps records away from it."""
+    by_name = {mode.stem: mode for mode in charts.MODES}
+    assert "It holds 1Gi (presignd.registry.sizeLimit" in charts.notes(helm, by_name["sidecar"])
+    registry = {"type": "emptyDir", "sizeLimit": "5Gi"}
+    presignd = {"image": charts.IMAGE, "registry": registry, "config": {"registry": {"retention": "2d"}}}
+    said = charts.notes(helm, {"presignd": presignd})
+    assert "It holds 5Gi" in said and "registry.retention (2d)" in said
+    assert "sizeLimit" not in charts.notes(helm, by_name["sidecar-statefulset"])
+
+
 def test_notes_name_each_uid_that_may_sign(helm):
     """And say that there is none."""
     by_name = {mode.stem: mode for mode in charts.MODES}

@@ -14,7 +14,7 @@ SKIPPED = [
     ("CKV_K8S_43", "", "a digest is taken when the values give one; none can be a default while no image is published"),
     ("CKV2_K8S_6", "", "the NetworkPolicy is a switch: in shape sidecar it would cut off the application's own traffic"),
     ("CKV_K8S_8", "DaemonSet.signing.prepared-node", "no liveness probe where nothing listens on TCP, as its mode says"),
-    ("CKV_K8S_19", "DaemonSet.signing.signer", "the host's network, which its mode asks for, to reach instance metadata"),
+    ("CKV_K8S_19", "DaemonSet.signing.prepared-node", "the host's network, which its mode asks for, to reach instance metadata"),
     ("CKV_K8S_25", "DaemonSet.signing", "CHOWN of the container that gives presignd the node's directories"),
 ]
 

@@ -4,20 +4,22 @@ The one line of another chart. Its workload stands in a named template, and a te
   {{ include "presignd-lib.inject" (list . "shop.deployment") }}
 
 What comes out is that workload with presignd beside it (presignd.mode: sidecar), or with the socket of the node's presignd
-(node), or as it was (off). Other objects of the named template pass through. Values are those of the dependency, under its
-alias `presignd`.
+(node), or as it was (off). A workload is whatever has the template of a pod, a CronJob, or a Pod. Other objects of the named
+template pass through, but one of them has to be a workload. Values are those of the dependency, under its alias `presignd`.
 */}}
 
 {{- define "presignd-lib.inject" -}}
 {{- $values := (index . 0).Values.presignd | required "presignd-lib.inject: the dependency presignd-lib has to have `alias: presignd` in Chart.yaml" -}}
-{{- include "presignd-lib.inject-into" (dict "root" (index . 0) "values" $values "text" (include (index . 1) (index . 0))) }}
+{{- include "presignd-lib.inject-into" (dict "root" (index . 0) "values" $values "name" (index . 1) "text" (include (index . 1) (index . 0))) }}
 {{- end }}
 
-{{/* root, values, text */}}
+{{/* root, values, name and text of the template */}}
 {{- define "presignd-lib.inject-into" -}}
 {{- if eq .values.mode "off" -}}
 {{ .text }}
 {{- else -}}
+{{- $kinds := list -}}
+{{- $found := false -}}
 {{- range regexSplit "(?m)^---[ \t]*$" .text -1 }}
 {{- if regexMatch "(?m)^kind:" . }}
 ---
@@ -25,20 +27,33 @@ alias `presignd`.
 {{- if $object.Error -}}
 {{- fail (printf "presignd-lib.inject: this is no YAML: %s" $object.Error) -}}
 {{- end -}}
-{{- $pod := include "presignd-lib.pod-of" $object -}}
-{{- if $pod -}}
+{{- if eq $object.kind "List" -}}
+{{- fail (printf "presignd-lib.inject: %s holds a List, whose items nobody looks into; write each by itself, with --- between them" $.name) -}}
+{{- end -}}
+{{- $kinds = append $kinds $object.kind -}}
+{{- if include "presignd-lib.pod-of" $object -}}
+{{- $found = true -}}
 {{- include "presignd-lib.workload" (dict "root" $.root "values" $.values "object" $object) }}
 {{- else -}}
 {{ trim . }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if and $kinds (not $found) -}}
+{{- fail (printf "presignd-lib.inject: %s: there is no pod in it that presignd could be put beside (%s)" .name (join ", " $kinds)) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
-{{/* Whether there are pods in it. */}}
+{{/* Where its pod stands, as a path of keys: whatever the kind, it is the one place. Nothing where there is none. */}}
 {{- define "presignd-lib.pod-of" -}}
-{{- if has .kind (list "Deployment" "StatefulSet" "DaemonSet" "ReplicaSet" "Job" "CronJob" "Pod") -}}yes{{- end -}}
+{{- $at := dict "Pod" "" "CronJob" "spec.jobTemplate.spec.template" -}}
+{{- $path := ternary (get $at .kind) "spec.template" (hasKey $at .kind) -}}
+{{- $part := . -}}
+{{- range splitList "." (printf "%s.spec.containers" $path | trimPrefix ".") -}}
+{{- if kindIs "map" $part -}}{{- $part = get $part . -}}{{- else -}}{{- $part = "" -}}{{- end -}}
+{{- end -}}
+{{- if $part -}}yes{{- end -}}
 {{- end }}
 
 {{/* root, values, object: the workload with its pod changed, and the ConfigMap of a sidecar */}}
@@ -52,12 +67,13 @@ alias `presignd`.
 {{- $pod = $object.spec.template -}}
 {{- end -}}
 {{- $spec := $pod.spec -}}
-{{- $config := printf "%s-presignd" ($object.metadata.name | trunc 54 | trimSuffix "-") -}}
+{{- /* With its kind, and whole: no two workloads have the same. */ -}}
+{{- $config := printf "%s-%s-presignd" $object.metadata.name (lower $object.kind) -}}
 {{- $metadata := $pod.metadata | default dict -}}
 {{- $annotations := $metadata.annotations | default dict -}}
 {{- $daemon := dict -}}
 {{- if eq $values.mode "sidecar" -}}
-{{- include "presignd-lib.check" (dict "values" $values "place" "sidecar" "host_network" $spec.hostNetwork) -}}
+{{- include "presignd-lib.check" (dict "values" $values "place" "sidecar" "host_network" $spec.hostNetwork "grace" ($spec.terminationGracePeriodSeconds | default 30)) -}}
 {{- if and (has $values.registry.type (list "claim" "volume")) (not (dig "securityContext" "fsGroup" "" $spec)) -}}
 {{- fail (printf "%s %s: its pod needs securityContext.fsGroup, or presignd cannot write to the claim that is its registry" $object.kind $object.metadata.name) -}}
 {{- end -}}
@@ -75,6 +91,7 @@ alias `presignd`.
 {{- if eq .name "presignd" -}}
 {{- fail (printf "%s %s has a container presignd already, and the sidecar's is called so" $object.kind $object.metadata.name) -}}
 {{- end -}}
+{{- include "presignd-lib.check-ports" (dict "http" $values.http "container" .) -}}
 {{- end -}}
 {{- $daemon = include "presignd-lib.container" (dict "values" $values "place" "sidecar") | fromYaml -}}
 {{- $_ := set $spec "initContainers" (prepend ($spec.initContainers | default list) $daemon) -}}

@@ -14,9 +14,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag }}{{ end -}}
 {{- end }}
 
-{{/* values, place, host_network */}}
+{{/* values, place, host_network, grace */}}
 {{- define "presignd-lib.check" -}}
 {{- $values := .values -}}
+{{- include "presignd-lib.check-config" $values -}}
+{{- include "presignd-lib.check-drain" . -}}
+{{- if eq .place "node" -}}
+{{- include "presignd-lib.check-places" . -}}
+{{- end -}}
 {{- range $name, $key := $values.keys -}}
 {{- $identity := dig "identity" $name dict $values.config -}}
 {{- if ne (index $identity "source" | default "") "key-file" -}}
@@ -107,5 +112,19 @@ grant is for would be denied each URL, or, as presignd's own user, none. An unkn
 {{- fail (printf "container %s has two volumeMounts at %s" $container $place) -}}
 {{- end -}}
 {{- $seen = append $seen $place -}}
+{{- end -}}
+{{- end }}
+
+{{/* http of the values, and a container of the application: the containers of a pod share one network. */}}
+{{- define "presignd-lib.check-ports" -}}
+{{- $name := .container.name -}}
+{{- $http := .http -}}
+{{- range .container.ports -}}
+{{- if and $http.enabled (eq (.protocol | default "TCP") "TCP") (eq (int .containerPort) (int $http.port)) -}}
+{{- fail (printf "container %s has port %d, at which presignd listens in the same pod: set presignd.http.port to another" $name (int $http.port)) -}}
+{{- end -}}
+{{- if and $http.enabled .name (eq .name $http.portName) -}}
+{{- fail (printf "container %s has a port %s, which is what presignd's is called in the same pod: set presignd.http.portName to another" $name .name) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}

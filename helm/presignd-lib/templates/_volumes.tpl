@@ -71,3 +71,27 @@ The volumes of the daemon. An application container sees one directory of one of
 presignd-registry
 {{- end -}}
 {{- end }}
+
+{{/*
+values, place: the directories of a node, which are handed over to presignd's user. What a node needs itself is refused by its path;
+where others have files, the step that would hand it over says no.
+*/}}
+{{- define "presignd-lib.check-places" -}}
+{{- $sign := clean .values.node.socketDirectory -}}
+{{- $places := dict "presignd.node.socketDirectory" $sign -}}
+{{- if eq (include "presignd-lib.registry-type" .) "hostPath" -}}
+{{- $registry := clean .values.registry.hostPath -}}
+{{- $_ := set $places "presignd.registry.hostPath" $registry -}}
+{{- if or (hasPrefix (printf "%s/" $registry) (printf "%s/" $sign)) (hasPrefix (printf "%s/" $sign) (printf "%s/" $registry)) -}}
+{{- fail (printf "presignd.registry.hostPath (%s) and presignd.node.socketDirectory (%s) are within each other; give each a directory of its own" $registry $sign) -}}
+{{- end -}}
+{{- end -}}
+{{- $top := "^/[^/]*$" -}}
+{{- $system := "^/(bin|boot|dev|etc|lib|lib32|lib64|proc|root|sbin|sys|usr)/" -}}
+{{- $shared := "^/var/(backups|cache|lib|local|lock|log|mail|opt|run|spool|tmp)$|^/var/lib/(containerd|docker|etcd|kubelet)(/|$)" -}}
+{{- range $key, $path := $places -}}
+{{- if regexMatch (join "|" (list $top $system $shared)) $path -}}
+{{- fail (printf "%s: %s is, or may be, a directory that the node needs itself; name one for presignd alone, such as /var/lib/presignd" $key $path) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
