@@ -73,6 +73,7 @@ fn one_of_each() -> Vec<Error> {
     vec![
         Error::Malformed(prost::Message::decode(&b"\0"[..]).map(|(): ()| ()).unwrap_err()),
         Error::MessageTooLarge { found: 2, most: 1 },
+        Error::TooMuchUnread { most: 1 },
         Error::Refused(vec![Refused::new("bucket", "is wrong")]),
         Error::UnknownIdentity("web".into()),
         Error::NoDefaultIdentity,
