@@ -8,9 +8,7 @@ use super::*;
 use crate::cli::top::ask::{News, Told};
 use crate::cli::top::happened::{Happened, Weight};
 use crate::clock::Clock;
-use crate::grpc::proto::{
-    CredentialKind, GenerationState, GetStatusResponse, Observation, Session, SessionReference,
-};
+use crate::grpc::proto::{CredentialKind, GenerationState, GetStatusResponse, Observation, Session, SessionReference};
 
 const NOW: i64 = 1_795_348_805;
 
