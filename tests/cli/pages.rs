@@ -85,6 +85,7 @@ fn there_is_a_page_of_the_manual_for_every_verb_and_no_other() {
         let words: Vec<&str> = verb.iter().map(String::as_str).collect();
         let page = std::fs::read_to_string(to.join(name(&verb))).unwrap();
         assert_eq!(page, printed(&[&["man"][..], &words].concat()), "{verb:?}");
+        assert_eq!(page, printed(&["man", &words.join(" ")]), "{verb:?} in quotes");
         assert!(page.contains(".TH presignd") && page.contains(".SH SYNOPSIS"), "{page}");
     }
     let (code, out, err) = run(Path::new(NOWHERE), &["man", "nothing"]);
