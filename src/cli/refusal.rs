@@ -27,7 +27,7 @@ pub struct Refusal {
     pub fields: Vec<(String, String)>,
     /// Other lines: preconditions and quotas.
     pub violations: Vec<String>,
-    /// When to try again.
+    /// When to try again; part of a second is a whole one, for who comes back too early is refused again.
     pub retry_after_seconds: Option<u64>,
 }
 
@@ -47,7 +47,8 @@ impl From<&Status> for Refusal {
             violations: (preconditions.into_iter().flatten().map(|one| one.description.clone()))
                 .chain(quotas.into_iter().flatten().map(|one| one.description.clone()))
                 .collect(),
-            retry_after_seconds: details.retry_info().and_then(|retry| retry.retry_delay).map(|delay| delay.as_secs()),
+            retry_after_seconds: (details.retry_info().and_then(|retry| retry.retry_delay))
+                .map(|delay| delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
         }
     }
 }
@@ -87,7 +88,8 @@ impl Refusal {
                 None => lines.push(format!("{}: {value}", name.replace('_', " "))),
             }
         }
-        lines.extend(self.retry_after_seconds.map(|after| format!("try again in {}", say::seconds(after))));
+        let after = self.retry_after_seconds.filter(|_| !self.message.contains("try again in"));
+        lines.extend(after.map(|after| format!("try again in {}", say::seconds(after))));
         lines.extend((!self.reason.is_empty()).then(|| format!("reason: {}", self.reason)));
         lines
     }
@@ -185,6 +187,21 @@ mod tests {
         let details = ErrorDetails::with_bad_request_violation("key", "is empty");
         let failure = Failure::from(Status::with_error_details(Code::InvalidArgument, "key: is empty", details));
         assert_eq!((failure.message.as_str(), failure.details), ("key: is empty", vec![]));
+    }
+
+    #[test]
+    fn when_to_try_again_is_rounded_up_and_told_once() {
+        let refused = |message: &str, millis: u64| {
+            let details = ErrorDetails::with_retry_info(Some(std::time::Duration::from_millis(millis)));
+            Status::with_error_details(Code::ResourceExhausted, message, details)
+        };
+        for (millis, seconds) in [(405, 1), (1000, 1), (1900, 2)] {
+            let status = refused("the rate is spent", millis);
+            assert_eq!(Refusal::from(&status).retry_after_seconds, Some(seconds));
+            assert_eq!(Failure::from(status).details, [format!("try again in {seconds}s")]);
+        }
+        let said = Failure::from(refused("the rate is spent; try again in 405ms", 405));
+        assert_eq!(said.details, [""; 0]);
     }
 
     #[test]
