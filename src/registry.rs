@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 pub use error::{Error, OpenError, StoreError};
 pub use event::{EVENT_LIFE, EventKind, EventRow, MAX_EVENT_BODY, MAX_STANDING, NewEvent, STANDING_LIFE};
 pub use generation::{KEY_DEAD, KEY_ITSELF, MAX_SESSIONS, Mark, NOTHING_SEEN, Observed, SessionRow};
-pub use sqlite::{Glance, MAX_PROBLEMS, Pace, Report, backup, export, glance, verify};
+pub use sqlite::{Glance, Looked, MAX_PROBLEMS, Pace, Report, backup, export, glance, rescued, verify};
 pub use stands::{Stands, event_of};
 pub use tally::{Led, Page, SCAN_ROWS, SLOT_SECONDS, ScanPlace, TALLY_PAGE, Tally, TallyFilter, TallyPlace, slot_end};
 

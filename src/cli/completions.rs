@@ -2,10 +2,11 @@
 
 use std::io;
 
-use clap::ValueEnum;
+use clap::{CommandFactory, ValueEnum};
 use clap_complete::aot::{Shell, generate};
 
 use super::exit::Failure;
+use super::{Cli, idle};
 
 /// Print what your shell loads to complete verbs and options
 #[derive(Debug, Clone, clap::Args)]
@@ -33,7 +34,7 @@ impl Completions {
             Known::Fish => Shell::Fish,
         };
         let mut script = Vec::new();
-        generate(shell, &mut super::command(), "presignd", &mut script);
+        generate(shell, &mut idle::leave_out(Cli::command()), "presignd", &mut script);
         Ok(io::Write::write_all(&mut io::stdout().lock(), &script)?)
     }
 }

@@ -69,9 +69,14 @@ impl Doctor {
 
         let told = answers.word.status();
         let (config, of_config) = self.config(named, told, around, &answers.word);
+        let listen = config.as_ref().and_then(|config| config.http.listen);
+        let listen = listen.filter(|_| matches!(answers.word, Word::NotRunning));
         let registry = told.map(|told| PathBuf::from(&told.registry_file));
         let registry = registry.or_else(|| config.map(|config| config.registry.path));
         let mut findings = vec![of_config, files::registry(registry, told).await, of_sign, of_admin];
+        if let Some(address) = listen {
+            findings.push(files::metrics(address).await);
+        }
         findings.push(told::daemon(&answers));
         findings.extend(told::identities(&answers));
         findings.extend(told::surroundings(&answers.word));

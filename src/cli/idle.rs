@@ -3,7 +3,7 @@
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 /// Takes the idle options out of the help of each verb.
 pub(super) fn hide(mut command: Command) -> Command {
@@ -11,6 +11,24 @@ pub(super) fn hide(mut command: Command) -> Command {
         let common: Vec<_> = command.get_arguments().filter(|one| options.contains(&one.get_id().as_str())).collect();
         let shadows: Vec<_> = common.into_iter().map(|one| one.clone().global(false).hide(true)).collect();
         command = command.mut_subcommand(*verb, |verb| verb.args(shadows));
+    }
+    command
+}
+
+/// The same definitions, where each verb has those common options alone that it does not refuse: a shell offers also what
+/// help hides.
+pub(super) fn leave_out(mut command: Command) -> Command {
+    let common: Vec<Arg> =
+        command.get_arguments().filter(|one| ALL.contains(&one.get_id().as_str())).cloned().collect();
+    for option in ALL {
+        command = command.mut_arg(*option, |one| one.global(false));
+    }
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for name in verbs {
+        let idle = IDLE.iter().find(|(verb, ..)| *verb == name.as_str()).map(|(_, options, _)| *options);
+        let idle: &[&str] = idle.unwrap_or_default();
+        let kept: Vec<Arg> = common.iter().filter(|one| !idle.contains(&one.get_id().as_str())).cloned().collect();
+        command = command.mut_subcommand(name, |verb| verb.args(kept));
     }
     command
 }

@@ -29,7 +29,9 @@ impl Man {
             std::fs::create_dir_all(directory).map_err(failed)?;
             return clap_mangen::generate_to(command, directory).map_err(failed);
         }
-        let found = self.verb.iter().try_fold(&command, |command, verb| command.find_subcommand(verb));
+        // "registry verify" in quotes is meant as without.
+        let mut words = self.verb.iter().flat_map(|verb| verb.split_whitespace());
+        let found = words.try_fold(&command, |command, verb| command.find_subcommand(verb));
         let found = found.ok_or_else(|| Failure::usage(format!("there is no verb `{}`", self.verb.join(" "))))?;
         let mut page = Vec::new();
         Page::new(found.clone()).render(&mut page)?;

@@ -59,8 +59,9 @@ use crate::time::Timestamp;
 
 pub use backup::backup;
 pub use export::export;
+pub use rescue::rescued;
 pub use search::Pace;
-pub use verify::{Glance, MAX_PROBLEMS, Report, glance, verify};
+pub use verify::{Glance, Looked, MAX_PROBLEMS, Report, glance, verify};
 
 /// The store's side of the handle.
 pub(super) struct Sqlite {

@@ -128,3 +128,82 @@ fn the_doctor_changes_nothing_of_the_registry_that_it_looks_at() {
     assert_eq!(pairs(&found(&out))[1], ("registry", "passed"), "{out}");
     assert!(state() == before, "a file was changed, made or removed");
 }
+
+/// What the doctor finds of the registry where no daemon runs: outcome, message and what to do.
+fn of_registry(config: &Path) -> [String; 3] {
+    let arguments = ["doctor", "--config", config.to_str().unwrap(), "--output", "json"];
+    let (_, out, _) = run(Path::new("/nonexistent/presignd.sock"), &arguments);
+    let registry = &json_of(&out)["checks"][1];
+    ["outcome", "message", "next"].map(|field| registry[field].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_registry_that_is_lost_is_not_one_that_was_never_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, registry) = (dir.path().join("presignd.toml"), registry::made(&dir));
+    std::fs::write(&config, format!("[registry]\npath = \"{}\"\n", registry.display())).unwrap();
+    let beside = |suffix: &str| dir.path().join(format!("registry.db{suffix}"));
+    let [outcome, message, _] = of_registry(&config);
+    assert!(outcome == "passed" && message.ends_with("without damage"), "{outcome}: {message}");
+
+    std::fs::remove_file(&registry).unwrap();
+    let fails = |words: &str, way: &str| {
+        let [outcome, message, next] = of_registry(&config);
+        assert!(outcome == "failed" && message.contains(words) && next.contains(way), "{outcome}: {message}: {next}");
+    };
+    fails("is not there any more", "docs/reliability.md");
+    std::fs::write(beside("-wal"), "a log").unwrap();
+    fails("is missing but its write-ahead log is there", "docs/reliability.md");
+    for number in [1, 2] {
+        std::fs::write(beside(&format!(".rescued-{number}")), "a copy").unwrap();
+    }
+    fails("is missing but its write-ahead log is there", "registry.db.rescued-2 holds what a daemon rescued");
+    for gone in ["-wal", ".lock"] {
+        std::fs::remove_file(beside(gone)).unwrap();
+    }
+    fails("makes an empty one", "registry.db.rescued-2 holds");
+    for number in [1, 2] {
+        std::fs::remove_file(beside(&format!(".rescued-{number}"))).unwrap();
+    }
+    let [outcome, message, _] = of_registry(&config);
+    assert!(outcome == "skipped" && message.contains("is made at the first start"), "{outcome}: {message}");
+}
+
+#[test]
+fn a_registry_with_damaged_pages_fails_and_one_with_a_log_is_not_said_to_be_sound() {
+    use std::os::unix::fs::FileExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (config, registry) = (dir.path().join("presignd.toml"), registry::made(&dir));
+    std::fs::write(&config, format!("[registry]\npath = \"{}\"\n", registry.display())).unwrap();
+    let log = dir.path().join("registry.db-wal");
+    std::fs::write(&log, "what a daemon that was killed had not put into the file yet").unwrap();
+    let [outcome, message, next] = of_registry(&config);
+    assert!(outcome == "skipped" && message.contains("not looked into"), "{outcome}: {message}");
+    assert!(next.contains("registry verify"), "{next}");
+    std::fs::remove_file(&log).unwrap();
+
+    // The head, which tells which registry it is, stays as it was.
+    let file = std::fs::File::options().write(true).open(&registry).unwrap();
+    file.write_all_at(&[0xa5; 4 * 4096], 4 * 4096).unwrap();
+    let [outcome, message, next] = of_registry(&config);
+    assert_eq!(outcome, "failed", "{message}");
+    assert!(message.contains("cannot be used as it is") && next.contains("registry verify"), "{message}: {next}");
+}
+
+#[test]
+fn an_address_of_metrics_that_another_has_fails_where_no_daemon_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("presignd.toml");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = |address: &str| {
+        format!("[registry]\npath = \"{}/registry.db\"\n[http]\nlisten = \"{address}\"\n", dir.path().display())
+    };
+    for (address, wanted) in [(address.to_string().as_str(), "failed"), ("127.0.0.1:0", "passed")] {
+        std::fs::write(&config, text(address)).unwrap();
+        let arguments = ["doctor", "--config", config.to_str().unwrap(), "--output", "json"];
+        let (_, out, _) = run(Path::new("/nonexistent/presignd.sock"), &arguments);
+        assert!(found(&out).contains(&("metrics address".to_owned(), wanted.to_owned())), "{out}");
+    }
+    drop(taken);
+}

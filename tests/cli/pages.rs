@@ -51,6 +51,24 @@ fn bash_completes_verbs_their_verbs_and_their_options() {
 }
 
 #[test]
+fn bash_offers_no_common_option_that_a_verb_refuses_and_all_others() {
+    let verbs: [(&[&str], &[&str]); 6] = [
+        (&["serve"], &[]),
+        (&["man"], &[]),
+        (&["top"], &["--admin-socket", "--timeout"]),
+        (&["doctor"], &["--socket", "--admin-socket", "--output", "--timeout"]),
+        (&["urls"], &["--socket", "--admin-socket", "--admin", "--output", "--timeout"]),
+        (&["registry", "verify"], &["--output"]),
+    ];
+    for (words, wanted) in verbs {
+        let all = offered(&[&["presignd"][..], words, &["--"]].concat());
+        for option in ["--socket", "--admin-socket", "--admin", "--output", "--timeout"] {
+            assert_eq!(all.iter().any(|one| one == option), wanted.contains(&option), "{option} of {words:?}: {all:?}");
+        }
+    }
+}
+
+#[test]
 #[ignore = "needs fish and zsh"]
 fn fish_completes_and_zsh_loads_what_is_made_for_them() {
     let dir = tempfile::tempdir().unwrap();
@@ -85,6 +103,7 @@ fn there_is_a_page_of_the_manual_for_every_verb_and_no_other() {
         let words: Vec<&str> = verb.iter().map(String::as_str).collect();
         let page = std::fs::read_to_string(to.join(name(&verb))).unwrap();
         assert_eq!(page, printed(&[&["man"][..], &words].concat()), "{verb:?}");
+        assert_eq!(page, printed(&["man", &words.join(" ")]), "{verb:?} in quotes");
         assert!(page.contains(".TH presignd") && page.contains(".SH SYNOPSIS"), "{page}");
     }
     let (code, out, err) = run(Path::new(NOWHERE), &["man", "nothing"]);

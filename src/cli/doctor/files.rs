@@ -1,12 +1,15 @@
 //! What can be looked at without the daemon: the configuration, the registry's file, the sockets. Opens to read only.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use tokio::net::UnixStream;
+use tokio::net::{TcpListener, UnixStream};
 use tokio::time::timeout;
 
 use super::finding::Finding;
@@ -15,7 +18,7 @@ use crate::cli::exit::{Failure, chain};
 use crate::client::Address;
 use crate::config::Config;
 use crate::grpc::proto::GetStatusResponse;
-use crate::registry;
+use crate::registry::{self, Glance, Looked, OpenError};
 
 /// `other` is the file that the daemon reads, where that is another one.
 pub(super) fn configuration(file: Option<&Path>, read: &Result<Config, Failure>, other: Option<&str>) -> Finding {
@@ -40,7 +43,7 @@ pub(super) fn are_one(one: &Path, other: &Path) -> bool {
     one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Its file; and what the daemon says of it, where it runs.
+/// Its file; and what the daemon says of it, where it runs. Where none runs, what one that starts would say.
 pub(super) async fn registry(path: Option<PathBuf>, told: Option<&GetStatusResponse>) -> Finding {
     let Some(path) = path else {
         return Finding::skipped(REGISTRY, "neither the daemon nor a configuration says where it is")
@@ -48,10 +51,10 @@ pub(super) async fn registry(path: Option<PathBuf>, told: Option<&GetStatusRespo
     };
     let place = path.display().to_string();
     match std::fs::metadata(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound && told.is_none() => return not_made_yet(&path),
+        Err(error) if error.kind() == ErrorKind::NotFound && told.is_none() => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Finding::failed(REGISTRY, format!("the daemon has {place} open, and it is not there any more"))
-                .next("put the file back: docs/reliability.md, \"When the registry's file is gone\"");
+                .next(format!("put the file back: {WHEN_GONE}"));
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return closed(&place, told),
         Err(error) => return Finding::failed(REGISTRY, format!("{place}: {error}")),
@@ -69,16 +72,67 @@ pub(super) async fn registry(path: Option<PathBuf>, told: Option<&GetStatusRespo
         Some(false) => return unwritable(&place),
         None => {}
     }
-    let looked = tokio::task::spawn_blocking(move || registry::glance(&path)).await;
+    let enough = Arc::new(AtomicBool::new(false));
+    let (file, until) = (path.clone(), Arc::clone(&enough));
+    let mut looking = tokio::task::spawn_blocking(move || registry::glance(&file, &until));
+    let looked = match timeout(LOOK, &mut looking).await {
+        Ok(looked) => looked,
+        Err(_) => {
+            enough.store(true, Ordering::Relaxed);
+            looking.await
+        }
+    };
     match looked {
-        Ok(Ok(glance)) => {
-            let found = format!("{place} is registry {} of schema {}", glance.instance, glance.schema);
-            Finding::passed(REGISTRY, found)
-        }
-        Ok(Err(error)) => {
-            Finding::failed(REGISTRY, chain(&error)).next("`presignd registry verify` tells more; restore a backup")
-        }
+        Ok(Ok(glance)) => seen(&place, &glance),
+        Ok(Err(error)) => refused(&path, &error),
         Err(broken) => Finding::failed(REGISTRY, chain(&broken)),
+    }
+}
+
+/// One that opens, as far as it was looked at.
+fn seen(place: &str, glance: &Glance) -> Finding {
+    let found = format!("{place} is registry {} of schema {}", glance.instance, glance.schema);
+    match glance.looked {
+        Looked::All => Finding::passed(REGISTRY, format!("{found}, without damage")),
+        Looked::Part => Finding::passed(REGISTRY, format!("{found}, without damage as far as was looked"))
+            .next("`presignd registry verify` looks at all of it"),
+        Looked::Head => Finding::skipped(REGISTRY, format!("{found}; not looked into, since it has a write-ahead log"))
+            .next("`presignd registry verify` looks at all of it"),
+    }
+}
+
+/// One that a daemon would refuse, in its words; or none, which it would make.
+fn refused(path: &Path, error: &OpenError) -> Finding {
+    let copy = registry::rescued(path);
+    let found = match error {
+        OpenError::Missing { .. } if copy.is_none() => return not_made_yet(path),
+        OpenError::Missing { .. } => {
+            let place = path.display();
+            Finding::failed(REGISTRY, format!("{place} is not there, and a daemon that starts makes an empty one"))
+        }
+        OpenError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            return closed(&path.display().to_string(), None);
+        }
+        error => Finding::failed(REGISTRY, chain(error)),
+    };
+    let gone = matches!(error, OpenError::Missing { .. } | OpenError::Lost { .. } | OpenError::LogWithoutFile { .. });
+    match copy {
+        Some(copy) if gone => found.next(format!(
+            "{} holds what a daemon rescued: move the log away and the copy to the registry's name; {WHEN_GONE}",
+            copy.display()
+        )),
+        None if gone => found.next(WHEN_GONE),
+        _ => found.next("`presignd registry verify` tells more; restore a backup"),
+    }
+}
+
+/// Whether a daemon that starts can listen there. For when none runs.
+pub(super) async fn metrics(address: SocketAddr) -> Finding {
+    let name = "metrics address";
+    match TcpListener::bind(address).await {
+        Ok(_) => Finding::passed(name, format!("{address} can be listened on")),
+        Err(error) => Finding::failed(name, format!("{address} cannot be listened on: {error}"))
+            .next("presignd does not start so: change [http] listen, or end who has it"),
     }
 }
 
@@ -169,4 +223,7 @@ pub(super) enum Way {
 }
 
 const REGISTRY: &str = "registry";
+const WHEN_GONE: &str = "docs/reliability.md, \"When the registry's file is gone\"";
+/// How long a registry is looked at for damage; a daemon that starts takes as long.
+const LOOK: Duration = Duration::from_millis(500);
 const ANSWER: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use prost_types::Timestamp;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
-use ratatui::widgets::{Cell, Row};
+use ratatui::widgets::Cell;
 
 use super::happened::Weight;
 use super::view::{View, ends_at};
@@ -12,34 +12,36 @@ use crate::cli::out::plain;
 use crate::cli::say;
 use crate::grpc::proto::{GenerationState, Identity, IdentityState, Observation, Session};
 
+/// A row: a cell for each column there is, also for those that are left out.
+pub(super) type Cells = Vec<Cell<'static>>;
+
 /// A row for each identity.
-pub(super) fn identities(view: &View) -> Vec<Row<'static>> {
+pub(super) fn identities(view: &View) -> Vec<Cells> {
     view.told.identities.iter().map(|one| identity(one, view)).collect()
 }
 
-fn identity(one: &Identity, view: &View) -> Row<'static> {
+fn identity(one: &Identity, view: &View) -> Cells {
     let signing =
         one.sessions.iter().find(|session| session.state() == GenerationState::Active && session.partition.is_empty());
-    let generation =
-        signing.and_then(|session| session.reference.as_ref()).map(|session| session.generation.to_string());
+    let generation = signing.and_then(|session| session.reference.as_ref()).map(|session| session.generation);
     let urls: u64 = one.sessions.iter().map(|session| session.outstanding_urls).sum();
-    Row::new([
+    vec![
         text(&one.name),
         text(&one.source),
         view.word(say::state(one.state), colour_of(one.state())),
-        number(generation.unwrap_or_default()),
+        generation.map_or_else(|| number(String::new()), |generation| count(generation, GENERATION)),
         view.end_of(signing),
         number(one.longest_now.as_ref().map(|length| brief(length.seconds)).unwrap_or_default()),
-        number(urls.to_string()),
-    ])
+        count(urls, URLS),
+    ]
 }
 
-/// A row for each session, those that end first first; with the kind of its credential where there is room.
-pub(super) fn sessions(view: &View, with_kind: bool) -> Vec<Row<'static>> {
-    view.sessions().into_iter().map(|(identity, session)| of_session(identity, session, view, with_kind)).collect()
+/// A row for each session, those that end first first.
+pub(super) fn sessions(view: &View) -> Vec<Cells> {
+    view.sessions().into_iter().map(|(identity, session)| of_session(identity, session, view)).collect()
 }
 
-fn of_session(identity: &Identity, session: &Session, view: &View, with_kind: bool) -> Row<'static> {
+fn of_session(identity: &Identity, session: &Session, view: &View) -> Cells {
     let generation = session.reference.as_ref().map_or(0, |reference| reference.generation);
     let whose = match session.partition.as_str() {
         "" => identity.name.clone(),
@@ -57,30 +59,27 @@ fn of_session(identity: &Identity, session: &Session, view: &View, with_kind: bo
         _ => Color::Reset,
     };
     let last = session.last_url_ends_at.as_ref().filter(|_| session.outstanding_urls > 0);
-    let mut cells = vec![
+    vec![
         text(&whose),
-        number(generation.to_string()),
+        count(generation, GENERATION),
         view.word(state, of_state),
         view.end_of(Some(session)),
         view.word(seen, of_seen),
-        number(session.outstanding_urls.to_string()),
+        count(session.outstanding_urls, URLS),
         number(last.map(|end| view.left(end.seconds)).unwrap_or_default()),
-    ];
-    if with_kind {
-        cells.push(text(&say::kind(session.kind)));
-    }
-    Row::new(cells)
+        text(&say::kind(session.kind)),
+    ]
 }
 
 /// A row for each event, newest first.
-pub(super) fn events(view: &View) -> Vec<Row<'static>> {
+pub(super) fn events(view: &View) -> Vec<Cells> {
     let row = |one: &super::happened::Happened| {
         let colour = match one.weight {
             Weight::Fine => Color::Reset,
             Weight::Notable => Color::Yellow,
             Weight::Bad => Color::Red,
         };
-        Row::new([text(&one.when()), view.word(one.text.clone(), colour)])
+        vec![text(&one.when()), view.word(one.text.clone(), colour)]
     };
     view.events.iter().map(row).collect()
 }
@@ -135,6 +134,12 @@ fn number(text: String) -> Cell<'static> {
     Cell::from(Line::from(dash(text)).right_aligned())
 }
 
+/// A number, or a sign that it has more digits than its column: cut at the left, it would pass for a smaller one.
+fn count(of: u64, room: u16) -> Cell<'static> {
+    let digits = of.to_string();
+    number(if digits.len() > usize::from(room) { "…".to_owned() } else { digits })
+}
+
 /// `6d 23h`, `1h 2m`, `3m 4s`: the two largest units.
 pub(super) fn brief(seconds: i64) -> String {
     let seconds = seconds.max(0);
@@ -153,6 +158,10 @@ pub(super) fn last_end(view: &View) -> Option<i64> {
     all.filter_map(|session| session.last_url_ends_at.as_ref()).map(|at: &Timestamp| at.seconds).max()
 }
 
+/// Digits that a generation's column holds.
+pub(super) const GENERATION: u16 = 5;
+/// Digits that a column of URLs holds.
+pub(super) const URLS: u16 = 8;
 /// Ten minutes: when the daemon tells of a session that ends.
 const SOON: i64 = 600;
 

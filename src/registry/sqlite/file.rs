@@ -122,12 +122,31 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
 /// A connection to the main file alone, as if nobody wrote to it: it takes no lock and makes no file, and what stands in a
 /// write-ahead log it does not see. For the head, which is there since the registry was made.
 pub(super) fn open_to_glance(path: &Path) -> Result<(Connection, u32), OpenError> {
+    if !path.try_exists().map_err(io("read", path))? {
+        return Err(missing(path));
+    }
     let absolute = std::path::absolute(path).map_err(io("read", path))?;
     let name = percent_encode(absolute.as_os_str().as_bytes(), NON_ALPHANUMERIC);
     let mode = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = connect_as(Path::new(&format!("file:{name}?immutable=1")), path, mode)?;
     let found = check(&connection, path)?;
     Ok((connection, found))
+}
+
+/// What opening to write says of a file that is not there, and [`OpenError::Missing`] where it would make one. Takes no lock.
+fn missing(path: &Path) -> OpenError {
+    let lock_path = beside(path, ".lock");
+    let asked = || -> Result<(), OpenError> {
+        if beside(path, "-wal").try_exists().map_err(io("read", path))? {
+            return Err(OpenError::LogWithoutFile { path: path.to_owned() });
+        }
+        match File::open(&lock_path) {
+            Ok(lock) => not_lost(path, &lock),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(io("read", &lock_path)(error)),
+        }
+    };
+    asked().err().unwrap_or_else(|| OpenError::Missing { path: path.to_owned() })
 }
 
 /// A connection that cannot write, and the version of the schema, which may be an older one.
@@ -197,19 +216,19 @@ fn create(path: &Path, now: Timestamp) -> Result<(), OpenError> {
 }
 
 /// Looks for pages and rows that are not what SQLite wrote, until it is `enough`: damage is told at start, and
-/// not first by the call that meets it. `presignd registry verify` looks at all of it.
-fn look_over(connection: &mut Connection, path: &Path, enough: &Arc<AtomicBool>) -> Result<(), OpenError> {
+/// not first by the call that meets it. `presignd registry verify` looks at all of it. Says whether this did, too.
+pub(super) fn look_over(connection: &mut Connection, path: &Path, enough: &Arc<AtomicBool>) -> Result<bool, OpenError> {
     let damaged = damaged(path);
     let enough = Arc::clone(enough);
     connection.progress_handler(LOOK_EVERY, Some(move || enough.load(Ordering::Relaxed))).map_err(&damaged)?;
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     connection.progress_handler(0, None::<fn() -> bool>).map_err(&damaged)?;
     match found {
-        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) if found == "ok" => Ok(true),
         Ok(found) => {
             Err(OpenError::Damaged { path: path.to_owned(), source: StoreError::damage(&found.replace('\n', " ")) })
         }
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(false),
         Err(error) => Err(damaged(error)),
     }
 }

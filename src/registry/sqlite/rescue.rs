@@ -1,7 +1,7 @@
 //! The last of a registry whose file was taken away: as long as the daemon has it open, it can be read. When the daemon
 //! ends it would be gone for good, so it is copied to a new file beside the place where it was. Never writes over a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
@@ -26,6 +26,11 @@ pub(super) fn rescue(connection: &Connection, path: &Path) {
             }
         }
     }
+}
+
+/// The latest copy that lies beside the place, where there is one.
+pub fn rescued(path: &Path) -> Option<PathBuf> {
+    (1..=MOST).rev().map(|number| beside(path, &format!(".rescued-{number}"))).find(|copy| copy.exists())
 }
 
 /// Copies beside each other.

@@ -1,12 +1,14 @@
 //! Checks a registry from end to end, while a daemon may be writing to it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
 use super::rows::{self, DICTIONARIES, RECORD, Reader, SESSION};
 use super::{events, file, generations};
-use crate::registry::{Error, OpenError};
+use crate::registry::{Error, OpenError, beside};
 use crate::session::InstanceId;
 
 /// What [`verify`] found.
@@ -24,22 +26,48 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
-/// What a look at a registry's head tells.
+/// What a look without a trace tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glance {
     /// Which registry.
     pub instance: InstanceId,
     /// Its schema version.
     pub schema: u32,
+    /// How much of it was looked at.
+    pub looked: Looked,
 }
 
-/// Reads which registry a file is, and nothing else, without leaving a trace. For one that no daemon writes to.
+/// How much of a file was looked at for damage; none was found there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// Every page.
+    All,
+    /// Not all, until it was enough.
+    Part,
+    /// Its head alone: what stands in its write-ahead log belongs to it, and only a daemon that starts takes it over.
+    Head,
+}
+
+/// Asks of a registry what opening asks, until it is `enough`, without leaving a trace. For one that no daemon writes to.
 ///
 /// # Errors
-/// When it is missing, foreign, damaged in its head, or of a newer schema.
-pub fn glance(path: &Path) -> Result<Glance, OpenError> {
-    let (connection, schema) = file::open_to_glance(path)?;
-    Ok(Glance { instance: file::instance(&connection, path)?, schema })
+/// Where opening would fail: when the file is lost, foreign, damaged, or of a newer schema. [`OpenError::Missing`] where
+/// opening would make one.
+pub fn glance(path: &Path, enough: &Arc<AtomicBool>) -> Result<Glance, OpenError> {
+    let (mut connection, schema) = file::open_to_glance(path)?;
+    let instance = file::instance(&connection, path)?;
+    let has_log = || std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    if has_log() {
+        return Ok(Glance { instance, schema, looked: Looked::Head });
+    }
+    let looked = match file::look_over(&mut connection, path, enough) {
+        Ok(true) => Looked::All,
+        Ok(false) => Looked::Part,
+        // A daemon began to write meanwhile: what was read is of two times.
+        Err(_) if has_log() => Looked::Head,
+        Err(error) => return Err(error),
+    };
+    Ok(Glance { instance, schema, looked })
 }
 
 /// Checks pages and indexes, that every row reads back, that rows and counters agree, and that nothing looks like a

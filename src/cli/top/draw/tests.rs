@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::top::ask::{News, Told};
 use crate::cli::top::happened::{Happened, Weight};
 use crate::clock::Clock;
-use crate::grpc::proto::{GenerationState, GetStatusResponse, Session, SessionReference};
+use crate::grpc::proto::{CredentialKind, GenerationState, GetStatusResponse, Observation, Session, SessionReference};
 
 const NOW: i64 = 1_795_348_805;
 
@@ -151,6 +151,63 @@ fn without_colour_no_cell_has_one_and_with_it_a_failing_identity_has() {
     };
     assert_eq!(colours(false), 0);
     assert!(colours(true) > 20);
+}
+
+#[test]
+fn a_narrow_terminal_leaves_out_whole_columns_what_is_needed_least_first() {
+    let (least, all) = ("IDENTITY STATE ENDS IN", "IDENTITY SOURCE STATE GEN ENDS IN LONGEST URLS");
+    for (width, of_identities, of_sessions) in [
+        (19, "IDENTITY", "SESSION OF"),
+        (30, "IDENTITY STATE", "SESSION OF GEN ENDS IN"),
+        (40, least, "SESSION OF GEN ENDS IN URLS"),
+        (46, "IDENTITY STATE ENDS IN URLS", "SESSION OF GEN STATE ENDS IN URLS"),
+        (60, "IDENTITY STATE GEN ENDS IN URLS", "SESSION OF GEN STATE ENDS IN URLS LAST URL"),
+        (70, "IDENTITY STATE GEN ENDS IN LONGEST URLS", "SESSION OF GEN STATE ENDS IN SEEN URLS LAST URL"),
+        (80, all, "SESSION OF GEN STATE ENDS IN SEEN URLS LAST URL"),
+        (100, all, "SESSION OF GEN STATE ENDS IN SEEN URLS LAST URL CREDENTIAL"),
+    ] {
+        let frame = lines(&view(), width, 24);
+        for (first, heads) in [("IDENTITY", of_identities), ("SESSION", of_sessions)] {
+            let line = frame.iter().find(|line| line.starts_with(first)).unwrap_or_else(|| panic!("{frame:#?}"));
+            assert_eq!(squeezed(line), heads, "of {width}");
+        }
+    }
+}
+
+#[test]
+fn at_every_width_a_number_or_a_time_is_whole_or_not_there_and_the_name_always_is() {
+    let (observation, kind) = (Observation::Unobservable.into(), CredentialKind::AssumeRole.into());
+    let session = Session { observation, kind, ..session(54_321, Some(3151), 87_654_321) };
+    let one = identity("archives", IdentityState::RenewalFailing, vec![session]);
+    let longest_now = Some(prost_types::Duration { seconds: 86_399, nanos: 0 });
+    let view = View::new("/run/presignd/admin/admin.sock".into(), told(vec![Identity { longest_now, ..one }]));
+    let of_identity = ["assume-role", "renewal-failing", "54321", "52m 31s", "23h 59m", "87654321"];
+    let of_session = ["54321", "active", "52m 31s", "unobservable", "87654321", "30m 0s", "assume-role"];
+    for width in 40..=100 {
+        let frame = lines(&view, width, 24);
+        let rows: Vec<_> = frame.iter().filter(|line| line.starts_with("archives")).collect();
+        assert_eq!(rows.len(), 2, "{width}: {frame:#?}");
+        for (row, words) in rows.into_iter().zip([&of_identity[..], &of_session[..]]) {
+            let left = words.iter().fold(&row["archives".len()..], |left, word| {
+                let left = left.trim_start();
+                left.strip_prefix(word).unwrap_or(left)
+            });
+            assert_eq!(left.trim(), "", "{width}: {row}");
+            assert!(row.contains("52m 31s"), "{width}: when it ends is there at every width: {row}");
+        }
+        assert!(frame[0].contains(" up 2h 3m") || !frame[0].contains(" up"), "{width}: {}", frame[0]);
+        let ends = ["identities sign", "URLs outstanding", "the last for 30m 0s"];
+        assert!(ends.iter().any(|end| frame[1].ends_with(end)), "{width}: {}", frame[1]);
+    }
+}
+
+#[test]
+fn a_number_that_is_longer_than_its_column_is_not_cut_to_a_smaller_one() {
+    let one = identity("web", IdentityState::Ready, vec![session(123_456, Some(300), 100_000_001)]);
+    let frame = lines(&View::new("s".into(), told(vec![one])), 100, 24);
+    for row in frame.iter().filter(|line| line.starts_with("web")) {
+        assert!(row.matches('…').count() == 2 && !row.contains("23456") && !row.contains("00001"), "{row}");
+    }
 }
 
 #[test]
