@@ -112,6 +112,7 @@ fn statements() -> impl Strategy<Value = Statement> {
             userid: userid.to_owned(),
             bucket: bucket.to_owned(),
             key_prefix: key_prefix.to_owned(),
+            key: String::new(),
             actions: actions.into_iter().map(str::to_owned).collect(),
         },
     )
