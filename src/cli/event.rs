@@ -150,12 +150,8 @@ mod tests {
         assert_eq!(told_of(deny(statement.clone())), "the policy of photos denies s3:GetObject on s3://photos/cat.jpg");
         let begins = proto::Statement { key: String::new(), key_prefix: "cats/".into(), ..statement.clone() };
         assert_eq!(told_of(deny(begins)), "the policy of photos denies s3:GetObject on s3://photos/cats/*");
-        let session = proto::Statement {
-            userid: "AROAX:one".into(),
-            key: String::new(),
-            actions: vec![],
-            ..statement.clone()
-        };
+        let session =
+            proto::Statement { userid: "AROAX:one".into(), key: String::new(), actions: vec![], ..statement.clone() };
         assert_eq!(told_of(deny(session)), "the policy of photos denies everything to aws:userid AROAX:one");
         let role = proto::Statement {
             policy: Policy::Identity.into(),

@@ -135,7 +135,8 @@ fn needed(when: When, grade: Grade, subject: Subject<'_>) -> Truth {
 
 fn target(statement: &Statement, subject: Subject<'_>) -> Truth {
     let keys = subject.keys();
-    let there = if statement.key.is_empty() { keys.begin_with(&statement.key_prefix) } else { keys.are(&statement.key) };
+    let there =
+        if statement.key.is_empty() { keys.begin_with(&statement.key_prefix) } else { keys.are(&statement.key) };
     reaches(&statement.bucket, subject.bucket()).and(there)
 }
 
@@ -145,9 +146,7 @@ fn source(statement: &Statement, subject: Subject<'_>) -> Truth {
     }
     match (subject, subject.request().map(crate::s3::request::Request::copy_source)) {
         (Subject::Group { .. }, _) => Truth::AskUrl,
-        (_, Some(Some((bucket, key)))) => {
-            reaches(&statement.bucket, &bucket).and(Truth::of(statement.has_key(&key)))
-        }
+        (_, Some(Some((bucket, key)))) => reaches(&statement.bucket, &bucket).and(Truth::of(statement.has_key(&key))),
         // A source that cannot be read may be any.
         _ => Truth::maybe(Condition::NeedsAction, Grade::Inferred),
     }
