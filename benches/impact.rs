@@ -100,6 +100,7 @@ fn questions() -> Vec<(&'static str, What, bool)> {
         userid: String::new(),
         bucket: "bucket-3".to_owned(),
         key_prefix: String::new(),
+        key: String::new(),
         actions: vec!["s3:GetObject".to_owned()],
     };
     let role = Principal { arn: ROLE.to_owned(), unique_id: String::new() };

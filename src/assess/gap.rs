@@ -328,9 +328,9 @@ fn named_in(event: &Event) -> (String, bool) {
 
 /// A statement, by what it names.
 fn spoken(statement: &Statement) -> String {
-    let Statement { principal_arn, userid, bucket, key_prefix, .. } = statement;
+    let Statement { principal_arn, userid, bucket, .. } = statement;
     let whose = [principal_arn, userid].into_iter().filter(|name| !name.is_empty() && *name != "*").cloned();
-    let place = format!("s3://{bucket}/{key_prefix}");
+    let place = format!("s3://{bucket}/{}", statement.keys_begin());
     let place = Some(place).filter(|_| !bucket.is_empty());
     let names: Vec<String> = whose.chain(place).collect();
     if names.is_empty() { "that statement".to_owned() } else { format!("a statement on {}", names.join(" and ")) }

@@ -98,9 +98,14 @@ fn spoken(statement: &Option<proto::Statement>) -> String {
         Policy::Identity | Policy::Boundary => None,
         _ => who(statement).map(|who| format!(" to {who}")),
     };
-    let on = match (statement.policy(), statement.bucket.as_str(), statement.key_prefix.as_str()) {
+    let keys = match (statement.key.as_str(), statement.key_prefix.as_str()) {
+        ("", "") => String::new(),
+        ("", begins) => format!("{begins}*"),
+        (key, _) => key.to_owned(),
+    };
+    let on = match (statement.policy(), statement.bucket.as_str(), keys.as_str()) {
         (Policy::Bucket, _, "") | (_, "", _) => String::new(),
-        (_, bucket, prefix) => format!(" on s3://{bucket}/{prefix}"),
+        (_, bucket, keys) => format!(" on s3://{bucket}/{keys}"),
     };
     format!("{actions}{on}{}", whom.unwrap_or_default())
 }
@@ -137,24 +142,22 @@ mod tests {
         let statement = proto::Statement {
             policy: Policy::Bucket.into(),
             bucket: "photos".into(),
-            key_prefix: "cat.jpg".into(),
+            key: "cat.jpg".into(),
             actions: vec!["s3:GetObject".into()],
             ..Default::default()
         };
         let deny = |statement| What::Denied(proto::Deny { statement: Some(statement), ..Default::default() });
         assert_eq!(told_of(deny(statement.clone())), "the policy of photos denies s3:GetObject on s3://photos/cat.jpg");
-        let session = proto::Statement {
-            userid: "AROAX:one".into(),
-            key_prefix: String::new(),
-            actions: vec![],
-            ..statement.clone()
-        };
+        let begins = proto::Statement { key: String::new(), key_prefix: "cats/".into(), ..statement.clone() };
+        assert_eq!(told_of(deny(begins)), "the policy of photos denies s3:GetObject on s3://photos/cats/*");
+        let session =
+            proto::Statement { userid: "AROAX:one".into(), key: String::new(), actions: vec![], ..statement.clone() };
         assert_eq!(told_of(deny(session)), "the policy of photos denies everything to aws:userid AROAX:one");
         let role = proto::Statement {
             policy: Policy::Identity.into(),
             principal_arn: "arn:aws:iam::1:role/x".into(),
             bucket: String::new(),
-            key_prefix: String::new(),
+            key: String::new(),
             ..statement
         };
         let removed = What::AllowRemoved(proto::AllowRemoved { statement: Some(role) });

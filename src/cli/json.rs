@@ -197,6 +197,14 @@ pub fn record(url: &proto::UrlRecord) -> Value {
     })
 }
 
+/// The same in a listing, for which nobody looks for endings: `null`, and never the empty list, which says that there
+/// is none.
+pub fn listed(url: &proto::UrlRecord) -> Value {
+    let mut listed = record(url);
+    listed["endings"] = Value::Null;
+    listed
+}
+
 fn addressing(one: &proto::Addressing) -> Value {
     let style = proto::addressing::Style::try_from(one.style).unwrap_or_default();
     json!({
@@ -268,6 +276,13 @@ mod tests {
 
     fn names(value: &Value) -> BTreeSet<String> {
         value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn a_listing_says_nothing_of_endings_that_nobody_looked_for() {
+        let url = proto::UrlRecord { id: "a-1".into(), ..Default::default() };
+        assert_eq!((&record(&url)["endings"], &listed(&url)["endings"]), (&json!([]), &Value::Null));
+        assert_eq!(listed(&url)["id"], "a-1");
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn verify(path: &Path, format: Option<Format>) -> Result<(), Failure> {
 
 fn export(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     let rows =
-        registry::export(path, |record| writeln!(out, "{}", out::versioned(json::record(&grpc::url_record(record)))))?;
+        registry::export(path, |record| writeln!(out, "{}", out::versioned(json::listed(&grpc::url_record(record)))))?;
     out.flush()?;
     warn(&format!("{rows} records"));
     Ok(())

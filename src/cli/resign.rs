@@ -126,7 +126,8 @@ impl Resign {
                 }
             }
         } else if self.ids.is_empty() {
-            tally.ask(ResignRequest { filter: Some(filter), ..request }, &[], &daemon, json).await?;
+            let asked = tally.ask(ResignRequest { filter: Some(filter), ..request }, &[], &daemon, json).await;
+            asked.map_err(|failure| broken_off(failure, &self.request_id))?;
         } else {
             for ids in self.ids.chunks(CALL_IDS) {
                 tally.ask(ResignRequest { ids: ids.to_vec(), ..request.clone() }, &[], &daemon, json).await?;
@@ -216,7 +217,8 @@ impl Tally {
         if standing > 0 {
             progress.clear();
             warn(&format!(
-                "{standing} left as they are: they were signed again before, and the new URLs have not surely ended"
+                "{standing} left as they are: they were signed again before, and the new URLs have not surely ended; who never \
+                 got one: presignd resign ID signs that record again (--output json has the ids)"
             ));
         }
         match failed {
@@ -235,6 +237,20 @@ impl Tally {
         let told: Vec<String> = told.collect();
         if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
     }
+}
+
+/// A command that chose by a filter and broke off may have had more signed than it printed, and its repetition leaves these as
+/// they are.
+fn broken_off(failure: Failure, request_id: &str) -> Failure {
+    if !matches!(failure.exit, Exit::Surroundings | Exit::Other) {
+        return failure;
+    }
+    failure.with(if request_id.is_empty() {
+        "more may be signed than is printed; the same command leaves those as they are, and with --output json it tells their ids \
+         (former, where there is standing): presignd resign ID signs such a record again"
+    } else {
+        "more may be signed than is printed; the same command with the same --request-id prints it, within ten minutes"
+    })
 }
 
 /// What is no id has a place in the call, which nobody sees: here it has that of its line.
@@ -268,3 +284,17 @@ fn late(patience: Duration) -> Failure {
 const LONGEST_ID: usize = 64;
 /// Ids in one call; the service takes as many.
 const CALL_IDS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_broke_off_says_how_to_get_what_it_did_not_print() {
+        let broken = |request_id| broken_off(Failure::surroundings("the connection broke"), request_id).details;
+        assert!(broken("")[0].contains("presignd resign ID"), "{:?}", broken(""));
+        assert!(broken("r1")[0].contains("the same --request-id"), "{:?}", broken("r1"));
+        let refused = broken_off(Failure::new(Exit::Refused, "no such identity"), "");
+        assert!(refused.details.is_empty(), "nothing was signed: {:?}", refused.details);
+    }
+}

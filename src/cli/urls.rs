@@ -72,7 +72,7 @@ impl Urls {
                     for (at, url) in page.iter().enumerate() {
                         // The comma comes first, since the last record is known too late.
                         let comma = if printed + at == 0 { "" } else { "," };
-                        out::line(&format!("{comma}{}", json::record(url)))?;
+                        out::line(&format!("{comma}{}", json::listed(url)))?;
                     }
                 }
                 // Page by page, since the registry may hold more than memory does: columns line up within a page.

@@ -54,7 +54,7 @@ pub(super) fn speaks_of(statement: &Statement, subject: Subject<'_>, kms: bool) 
         let place = match need.on {
             On::Target => target(statement, subject),
             On::Source => source(statement, subject),
-            On::Kms if kms && statement.bucket.is_empty() && statement.key_prefix.is_empty() => Truth::YES,
+            On::Kms if kms && statement.bucket.is_empty() && statement.keys_begin().is_empty() => Truth::YES,
             On::Kms => Truth::No,
         };
         found = found.or(named(actions, &need, subject).and(place).and(needed(need.when, need.grade, subject)));
@@ -134,18 +134,19 @@ fn needed(when: When, grade: Grade, subject: Subject<'_>) -> Truth {
 }
 
 fn target(statement: &Statement, subject: Subject<'_>) -> Truth {
-    reaches(&statement.bucket, subject.bucket()).and(subject.keys().begin_with(&statement.key_prefix))
+    let keys = subject.keys();
+    let there =
+        if statement.key.is_empty() { keys.begin_with(&statement.key_prefix) } else { keys.are(&statement.key) };
+    reaches(&statement.bucket, subject.bucket()).and(there)
 }
 
 fn source(statement: &Statement, subject: Subject<'_>) -> Truth {
-    if statement.bucket.is_empty() && statement.key_prefix.is_empty() {
+    if statement.bucket.is_empty() && statement.keys_begin().is_empty() {
         return Truth::YES;
     }
     match (subject, subject.request().map(crate::s3::request::Request::copy_source)) {
         (Subject::Group { .. }, _) => Truth::AskUrl,
-        (_, Some(Some((bucket, key)))) => {
-            reaches(&statement.bucket, &bucket).and(Truth::of(key.starts_with(&statement.key_prefix)))
-        }
+        (_, Some(Some((bucket, key)))) => reaches(&statement.bucket, &bucket).and(Truth::of(statement.has_key(&key))),
         // A source that cannot be read may be any.
         _ => Truth::maybe(Condition::NeedsAction, Grade::Inferred),
     }

@@ -150,14 +150,14 @@ impl<'a> Concern<'a> {
     /// The beginning of the keys that may be touched; `None`: any. Says nothing of requests that copy (they read
     /// another key), of forms (they may leave their key open) and of DeleteObjects (its keys are in the body).
     pub fn key_prefix(&self) -> Option<&'a str> {
-        let prefix = match &self.event.what {
-            What::AllowRemoved(statement) | What::Denied { statement, .. } => &statement.key_prefix,
+        let prefix: &str = match &self.event.what {
+            What::AllowRemoved(statement) | What::Denied { statement, .. } => statement.keys_begin(),
             What::KmsKeyDisabled { key_prefix, .. } => key_prefix,
             What::ObjectDeleted(object) | What::ObjectOverwritten(object) | What::ObjectArchived(object) => &object.key,
             What::UploadEnded { key, .. } => key,
             _ => return None,
         };
-        Some(prefix.as_str()).filter(|prefix| !prefix.is_empty())
+        Some(prefix).filter(|prefix| !prefix.is_empty())
     }
 
     /// The wanted records, narrowed as far as a filter can say it; `None`: nothing of them can be touched.

@@ -190,9 +190,24 @@ pub struct Statement {
     /// The beginning of the key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key_prefix: String,
+    /// Exactly that key, and none that goes on after it; never beside a beginning.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
     /// IAM actions with `*` and `?`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<String>,
+}
+
+impl Statement {
+    /// How all keys begin of which it speaks: one key begins like itself.
+    pub fn keys_begin(&self) -> &str {
+        if self.key.is_empty() { &self.key_prefix } else { &self.key }
+    }
+
+    /// Whether it speaks of that key.
+    pub fn has_key(&self, key: &str) -> bool {
+        if self.key.is_empty() { key.starts_with(&self.key_prefix) } else { key == self.key }
+    }
 }
 
 /// Kinds of policy.

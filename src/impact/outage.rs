@@ -71,7 +71,7 @@ pub enum Reach {
     Matching {
         /// The bucket, or the access point.
         bucket: String,
-        /// The beginning of the key.
+        /// The beginning of the key, or the one key of which the statement speaks.
         key_prefix: String,
         /// IAM actions.
         actions: Vec<String>,

@@ -107,6 +107,7 @@ fn what(session: &Session, answer: &Answer<'_>) -> Option<What> {
             userid: userid(facts)?,
             bucket: canary.bucket.as_str().to_owned(),
             key_prefix: String::new(),
+            key: String::new(),
             actions: vec!["s3:GetObject".to_owned()],
         })),
     }

@@ -84,7 +84,7 @@ fn events_are_listed_with_what_is_known_of_them_and_lifted_by_their_id() {
         shape(&out),
         "events events.cause events.event events.event.at events.event.denied events.event.denied.issued_before \
          events.event.denied.signature_age events.event.denied.statement events.event.denied.statement.actions \
-         events.event.denied.statement.bucket events.event.denied.statement.key_prefix \
+         events.event.denied.statement.bucket events.event.denied.statement.key events.event.denied.statement.key_prefix \
          events.event.denied.statement.policy events.event.denied.statement.principal_arn \
          events.event.denied.statement.userid events.event.endpoint \
          events.event.settles_within events.id events.lifted_at events.observed events.recorded_at \

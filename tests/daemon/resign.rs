@@ -354,7 +354,7 @@ async fn the_command_line_prints_a_line_for_each_record_and_tells_of_failures_ap
     assert_eq!(code, Some(0), "{told}");
     let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(lines.iter().any(|line| line["former"] == *a && line["standing"].is_string()), "{lines:?}");
-    assert!(told.contains("2 left as they are"), "{told}");
+    assert!(told.contains("2 left as they are") && told.contains("presignd resign ID"), "{told}");
     let (_, out, told) = run(&[&a, "--output", "json"], "").await;
     let line: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert!(line["former"] == *a && line["replaces"] == *a, "{line} {told}");

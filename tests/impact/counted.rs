@@ -53,6 +53,7 @@ fn events(searched: &Searched) -> Vec<(What, Wire)> {
         userid: String::new(),
         bucket: "photos".to_owned(),
         key_prefix: "cats/".to_owned(),
+        key: String::new(),
         actions: vec!["s3:Get*".to_owned()],
     };
     let wire_spoken = Statement {
@@ -61,6 +62,7 @@ fn events(searched: &Searched) -> Vec<(What, Wire)> {
         userid: String::new(),
         bucket: "photos".to_owned(),
         key_prefix: "cats/".to_owned(),
+        key: String::new(),
         actions: vec!["s3:Get*".to_owned()],
     };
     let object = |key: &str| domain::Object {

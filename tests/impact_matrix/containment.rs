@@ -2,7 +2,7 @@
 
 use presignd::impact::contain::{Configured, Containment, Store, containments};
 use presignd::impact::ending::Verdict;
-use presignd::impact::event::{Policy, What};
+use presignd::impact::event::{Policy, Statement, What};
 use presignd::issued::IssuedUrl;
 use presignd::s3::operation::Operation;
 use presignd::session::CredentialKind;
@@ -25,7 +25,7 @@ fn names(ways: &[Containment]) -> Vec<&'static str> {
             What::Denied { statement, .. } if statement.policy == Policy::Identity => "userid-everywhere",
             What::Denied { statement, .. } if !statement.userid.is_empty() => "userid",
             What::Denied { statement, .. } if !statement.principal_arn.is_empty() => "session",
-            What::Denied { statement, .. } if !statement.key_prefix.is_empty() => "object",
+            What::Denied { statement, .. } if !statement.keys_begin().is_empty() => "object",
             What::Denied { .. } => "bucket",
             What::UploadEnded { .. } => "upload",
             What::ObjectDeleted(_) => "delete",
@@ -66,6 +66,19 @@ fn each_kind_of_credential_has_its_own_ways() {
     );
     assert_eq!(of(CredentialKind::Root), "object delete signature-age key bucket key-deleted");
     assert_eq!(of(CredentialKind::Temporary), "object delete signature-age bucket");
+}
+
+#[test]
+fn a_deny_on_the_object_spares_keys_that_only_begin_like_it() {
+    let role = signed(CredentialKind::AssumeRole);
+    let asked = ask(Operation::GetObject);
+    let found = ways(&role, &asked);
+    let object = &found[names(&found).iter().position(|name| *name == "object").expect("it is proposed")];
+    let What::Denied { statement, .. } = &object.event.what else { panic!("it denies") };
+    assert_eq!((statement.key.as_str(), statement.key_prefix.as_str()), (KEY, ""));
+    assert_eq!(object.ending.verdict, Verdict::Ends);
+    let shorter = Statement { key: KEY[..KEY.len() - 1].to_owned(), ..statement.clone() };
+    assert_eq!(role.ending(&event(deny(shorter)), &asked.url()).verdict, Verdict::Lives, "it only begins so");
 }
 
 #[test]

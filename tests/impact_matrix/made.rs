@@ -268,6 +268,7 @@ pub(crate) fn statement(policy: Policy) -> Statement {
         userid: String::new(),
         bucket: String::new(),
         key_prefix: String::new(),
+        key: String::new(),
         actions: Vec::new(),
     }
 }

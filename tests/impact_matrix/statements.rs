@@ -272,6 +272,18 @@ fn a_deny_reaches_as_far_as_its_resource() {
 }
 
 #[test]
+fn a_deny_of_one_key_spares_all_others() {
+    let denied = |key: &str| {
+        event(deny(Statement { bucket: BUCKET.to_owned(), key: key.to_owned(), ..statement(Policy::Bucket) }))
+    };
+    let fate = |key: &str, url: &_| signed(AssumeRole).ending(&denied(key), url).verdict;
+    assert_eq!(fate(KEY, &get()), Ends);
+    assert_eq!(fate("cats/", &get()), Lives, "the key only begins so");
+    assert_eq!(fate("cats/new/one", &form("cats/", true, &[])), MayEnd, "the user picks the key");
+    assert_eq!(fate("cats/", &ask(Operation::ListObjectsV2).url()), Lives, "a list has no key");
+}
+
+#[test]
 fn a_may_names_every_condition_that_it_hangs_on() {
     let what = What::Denied {
         statement: Statement { principal_arn: ROLE_ARN.to_owned(), ..statement(Policy::Scp) },

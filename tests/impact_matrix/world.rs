@@ -105,13 +105,14 @@ fn statements() -> impl Strategy<Value = Statement> {
         vec!["s3:DeleteObject"],
         vec!["sts:*"],
     ]);
-    (policies, named, userids, buckets, prefixes, actions).prop_map(
-        |(policy, principal_arn, userid, bucket, key_prefix, actions)| Statement {
+    (policies, named, userids, buckets, prefixes, actions, select(vec![false, false, true])).prop_map(
+        |(policy, principal_arn, userid, bucket, keys, actions, is_one)| Statement {
             policy,
             principal_arn: principal_arn.to_owned(),
             userid: userid.to_owned(),
             bucket: bucket.to_owned(),
-            key_prefix: key_prefix.to_owned(),
+            key_prefix: if is_one { String::new() } else { keys.to_owned() },
+            key: if is_one { keys.to_owned() } else { String::new() },
             actions: actions.into_iter().map(str::to_owned).collect(),
         },
     )

@@ -124,6 +124,7 @@ fn told(aws: &Aws, statement: &Statement) -> Told {
         userid,
         bucket: statement.bucket.unwrap_or_default().to_owned(),
         key_prefix: statement.prefix.clone(),
+        key: String::new(),
         actions: statement.actions.iter().map(|action| (*action).to_owned()).collect(),
     }
 }

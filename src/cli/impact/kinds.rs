@@ -153,6 +153,9 @@ pub struct Statement {
     /// Keys that begin so: pub/ where the policy says pub/*
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub prefix: String,
+    /// Exactly this key, where the policy names it without a * after it
+    #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true, conflicts_with = "prefix")]
+    pub key: String,
     /// An IAM action such as s3:GetObject, with * and ?; may be repeated [default: all]
     #[arg(long = "action", value_name = "ACTION")]
     pub actions: Vec<String>,
@@ -207,6 +210,7 @@ impl Statement {
             userid: self.userid.clone(),
             bucket: self.bucket.clone(),
             key_prefix: self.prefix.clone(),
+            key: self.key.clone(),
             actions: self.actions.clone(),
         }
     }

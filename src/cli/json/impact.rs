@@ -207,6 +207,7 @@ fn statement(one: &proto::Statement) -> Value {
         "userid": optional(&one.userid),
         "bucket": optional(&one.bucket),
         "key_prefix": optional(&one.key_prefix),
+        "key": optional(&one.key),
         "actions": one.actions,
     })
 }

@@ -120,7 +120,12 @@ impl<'a> Target<'a> {
         let action = main_action(Subject::Url(self.url))?;
         let json = json!({ "Sid": "PresigndDenyObject", "Effect": "Deny", "Principal": "*", "Action": action,
             "Resource": home.objects(self.partition, key, begins) });
-        let statement = Statement { key_prefix: key.to_owned(), ..self.in_bucket(&[action]) };
+        let all = self.in_bucket(&[action]);
+        let statement = if begins {
+            Statement { key_prefix: key.to_owned(), ..all }
+        } else {
+            Statement { key: key.to_owned(), ..all }
+        };
         let note = "This denies it to everybody, with a presigned URL or without.";
         Some(noted(note, self.bucket_policy(home, statement, None, json)))
     }
@@ -219,6 +224,7 @@ impl<'a> Target<'a> {
             userid: String::new(),
             bucket: self.bucket().to_owned(),
             key_prefix: String::new(),
+            key: String::new(),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         }
     }

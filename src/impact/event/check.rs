@@ -136,6 +136,12 @@ fn statement(at: &str, it: &Statement) -> Result<(), Refused> {
     if let Err(refused) = KeyPrefix::parse(&it.key_prefix) {
         return refuse("key_prefix", &refused.problem);
     }
+    if !it.key.is_empty() {
+        if !it.key_prefix.is_empty() {
+            return refuse("key", "is set beside key_prefix: name one key, or how keys begin");
+        }
+        key(&format!("{at}.key"), &it.key)?;
+    }
     if it.actions.len() > MOST_ACTIONS {
         return refuse("actions", "hold more than 100 patterns");
     }

@@ -170,17 +170,18 @@ fn statement(what: &What) -> Option<&Statement> {
 fn is_of_signer(statement: &Statement, issued_before: bool) -> bool {
     let of_principal = matches!(statement.policy, Policy::Identity | Policy::Boundary);
     let names = !matches!(statement.principal_arn.as_str(), "" | "*") || !statement.userid.is_empty();
-    of_principal || names || issued_before || statement.key_prefix.is_empty()
+    of_principal || names || issued_before || statement.keys_begin().is_empty()
 }
 
 fn reach(statement: &Statement) -> Reach {
-    let Statement { bucket, key_prefix, actions, .. } = statement;
+    let Statement { bucket, actions, .. } = statement;
+    let key_prefix = statement.keys_begin();
     let whole = actions.is_empty() || actions.iter().any(|action| action == "*" || action.eq_ignore_ascii_case("s3:*"));
     if whole && bucket.is_empty() && key_prefix.is_empty() {
         return Reach::Everything;
     }
     let actions = if whole { Vec::new() } else { actions.clone() };
-    Reach::Matching { bucket: bucket.clone(), key_prefix: key_prefix.clone(), actions }
+    Reach::Matching { bucket: bucket.clone(), key_prefix: key_prefix.to_owned(), actions }
 }
 
 /// The same for every key, every right and every age.
@@ -191,6 +192,7 @@ pub(super) fn of_all_requests(what: &What) -> What {
     }
     if let What::Denied { statement, .. } | What::AllowRemoved(statement) = &mut what {
         statement.key_prefix.clear();
+        statement.key.clear();
         statement.actions.clear();
     }
     what

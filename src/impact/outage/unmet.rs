@@ -58,7 +58,7 @@ pub(super) fn speaks_of_minting(statement: &Statement, holder: &Holder<'_>) -> b
         CredentialKind::FederationToken => "sts:GetFederationToken",
         _ => "sts:AssumeRole",
     };
-    let everywhere = statement.bucket.is_empty() && statement.key_prefix.is_empty();
+    let everywhere = statement.bucket.is_empty() && statement.keys_begin().is_empty();
     statement.policy != Policy::Bucket && everywhere && actions::names(&statement.actions, action)
 }
 

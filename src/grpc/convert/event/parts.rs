@@ -121,9 +121,20 @@ fn checked(wire: proto::Statement) -> Result<Statement, Refused> {
         Policy::Bucket | Policy::Identity | Policy::Boundary | Policy::Scp | Policy::Rcp => {}
     }
     let key_prefix = keys_of(&wire.bucket, &wire.key_prefix)?;
+    let key = key_of(&wire.bucket, &wire.key)?;
     let proto::Statement { principal_arn, userid, bucket, actions, .. } = wire;
     let userid = text("userid", userid, MAX_ID_BYTES)?;
-    Ok(Statement { policy, principal_arn, userid, bucket, key_prefix, actions })
+    Ok(Statement { policy, principal_arn, userid, bucket, key_prefix, key, actions })
+}
+
+/// One key, in the policy's language as well, so that nobody takes it for a pattern.
+fn key_of(bucket: &str, key: &str) -> Result<String, Refused> {
+    if bucket.is_empty() && !key.is_empty() {
+        return Err(Refused::new("bucket", "is empty, but key is not: name the bucket of that key"));
+    }
+    let problem = "is one key, and neither a pattern nor a policy variable: say in key_prefix how keys begin; where the key truly \
+                   holds such a sign, write ${*}, ${?} or ${$}, as in a policy";
+    prefix::read(key).map_err(|_| Refused::new("key", problem))
 }
 
 fn keys_of(bucket: &str, key_prefix: &str) -> Result<String, Refused> {

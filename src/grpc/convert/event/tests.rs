@@ -42,6 +42,7 @@ fn spoken() -> Statement {
         bucket: "photos".into(),
         key_prefix: "2026/${*}${$}{${?}}".into(),
         actions: vec!["s3:Get*".into(), "*".into()],
+        key: String::new(),
     }
 }
 
@@ -215,6 +216,15 @@ fn statements_say_where_they_stand_and_of_what_they_speak() {
     assert_eq!(field(|one| one.actions = vec!["s3:*".into(); 101]), "actions");
     assert_eq!(field(|one| one.userid = "a\nb".into()), "userid");
     assert_eq!(field(|one| one.key_prefix = "k".repeat(1025)), "key_prefix");
+    assert_eq!(field(|one| one.key = "cat.jpg".into()), "key", "beside a beginning");
+    let one_key = |key: &str| {
+        let statement = Statement { key_prefix: String::new(), key: key.into(), ..spoken() };
+        refused(Wire::Denied(Deny { statement: Some(statement), ..Default::default() }))
+    };
+    assert_eq!(one_key("cat${*}.jpg"), "");
+    for slip in ["cat*", "${aws:username}", &"k".repeat(1025)] {
+        assert_eq!(one_key(slip), "event.denied.statement.key", "{slip}");
+    }
     assert_eq!(
         field(|one| {
             (one.policy, one.principal_arn, one.userid) = (Policy::Identity.into(), String::new(), String::new());

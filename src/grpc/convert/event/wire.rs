@@ -82,9 +82,9 @@ fn statement(of: Statement) -> proto::Statement {
         Policy::Rcp => WirePolicy::Rcp,
         Policy::Boundary => WirePolicy::Boundary,
     };
-    let Statement { principal_arn, userid, bucket, key_prefix, actions, .. } = of;
-    let key_prefix = prefix::wire(&key_prefix);
-    proto::Statement { policy: policy.into(), principal_arn, userid, bucket, key_prefix, actions }
+    let Statement { principal_arn, userid, bucket, key_prefix, key, actions, .. } = of;
+    let (key_prefix, key) = (prefix::wire(&key_prefix), prefix::wire(&key));
+    proto::Statement { policy: policy.into(), principal_arn, userid, bucket, key_prefix, actions, key }
 }
 
 fn object(of: Object) -> proto::ObjectEvent {
