@@ -169,7 +169,7 @@ pub struct Asked {
     /// Signed before this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Which URLs")]
     pub until: Option<When>,
-    /// When it happens: now, RFC 3339, or a length from now such as +30m or -2h; bare numbers are seconds [default: now]
+    /// When it happens: now, RFC 3339, or a length from now such as +30m, -2h or +90 (seconds) [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "When")]
     pub at: Option<When>,
     /// How long AWS may take to enforce it everywhere; AWS gives no bound [default: 5m]

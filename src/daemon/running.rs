@@ -279,6 +279,7 @@ async fn watch_over(
 ) {
     let mut every = tokio::time::interval(LOOK_EVERY);
     let mut asked: Option<tokio::time::Instant> = None;
+    let mut told: Option<Vec<String>> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -298,7 +299,9 @@ async fn watch_over(
         let now = readiness(issuer, files);
         let is_ready = now.reasons.is_empty();
         metrics.ready.set(i64::from(is_ready));
-        if ready.send_replace(is_ready) != is_ready {
+        ready.send_replace(is_ready);
+        // Also from one reason to another; what holds at the start is no change.
+        if told.replace(now.reasons.clone()).is_some_and(|told| told != now.reasons) {
             info!(ready = is_ready, reasons = ?now.reasons, "readiness changed");
         }
     }

@@ -113,7 +113,8 @@ fn without_full_stop(url: &str) -> &str {
 /// How often a URL may be encoded.
 const MOST_TIMES: usize = 4;
 const STOPS: [char; 13] = ['.', ',', ';', ':', '!', '?', ')', ']', '}', '\'', '*', '_', '|'];
-const PLAIN: [&str; 4] = ["https://", "http://", "HTTPS://", "HTTP://"];
+/// The last two are how people write a URL that nobody shall follow.
+const PLAIN: [&str; 6] = ["https://", "http://", "HTTPS://", "HTTP://", "hxxps://", "hxxp://"];
 const ENDS: &[char] = &[' ', '\t', '\n', '\r', '<', '>', '"', '`', '\\'];
 
 #[cfg(test)]
@@ -146,6 +147,8 @@ mod tests {
         ] {
             assert_eq!(only(&text).as_deref(), Ok(URL), "{text}");
         }
+        let defanged = URL.replacen("https", "hxxps", 1);
+        assert_eq!(only(&format!("do not follow {defanged}!")).as_deref(), Ok(&*defanged));
         let spaced = URL.replace("/k?", "/a b?");
         assert_eq!(only(&spaced).as_deref(), Ok(&*spaced));
     }

@@ -24,7 +24,7 @@ impl<'a> Parts<'a> {
     pub(super) fn of_url(text: &'a str) -> Result<Self, Refused> {
         let text = within_bound(text, "url")?;
         let refuse = |problem: &str| Refused::new("url", problem);
-        let web = |scheme: &str| scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        let web = |scheme: &str| SCHEMES.iter().any(|one| scheme.eq_ignore_ascii_case(one));
         let rest = text.split_once("://").filter(|(scheme, _)| web(scheme)).map(|(_, rest)| rest);
         let rest = rest.ok_or_else(|| refuse("does not begin with https:// or http://"))?;
         let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -108,3 +108,5 @@ const SIGNING: &[&str] = &[
 ];
 /// A text of 16 KiB could hold more; no URL that S3 takes does.
 const MAX_PARAMETERS: usize = 256;
+/// Of the web, and as people write them so that nobody follows the URL.
+const SCHEMES: [&str; 4] = ["https", "http", "hxxps", "hxxp"];

@@ -164,7 +164,11 @@ fn row(one: &ListAffectedResponse) -> Vec<String> {
     ]
 }
 
+/// What callers chose may begin as a formula does, and is none in a spreadsheet behind an apostrophe.
 fn quoted(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t']) {
+        return quoted(&format!("'{cell}"));
+    }
     let bare = !cell.contains([',', '"', '\n', '\r']);
     if bare { cell.to_owned() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }
 }
@@ -197,6 +201,7 @@ mod tests {
 
     #[test]
     fn a_cell_with_commas_quotes_or_lines_stays_one_cell() {
+        assert_eq!(["=cmd|calc!A1", "-1,2", "@a", "a=b"].map(quoted), ["'=cmd|calc!A1", "\"'-1,2\"", "'@a", "a=b"]);
         assert_eq!(["a", "a,b", "say \"hi\"", "a\nb"].map(quoted), ["a", "\"a,b\"", "\"say \"\"hi\"\"\"", "\"a\nb\""]);
         assert_eq!(cells(&ListAffectedResponse::default()).len(), NAMES.len());
     }
