@@ -3,23 +3,23 @@
 //!
 //! Never reads a message: it sees the path, the peer and the status.
 
+mod answer;
+mod running;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use prometheus::{Histogram, IntCounter};
 use tokio::sync::watch;
+use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::{Bytes, Service};
+use tonic::codegen::Service;
 use tonic::server::NamedService;
-use tonic::{Code, Status};
-use tonic_types::StatusExt;
 use tower_layer::Layer;
 
-use super::bounds::{MOST_OF_USER, Taken, Unread};
+use super::bounds::{MOST_OF_USER, Taken};
 use super::call::{Call, timeout};
 use super::measured::{Load, Measured};
 use super::peer::{Door, Peer};
@@ -28,7 +28,9 @@ use crate::access::{Caller, OVERFLOW_ID};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::error::Error;
-use crate::telemetry::{GRPC_CODES, Metrics};
+use crate::telemetry::Metrics;
+use answer::{Watched, Whole};
+use running::{Running, Series};
 
 /// Whom the admin socket admits, beside root and the daemon's own user.
 #[derive(Debug, Clone, Default)]
@@ -206,183 +208,6 @@ const BOTH_WAYS: usize = 256 << 10;
 const ONE_WAY: usize = 16 << 10;
 /// Longer than the name of any method.
 const MAX_REPEATED: usize = 128;
-
-/// What is counted of one method; looked up once for all calls, as far as most calls need it.
-struct Series {
-    service: String,
-    method: String,
-    /// What one of its streams takes of its user's room; `None`: it has one answer.
-    streams: Option<usize>,
-    started: IntCounter,
-    /// With the code `OK`.
-    served: IntCounter,
-    seconds: Histogram,
-}
-
-impl Series {
-    fn of(metrics: &Metrics, service: String, method: String, streams: Option<usize>) -> Self {
-        let labels = [service.as_str(), method.as_str()];
-        let started = metrics.grpc_started.with_label_values(&labels);
-        let served = metrics.grpc_handled.with_label_values(&[labels[0], labels[1], GRPC_CODES[Code::Ok as usize]]);
-        let seconds = metrics.grpc_handling_seconds.with_label_values(&labels);
-        Self { service, method, streams, started, served, seconds }
-    }
-}
-
-/// A call under way. Counted when it is dropped, so that one that its caller gave up is counted too.
-struct Running {
-    inside: Arc<Inside>,
-    series: Arc<Series>,
-    started: tokio::time::Instant,
-    code: Option<Code>,
-}
-
-impl Running {
-    fn start(inside: &Arc<Inside>, series: Option<&Arc<Series>>) -> Self {
-        let series = Arc::clone(series.unwrap_or(&inside.unknown));
-        series.started.inc();
-        Self { inside: Arc::clone(inside), series, started: inside.clock.monotonic(), code: None }
-    }
-
-    /// Takes the status from a head or trailers, where they have one; of one that is good no more is read than that.
-    fn ends_as(&mut self, headers: &http::HeaderMap) {
-        match headers.get(Status::GRPC_STATUS) {
-            None => {}
-            Some(code) if code.as_bytes() == b"0" => self.code = Some(Code::Ok),
-            Some(_) => {
-                if let Some(status) = Status::from_header_map(headers) {
-                    self.ends_with(&status);
-                }
-            }
-        }
-    }
-
-    /// Also counts the refusal of a message that no handler saw; handlers and the desk count their own.
-    fn ends_with(&mut self, status: &Status) {
-        self.code = Some(status.code());
-        let details = status.get_error_details();
-        let reason = details.error_info().map(|info| info.reason.as_str());
-        if let Some(reason) = Error::UNREAD.iter().find(|unread| reason == Some(**unread)) {
-            self.inside.metrics.refused(reason);
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Series { service, method, served, seconds, .. } = &*self.series;
-        // No status at all: the caller went away.
-        match self.code.unwrap_or(Code::Cancelled) {
-            Code::Ok => served.inc(),
-            code => {
-                let labels = [service.as_str(), method.as_str(), GRPC_CODES[code as usize]];
-                self.inside.metrics.grpc_handled.with_label_values(&labels).inc();
-            }
-        }
-        seconds.observe((self.inside.clock.monotonic() - self.started).as_secs_f64());
-    }
-}
-
-/// The one answer of a call.
-struct Whole {
-    data: Option<Bytes>,
-    trailers: Option<http::HeaderMap>,
-    _running: Running,
-    _load: Arc<Load>,
-}
-
-/// The bytes of an answer with what they take of their user's room, until they are on the socket: h2 keeps them for as long as
-/// their caller does not read, and when the body is long over.
-struct Kept {
-    data: Bytes,
-    _taken: Taken,
-    _unread: Unread,
-}
-
-impl AsRef<[u8]> for Kept {
-    fn as_ref(&self) -> &[u8] {
-        &self.data
-    }
-}
-
-impl Whole {
-    /// What is there in full, as it is of every handler that has one answer.
-    async fn of(mut body: Body, mut running: Running, load: Arc<Load>) -> Result<Self, Status> {
-        let (mut data, mut trailers) = (None, None);
-        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-            let frame = frame.inspect_err(|status| running.ends_with(status))?;
-            match frame.into_data() {
-                Ok(piece) => data = Some(piece),
-                Err(frame) => trailers = frame.into_trailers().ok(),
-            }
-        }
-        if let Some(trailers) = &trailers {
-            running.ends_as(trailers);
-        }
-        let now = running.inside.clock.monotonic();
-        let keep = |data: Bytes| {
-            let taken = load.bounds.room.take(data.len()).ok_or(Error::TooMuchUnread { most: MOST_OF_USER })?;
-            Ok(Bytes::from_owner(Kept { data, _taken: taken, _unread: load.bounds.gives(now) }))
-        };
-        let data = data.map(keep).transpose().map_err(|error: Error| Status::from(error));
-        let data = data.inspect_err(|status| running.ends_with(status))?;
-        Ok(Self { data, trailers, _running: running, _load: load })
-    }
-}
-
-impl HttpBody for Whole {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = self.get_mut();
-        let data = this.data.take().map(Frame::data);
-        Poll::Ready(data.or_else(|| this.trailers.take().map(Frame::trailers)).map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.trailers.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
-
-/// A body whose trailers are read as they pass, for the status.
-struct Watched {
-    body: Body,
-    running: Running,
-    _taken: Option<Taken>,
-}
-
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
-                    this.running.ends_as(trailers);
-                }
-            }
-            Some(Err(status)) => this.running.ends_with(status),
-            None => {}
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
 
 #[cfg(test)]
 mod tests;

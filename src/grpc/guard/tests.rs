@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use tonic::Code;
+use tonic_types::StatusExt;
 use tower_layer::Layer;
 
 use super::*;
 use crate::grpc::bounds::Bounds;
+use crate::telemetry::GRPC_CODES;
 use crate::time::Timestamp;
 
 fn caller(uid: u32, gid: u32) -> Caller {
